@@ -1,0 +1,78 @@
+/**
+ * The user's handle on numbers: a typed array with a shape, row-major.
+ * Enters: nested arrays, or a typed array and its shape. Holds: data.length = product of the shape.
+ */
+import type { Dtype, TensorData } from './dtype.ts'
+import { ArgumentError, ShapeError } from './errors.ts'
+
+export interface Tensor {
+  readonly data: TensorData
+  readonly shape: readonly number[]
+  readonly dtype: Dtype
+}
+
+export type NestedNumbers = number | readonly NestedNumbers[]
+
+/** The number of elements of a shape: the product of its sizes. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+/**
+ * Makes a tensor from nested arrays of equal lengths, or from a typed array and a shape.
+ *
+ *     tensor([[1, 2], [3, 4]])                      // f32 [2, 2]
+ *     tensor(new Int32Array([0, 2, 1]), [3])        // i32 [3]
+ *
+ * @throws {ShapeError} when rows are of unlike length, or the shape does not hold the data
+ */
+export function tensor(values: NestedNumbers | TensorData, shape?: readonly number[], dtype?: Dtype): Tensor {
+  if (values instanceof Float32Array || values instanceof Int32Array) {
+    const dims = shape ?? [values.length]
+    requireSizes(dims)
+    if (elementCount(dims) !== values.length) {
+      throw new ShapeError(
+        `shape [${dims.join(', ')}] holds ${elementCount(dims)} elements, but the data has ${values.length}`,
+      )
+    }
+    return { data: values, shape: dims, dtype: dtype ?? (values instanceof Float32Array ? 'f32' : 'i32') }
+  }
+  const found = nestedShape(values)
+  const flat: number[] = []
+  flatten(values, found, 0, flat)
+  const data = (dtype ?? 'f32') === 'f32' ? Float32Array.from(flat) : Int32Array.from(flat)
+  return tensor(data, shape ?? found, dtype ?? 'f32')
+}
+
+function requireSizes(shape: readonly number[]): void {
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new ArgumentError(`a shape consists of integers of at least 0; received [${shape.join(', ')}]`)
+    }
+  }
+}
+
+function nestedShape(values: NestedNumbers): number[] {
+  const shape: number[] = []
+  let level: NestedNumbers | undefined = values
+  while (Array.isArray(level)) {
+    shape.push(level.length)
+    level = level[0]
+  }
+  return shape
+}
+
+function flatten(values: NestedNumbers, shape: number[], depth: number, into: number[]): void {
+  if (typeof values === 'number') {
+    if (depth !== shape.length) throw new ShapeError(`a number stands where an array of ${shape[depth]} was expected`)
+    into.push(values)
+    return
+  }
+  if (!Array.isArray(values) || values.length !== shape[depth]) {
+    throw new ShapeError(
+      `nested arrays must be of equal length: expected ${shape[depth] ?? 'a number'} at depth ${depth}, ` +
+        `received ${Array.isArray(values) ? values.length : typeof values}`,
+    )
+  }
+  for (const value of values) flatten(value, shape, depth + 1, into)
+}
