@@ -1,0 +1,38 @@
+/** THE ordered list of passes over the graph. Lowering and planning follow: see compile.ts. */
+import type { Graph } from '../graph/node.ts'
+import { verify } from '../graph/verify.ts'
+import { batchGrads } from '../passes/batch-grads.ts'
+import { hoist } from '../passes/hoist.ts'
+import { residuals } from '../passes/residuals.ts'
+import { type Pass, runPass } from '../passes/rewrite.ts'
+import { simplify } from '../passes/simplify.ts'
+
+/**
+ * residuals stands before hoist: it recognizes the forward step inside the adjoint by its form, which hoisting
+ * changes. hoist stands on both sides of batch-grads: what batch-grads turns into yields, hoist takes out of the loop.
+ */
+export const PASSES: readonly Pass[] = [simplify, residuals, simplify, hoist, batchGrads, hoist, simplify]
+
+export interface PassRecord {
+  readonly pass: string
+  readonly graph: Graph
+  readonly notes: readonly string[]
+}
+
+export interface PassOptions {
+  /** Check the graph's validity after each pass. */
+  readonly verify?: boolean
+}
+
+/** Runs all passes; returns the graph after each. */
+export function runPasses(graph: Graph, options: PassOptions = {}): PassRecord[] {
+  const records: PassRecord[] = []
+  let current = graph
+  for (const pass of PASSES) {
+    const notes = new Set<string>()
+    current = runPass(pass, current, (text) => notes.add(text))
+    if (options.verify === true) verify(current, pass.name)
+    records.push({ pass: pass.name, graph: current, notes: [...notes] })
+  }
+  return records
+}

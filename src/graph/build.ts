@@ -1,0 +1,360 @@
+/**
+ * The constructors of nodes, one per operation: each infers the result's shape and type from its operands and
+ * throws a typed error that names what was expected and received. Passes and gradients build with them too.
+ */
+import type { Dtype } from '../tensor/dtype.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import {
+  addSize,
+  constantOf,
+  ONE,
+  printShape,
+  productOf,
+  type Shape,
+  type Size,
+  type SizeLike,
+  size,
+  subSize,
+} from '../tensor/size.ts'
+import { requireEqual } from './guards.ts'
+import { type Graph, intern, type Node, type ParamNode, scanParts } from './node.ts'
+import { ELEMENTWISE, type ElementwiseName, type Labels, type ReduceName } from './ops.ts'
+
+export function param(index: number, shape: Shape, dtype: Dtype): ParamNode {
+  return intern({ kind: 'param', index }, [], shape, dtype) as ParamNode
+}
+
+export function constant(value: number, shape: Shape = [], dtype: Dtype = 'f32'): Node {
+  return intern({ kind: 'constant', value }, [], shape, dtype)
+}
+
+export function zerosLike(node: Node): Node {
+  return constant(0, node.shape, node.dtype)
+}
+
+/** A size as a number, so that a mean over T steps can divide by T. */
+export function sizeNode(value: Size, shape: Shape = [], dtype: Dtype = 'f32'): Node {
+  const known = constantOf(value)
+  return known === undefined
+    ? intern({ kind: 'size', size: value }, [], shape, dtype)
+    : constant(known, shape, dtype)
+}
+
+export function iota(shape: Shape, axis: number, dtype: Dtype = 'i32'): Node {
+  requireAxis('iota', shape, axis)
+  return intern({ kind: 'iota', axis }, [], shape, dtype)
+}
+
+export function elementwise(fn: ElementwiseName, ...inputs: readonly Node[]): Node {
+  const signature = ELEMENTWISE[fn]
+  if (inputs.length !== signature.arity) {
+    throw new ArgumentError(`${fn} takes ${signature.arity} operands; received ${inputs.length}`)
+  }
+  const [first, second, third] = inputs as [Node, Node, Node]
+  requireTypes(fn, inputs)
+  const shape = inputs.reduce((known, input) => matchShapes(fn, known, input.shape), first.shape)
+  const own = fn === 'select' ? second.dtype : first.dtype
+  if (fn === 'select' && second.dtype !== third.dtype) throw typeError(fn, 'two values of one type', inputs)
+  return intern(
+    { kind: 'elementwise', fn },
+    inputs,
+    shape,
+    signature.result === 'same' ? own : signature.result,
+  )
+}
+
+function requireTypes(fn: ElementwiseName, inputs: readonly Node[]): void {
+  const { operands } = ELEMENTWISE[fn]
+  const first = inputs[0]!.dtype
+  if (operands === 'f32' && inputs.some((input) => input.dtype !== 'f32')) throw typeError(fn, 'f32', inputs)
+  if (operands === 'bool' && inputs.some((input) => input.dtype !== 'bool'))
+    throw typeError(fn, 'bool', inputs)
+  if (operands === 'select' && first !== 'bool') throw typeError(fn, 'a bool condition', inputs)
+  if (operands === 'number' && (first === 'bool' || inputs.some((input) => input.dtype !== first))) {
+    throw typeError(fn, 'numbers of one type', inputs)
+  }
+}
+
+function typeError(fn: string, expected: string, inputs: readonly Node[]): ArgumentError {
+  const received = inputs.map((input) => `${input.dtype}${printShape(input.shape)}`).join(', ')
+  return new ArgumentError(`${fn} expects ${expected}; received ${received}`)
+}
+
+/** Shapes that must agree; where symbols cannot be proved equal, a guard is left. */
+function matchShapes(what: string, a: Shape, b: Shape): Shape {
+  const message = () => `${what}: shapes ${printShape(a)} and ${printShape(b)} do not agree`
+  if (a.length !== b.length) throw new ShapeError(message())
+  for (const [axis, each] of a.entries()) requireEqual(each, b[axis]!, message)
+  return a
+}
+
+function requireAxis(what: string, shape: Shape, axis: number): void {
+  if (!Number.isInteger(axis) || axis < 0 || axis >= shape.length) {
+    throw new ShapeError(`${what}: axis ${axis} is not an axis of ${printShape(shape)}`)
+  }
+}
+
+export function broadcast(input: Node, shape: Shape, axes: readonly number[]): Node {
+  const message = () =>
+    `broadcast: ${printShape(input.shape)} does not fit ${printShape(shape)} at axes [${axes}]`
+  if (axes.length !== input.shape.length) throw new ShapeError(message())
+  for (const [axis, target] of axes.entries()) {
+    if (shape[target] === undefined || (axis > 0 && target <= axes[axis - 1]!))
+      throw new ShapeError(message())
+    requireEqual(input.shape[axis]!, shape[target], message)
+  }
+  return axes.length === shape.length
+    ? input
+    : intern({ kind: 'broadcast', axes }, [input], shape, input.dtype)
+}
+
+export function reshape(input: Node, shape: Shape): Node {
+  const [from, to] = [productOf(input.shape), productOf(shape)]
+  requireEqual(
+    from,
+    to,
+    () => `reshape: ${printShape(input.shape)} has ${from.key} elements, ${printShape(shape)} ${to.key}`,
+  )
+  const same = shape.length === input.shape.length && shape.every((each, axis) => each === input.shape[axis])
+  return same ? input : intern({ kind: 'reshape' }, [input], shape, input.dtype)
+}
+
+export function transpose(input: Node, permutation: readonly number[]): Node {
+  const sorted = [...permutation].sort((a, b) => a - b)
+  if (permutation.length !== input.shape.length || sorted.some((axis, i) => axis !== i)) {
+    throw new ShapeError(
+      `transpose: [${permutation}] is no permutation of the axes of ${printShape(input.shape)}`,
+    )
+  }
+  if (permutation.every((axis, i) => axis === i)) return input
+  const shape = permutation.map((axis) => input.shape[axis]!)
+  return intern({ kind: 'transpose', permutation }, [input], shape, input.dtype)
+}
+
+export function slice(input: Node, axis: number, start: SizeLike, end: SizeLike): Node {
+  requireAxis('slice', input.shape, axis)
+  const [from, to, whole] = [size(start), size(end), input.shape[axis]!]
+  const [low, length, room] = [
+    constantOf(from),
+    constantOf(subSize(to, from)),
+    constantOf(subSize(whole, to)),
+  ]
+  if (
+    (low !== undefined && low < 0) ||
+    (length !== undefined && length < 0) ||
+    (room !== undefined && room < 0)
+  ) {
+    throw new ShapeError(`slice: ${from.key} … ${to.key} leaves axis ${axis} of ${printShape(input.shape)}`)
+  }
+  if (low === 0 && room === 0) return input
+  const shape = input.shape.with(axis, subSize(to, from))
+  return intern({ kind: 'slice', axis, start: from }, [input], shape, input.dtype)
+}
+
+export function pad(input: Node, axis: number, low: SizeLike, high: SizeLike): Node {
+  requireAxis('pad', input.shape, axis)
+  const [before, after] = [size(low), size(high)]
+  if (constantOf(before) === 0 && constantOf(after) === 0) return input
+  const shape = input.shape.with(axis, addSize(addSize(before, input.shape[axis]!), after))
+  return intern({ kind: 'pad', axis, low: before, high: after }, [input], shape, input.dtype)
+}
+
+export function concat(inputs: readonly Node[], axis: number): Node {
+  const first = inputs[0]
+  if (first === undefined) throw new ArgumentError('concat expects at least one operand; received none')
+  requireAxis('concat', first.shape, axis)
+  if (inputs.some((input) => input.dtype !== first.dtype)) throw typeError('concat', 'one type', inputs)
+  if (inputs.length === 1) return first
+  let total = size(0)
+  for (const input of inputs) {
+    if (input.shape.length !== first.shape.length) matchShapes('concat', first.shape, input.shape)
+    matchShapes(`concat along axis ${axis}`, first.shape.with(axis, ONE), input.shape.with(axis, ONE))
+    total = addSize(total, input.shape[axis]!)
+  }
+  return intern({ kind: 'concat', axis }, inputs, first.shape.with(axis, total), first.dtype)
+}
+
+export function reduce(fn: ReduceName, input: Node, axes: readonly number[]): Node {
+  for (const axis of axes) requireAxis(`reduce ${fn}`, input.shape, axis)
+  if (input.dtype !== 'f32') throw typeError(`reduce ${fn}`, 'f32', [input])
+  const sorted = [...new Set(axes)].sort((a, b) => a - b)
+  if (sorted.length === 0) return input
+  const shape = input.shape.filter((_, axis) => !sorted.includes(axis))
+  return intern({ kind: 'reduce', fn, axes: sorted }, [input], shape, 'f32')
+}
+
+export function einsum(a: Node, labelsA: Labels, b: Node, labelsB: Labels, out: Labels): Node {
+  const message = () =>
+    `matmul: ${printShape(a.shape)} (${labelsA}) and ${printShape(b.shape)} (${labelsB}) do not agree for (${out})`
+  if (a.dtype !== 'f32' || b.dtype !== 'f32') throw typeError('matmul', 'f32', [a, b])
+  if (labelsA.length !== a.shape.length || labelsB.length !== b.shape.length) throw new ShapeError(message())
+  const sizes = new Map<string, Size>()
+  for (const [labels, shape] of [
+    [labelsA, a.shape],
+    [labelsB, b.shape],
+  ] as const) {
+    if (new Set(labels).size !== labels.length)
+      throw new ShapeError(`${message()}: a letter stands twice in an operand`)
+    for (const [axis, label] of [...labels].entries()) {
+      const known = sizes.get(label)
+      if (known === undefined) sizes.set(label, shape[axis]!)
+      else requireEqual(known, shape[axis]!, message)
+    }
+  }
+  for (const label of sizes.keys()) {
+    const places =
+      Number(labelsA.includes(label)) + Number(labelsB.includes(label)) + Number(out.includes(label))
+    if (places < 2) throw new ShapeError(`${message()}: letter ${label} stands in one place only`)
+  }
+  const shape = [...out].map((label) => {
+    const known = sizes.get(label)
+    if (known === undefined) throw new ShapeError(`${message()}: no operand has letter ${label}`)
+    return known
+  })
+  return intern({ kind: 'einsum', a: labelsA, b: labelsB, out }, [a, b], shape, 'f32')
+}
+
+export function gather(table: Node, indices: Node): Node {
+  if (indices.dtype !== 'i32') throw typeError('gather', 'i32 indices', [indices])
+  if (table.shape.length === 0)
+    throw new ShapeError('gather: expected a table of rank 1 or more; received a number')
+  return intern(
+    { kind: 'gather' },
+    [table, indices],
+    [...indices.shape, ...table.shape.slice(1)],
+    table.dtype,
+  )
+}
+
+export function scatterAdd(indices: Node, updates: Node, rows: Size): Node {
+  if (indices.dtype !== 'i32' || updates.dtype !== 'f32')
+    throw typeError('scatterAdd', 'i32, f32', [indices, updates])
+  const rank = indices.shape.length
+  matchShapes('scatterAdd', indices.shape, updates.shape.slice(0, rank))
+  return intern({ kind: 'scatterAdd', rows }, [indices, updates], [rows, ...updates.shape.slice(rank)], 'f32')
+}
+
+export interface ScanSpec {
+  readonly body: Graph
+  readonly carries: readonly Node[]
+  readonly xs: readonly Node[]
+  readonly consts: readonly Node[]
+  readonly steps: Size
+  readonly reverse: boolean
+}
+
+/** Makes a scan and returns its outputs: the final states, then the stacked yields. */
+export function scanOutputs(spec: ScanSpec): Node[] {
+  const { body, carries, xs, consts, steps, reverse } = spec
+  const op = { kind: 'scan', body, carries: carries.length, consts: consts.length, steps, reverse } as const
+  const inputs = [...carries, ...xs, ...consts]
+  if (inputs.length !== body.params.length) {
+    throw new ArgumentError(`scan: the body has ${body.params.length} parameters; received ${inputs.length}`)
+  }
+  const parts = scanParts(op, body.params)
+  const mismatch = (what: string, i: number, expected: Shape, received: Shape) => () =>
+    `scan: ${what} ${i} has shape ${printShape(received)}; the body expects ${printShape(expected)}`
+  const check = (what: string, i: number, expected: Shape, received: Shape) => {
+    const message = mismatch(what, i, expected, received)
+    if (expected.length !== received.length) throw new ShapeError(message())
+    for (const [axis, each] of expected.entries()) requireEqual(each, received[axis]!, message)
+  }
+  for (const [i, each] of carries.entries()) check('initial state', i, parts.carries[i]!.shape, each.shape)
+  for (const [i, each] of xs.entries()) check('per-step input', i, [steps, ...parts.xs[i]!.shape], each.shape)
+  for (const [i, each] of consts.entries()) check('constant', i, parts.consts[i]!.shape, each.shape)
+  for (const i of carries.keys()) check('next state', i, parts.carries[i]!.shape, body.outputs[i]!.shape)
+  for (const [i, input] of inputs.entries()) {
+    if (input.dtype !== body.params[i]!.dtype)
+      throw typeError('scan', `${body.params[i]!.dtype} for input ${i}`, [input])
+  }
+  const scan = intern(op, inputs, [], 'f32')
+  return body.outputs.map((_, index) => outputOf(scan, index))
+}
+
+/** Output `index` of a scan node. */
+export function outputOf(scan: Node, index: number): Node {
+  const op = scan.op
+  if (op.kind !== 'scan') throw new ArgumentError(`output: expected a scan; received ${op.kind}`)
+  const yielded = op.body.outputs[index]
+  if (yielded === undefined)
+    throw new ArgumentError(`output: the scan has ${op.body.outputs.length} outputs, not ${index}`)
+  const shape = index < op.carries ? yielded.shape : [op.steps, ...yielded.shape]
+  return intern({ kind: 'output', index }, [scan], shape, yielded.dtype)
+}
+
+/** Where a slice ends: its start and its length. */
+export function endOf(node: Node): Size {
+  if (node.op.kind !== 'slice') throw new ArgumentError(`expected a slice; received ${node.op.kind}`)
+  return addSize(node.op.start, node.shape[node.op.axis]!)
+}
+
+/** The same operation on other inputs; shapes are inferred anew. */
+export function rebuild(node: Node, inputs: readonly Node[]): Node {
+  if (inputs.every((input, i) => input === node.inputs[i])) return node
+  const op = node.op
+  const [first, second] = inputs as [Node, Node]
+  switch (op.kind) {
+    case 'param':
+    case 'constant':
+    case 'size':
+    case 'iota':
+      return node
+    case 'elementwise':
+      return elementwise(op.fn, ...inputs)
+    case 'broadcast':
+      return broadcast(first, node.shape, op.axes)
+    case 'reshape':
+      return reshape(first, node.shape)
+    case 'transpose':
+      return transpose(first, op.permutation)
+    case 'slice':
+      return slice(first, op.axis, op.start, endOf(node))
+    case 'pad':
+      return pad(first, op.axis, op.low, op.high)
+    case 'concat':
+      return concat(inputs, op.axis)
+    case 'reduce':
+      return reduce(op.fn, first, op.axes)
+    case 'einsum':
+      return einsum(first, op.a, second, op.b, op.out)
+    case 'gather':
+      return gather(first, second)
+    case 'scatterAdd':
+      return scatterAdd(first, second, op.rows)
+    case 'scan':
+      return scanOutputs({
+        ...scanParts(op, inputs),
+        body: op.body,
+        steps: op.steps,
+        reverse: op.reverse,
+      })[0]!.inputs[0]!
+    case 'output':
+      return outputOf(first, op.index)
+  }
+}
+
+/** Rebuilds nodes over replacements: what `replacements` names stands for itself, everything above is made anew. */
+export function substitute(outputs: readonly Node[], replacements: Map<Node, Node>): Node[] {
+  const stack = [...outputs].reverse()
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1]!
+    if (replacements.has(node)) {
+      stack.pop()
+      continue
+    }
+    const missing = node.inputs.filter((input) => !replacements.has(input))
+    if (missing.length > 0) {
+      stack.push(...missing.reverse())
+      continue
+    }
+    replacements.set(
+      node,
+      rebuild(
+        node,
+        node.inputs.map((input) => replacements.get(input)!),
+      ),
+    )
+    stack.pop()
+  }
+  return outputs.map((output) => replacements.get(output)!)
+}

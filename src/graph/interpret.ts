@@ -1,0 +1,245 @@
+/**
+ * The oracle: evaluates a graph in f64 with plain loops: no passes, no cleverness. Every backend and every pass is
+ * tested against it.
+ */
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { type Bindings, evaluateSize, type Shape } from '../tensor/size.ts'
+import { checkGuards } from './guards.ts'
+import { type Graph, type Node, type ScanNode, scanParts, topological } from './node.ts'
+import type { ElementwiseName, OpKind, OpOf } from './ops.ts'
+
+/** Numbers of any element type, row-major; bool is 0 or 1. */
+export interface F64Array {
+  readonly data: Float64Array
+  readonly shape: readonly number[]
+}
+
+const ELEMENTWISE: Record<ElementwiseName, (a: number, b: number, c: number) => number> = {
+  neg: (a) => -a,
+  abs: (a) => Math.abs(a),
+  exp: (a) => Math.exp(a),
+  log: (a) => Math.log(a),
+  sqrt: (a) => Math.sqrt(a),
+  tanh: (a) => Math.tanh(a),
+  sigmoid: (a) => 1 / (1 + Math.exp(-a)),
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  max: (a, b) => Math.max(a, b),
+  min: (a, b) => Math.min(a, b),
+  less: (a, b) => Number(a < b),
+  lessEqual: (a, b) => Number(a <= b),
+  equal: (a, b) => Number(a === b),
+  and: (a, b) => Number(a !== 0 && b !== 0),
+  or: (a, b) => Number(a !== 0 || b !== 0),
+  not: (a) => Number(a === 0),
+  isFinite: (a) => Number(Number.isFinite(a)),
+  toF32: (a) => a,
+  toI32: (a) => Math.trunc(a),
+  select: (a, b, c) => (a !== 0 ? b : c),
+  stopGradient: (a) => a,
+}
+
+/** A value and the index of each of its elements, in row-major order. */
+function fill(shape: readonly number[], at: (index: readonly number[]) => number): F64Array {
+  const length = shape.reduce((product, size) => product * size, 1)
+  const data = new Float64Array(length)
+  const index = shape.map(() => 0)
+  for (let i = 0; i < length; i++) {
+    data[i] = at(index)
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis]! += 1
+      if (index[axis]! < shape[axis]!) break
+      index[axis] = 0
+    }
+  }
+  return { data, shape }
+}
+
+function offsetOf(shape: readonly number[], index: readonly number[]): number {
+  return shape.reduce((offset, size, axis) => offset * size + index[axis]!, 0)
+}
+
+function read(array: F64Array, index: readonly number[]): number {
+  return array.data[offsetOf(array.shape, index)]!
+}
+
+type Evaluate<K extends OpKind> = (
+  node: Node<OpOf<K>>,
+  inputs: readonly F64Array[],
+  shape: readonly number[],
+  bindings: Bindings,
+) => F64Array
+
+const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: Evaluate<K> } = {
+  constant: ({ op }, _inputs, shape) => fill(shape, () => op.value),
+  size: ({ op }, _inputs, shape, bindings) => fill(shape, () => evaluateSize(op.size, bindings)),
+  iota: ({ op }, _inputs, shape) => fill(shape, (index) => index[op.axis]!),
+  elementwise: ({ op }, [a, b, c], shape) => {
+    const fn = ELEMENTWISE[op.fn]
+    return { shape, data: a!.data.map((value, i) => fn(value, b?.data[i] ?? 0, c?.data[i] ?? 0)) }
+  },
+  broadcast: ({ op }, [x], shape) =>
+    fill(shape, (index) =>
+      read(
+        x!,
+        op.axes.map((axis) => index[axis]!),
+      ),
+    ),
+  reshape: (_node, [x], shape) => ({ data: x!.data, shape }),
+  transpose: ({ op }, [x], shape) => {
+    const from = x!.shape.map(() => 0)
+    return fill(shape, (index) => {
+      for (const [i, axis] of op.permutation.entries()) from[axis] = index[i]!
+      return read(x!, from)
+    })
+  },
+  slice: ({ op }, [x], shape, bindings) => {
+    const start = evaluateSize(op.start, bindings)
+    return fill(shape, (index) => read(x!, index.with(op.axis, index[op.axis]! + start)))
+  },
+  pad: ({ op }, [x], shape, bindings) => {
+    const low = evaluateSize(op.low, bindings)
+    return fill(shape, (index) => {
+      const at = index[op.axis]! - low
+      return at >= 0 && at < x!.shape[op.axis]! ? read(x!, index.with(op.axis, at)) : 0
+    })
+  },
+  concat: ({ op }, inputs, shape) =>
+    fill(shape, (index) => {
+      let at = index[op.axis]!
+      for (const input of inputs) {
+        const size = input.shape[op.axis]!
+        if (at < size) return read(input, index.with(op.axis, at))
+        at -= size
+      }
+      throw new ShapeError('concat: index outside its operands')
+    }),
+  reduce: ({ op }, [x], shape) => {
+    const start = op.fn === 'sum' ? 0 : Number.NEGATIVE_INFINITY
+    const result = fill(shape, () => start)
+    fill(x!.shape, (index) => {
+      const into = offsetOf(
+        shape,
+        index.filter((_, axis) => !op.axes.includes(axis)),
+      )
+      const [known, value] = [result.data[into]!, read(x!, index)]
+      result.data[into] = op.fn === 'sum' ? known + value : Math.max(known, value)
+      return 0
+    })
+    return result
+  },
+  einsum: ({ op }, [a, b], shape) => {
+    const sizes = new Map<string, number>()
+    for (const [i, label] of [...op.a].entries()) sizes.set(label, a!.shape[i]!)
+    for (const [i, label] of [...op.b].entries()) sizes.set(label, b!.shape[i]!)
+    const summed = [...sizes.keys()].filter((label) => !op.out.includes(label))
+    const labels = [...op.out, ...summed]
+    const places = (operand: string) => [...operand].map((label) => labels.indexOf(label))
+    const [atA, atB] = [places(op.a), places(op.b)]
+    const result = fill(shape, () => 0)
+    fill(
+      labels.map((label) => sizes.get(label)!),
+      (index) => {
+        const product =
+          read(
+            a!,
+            atA.map((i) => index[i]!),
+          ) *
+          read(
+            b!,
+            atB.map((i) => index[i]!),
+          )
+        result.data[offsetOf(shape, index.slice(0, shape.length))]! += product
+        return 0
+      },
+    )
+    return result
+  },
+  gather: (_node, [table, indices], shape) => {
+    const rank = indices!.shape.length
+    return fill(shape, (index) => {
+      const row = read(indices!, index.slice(0, rank))
+      return row >= 0 && row < table!.shape[0]! ? read(table!, [row, ...index.slice(rank)]) : 0
+    })
+  },
+  scatterAdd: (_node, [indices, updates], shape) => {
+    const result = fill(shape, () => 0)
+    const rank = indices!.shape.length
+    fill(updates!.shape, (index) => {
+      const row = read(indices!, index.slice(0, rank))
+      if (row >= 0 && row < shape[0]!)
+        result.data[offsetOf(shape, [row, ...index.slice(rank)])]! += read(updates!, index)
+      return 0
+    })
+    return result
+  },
+}
+
+function shapeUnder(shape: Shape, bindings: Bindings): number[] {
+  return shape.map((each) => evaluateSize(each, bindings))
+}
+
+/**
+ * The outputs of a graph in f64.
+ * @throws {ShapeError} where an argument's shape is not the parameter's under the bindings
+ */
+export function interpret(
+  graph: Graph,
+  args: readonly F64Array[],
+  bindings: Bindings = new Map(),
+): F64Array[] {
+  checkGuards(graph.guards, bindings)
+  if (args.length !== graph.params.length) {
+    throw new ArgumentError(
+      `interpret: the graph has ${graph.params.length} parameters; received ${args.length}`,
+    )
+  }
+  const known = new Map<Node, F64Array>()
+  for (const [i, each] of graph.params.entries()) {
+    const expected = shapeUnder(each.shape, bindings)
+    if (expected.join() !== args[i]!.shape.join()) {
+      throw new ShapeError(
+        `interpret: parameter ${graph.names[i] ?? i} is [${expected}]; received [${args[i]!.shape}]`,
+      )
+    }
+    known.set(each, args[i]!)
+  }
+  const scans = new Map<Node, F64Array[]>()
+  for (const node of topological(graph.outputs)) {
+    if (known.has(node)) continue
+    const inputs = node.inputs.map((input) => known.get(input)!)
+    if (node.op.kind === 'scan') scans.set(node, runScan(node as ScanNode, inputs, bindings))
+    else if (node.op.kind === 'output') known.set(node, scans.get(node.inputs[0]!)![node.op.index]!)
+    else if (node.op.kind === 'param') throw new ArgumentError('interpret: the graph is not closed')
+    else {
+      const evaluate = EVALUATE[node.op.kind] as Evaluate<OpKind>
+      known.set(node, evaluate(node as never, inputs, shapeUnder(node.shape, bindings), bindings))
+    }
+  }
+  return graph.outputs.map((output) => known.get(output)!)
+}
+
+function runScan(scan: ScanNode, inputs: readonly F64Array[], bindings: Bindings): F64Array[] {
+  const { op } = scan
+  const steps = evaluateSize(op.steps, bindings)
+  const { carries, xs, consts } = scanParts(op, inputs)
+  const yields = op.body.outputs.slice(op.carries)
+  const stacked = yields.map((each) => fill([steps, ...shapeUnder(each.shape, bindings)], () => 0))
+  let states = [...carries]
+  for (let i = 0; i < steps; i++) {
+    const t = op.reverse ? steps - 1 - i : i
+    const step = xs.map((x) => stepOf(x, t))
+    const outputs = interpret(op.body, [...states, ...step, ...consts], bindings)
+    states = outputs.slice(0, op.carries)
+    for (const [j, y] of outputs.slice(op.carries).entries()) stacked[j]!.data.set(y.data, t * y.data.length)
+  }
+  return [...states, ...stacked]
+}
+
+function stepOf(x: F64Array, t: number): F64Array {
+  const shape = x.shape.slice(1)
+  const length = shape.reduce((product, size) => product * size, 1)
+  return { data: x.data.subarray(t * length, (t + 1) * length), shape }
+}

@@ -1,0 +1,98 @@
+/**
+ * The closed set of operations. Every table about operations (shapes, gradients, interpretation, lowering) is a
+ * total record over these unions, so that an operation added here does not compile until each table has it.
+ */
+import type { Dtype } from '../tensor/dtype.ts'
+import type { Size } from '../tensor/size.ts'
+import type { Graph } from './node.ts'
+
+/** What an element-wise function reads and yields. `same`: all operands and the result share one type. */
+interface ElementwiseSignature {
+  readonly arity: 1 | 2 | 3
+  readonly operands: 'f32' | 'number' | 'bool' | 'any' | 'select'
+  readonly result: Dtype | 'same'
+}
+
+/** Element-wise functions: equal shapes in, the same shape out. */
+export const ELEMENTWISE = {
+  neg: { arity: 1, operands: 'number', result: 'same' },
+  abs: { arity: 1, operands: 'number', result: 'same' },
+  exp: { arity: 1, operands: 'f32', result: 'f32' },
+  log: { arity: 1, operands: 'f32', result: 'f32' },
+  sqrt: { arity: 1, operands: 'f32', result: 'f32' },
+  tanh: { arity: 1, operands: 'f32', result: 'f32' },
+  sigmoid: { arity: 1, operands: 'f32', result: 'f32' },
+  add: { arity: 2, operands: 'number', result: 'same' },
+  sub: { arity: 2, operands: 'number', result: 'same' },
+  mul: { arity: 2, operands: 'number', result: 'same' },
+  div: { arity: 2, operands: 'f32', result: 'f32' },
+  max: { arity: 2, operands: 'number', result: 'same' },
+  min: { arity: 2, operands: 'number', result: 'same' },
+  less: { arity: 2, operands: 'number', result: 'bool' },
+  lessEqual: { arity: 2, operands: 'number', result: 'bool' },
+  equal: { arity: 2, operands: 'number', result: 'bool' },
+  and: { arity: 2, operands: 'bool', result: 'bool' },
+  or: { arity: 2, operands: 'bool', result: 'bool' },
+  not: { arity: 1, operands: 'bool', result: 'bool' },
+  isFinite: { arity: 1, operands: 'f32', result: 'bool' },
+  toF32: { arity: 1, operands: 'any', result: 'f32' },
+  toI32: { arity: 1, operands: 'any', result: 'i32' },
+  select: { arity: 3, operands: 'select', result: 'same' },
+  stopGradient: { arity: 1, operands: 'number', result: 'same' },
+} as const satisfies Record<string, ElementwiseSignature>
+
+export type ElementwiseName = keyof typeof ELEMENTWISE
+export type ReduceName = 'sum' | 'max'
+
+export type Op =
+  /** The graph's parameter number `index`. */
+  | { readonly kind: 'param'; readonly index: number }
+  /** One number in every element. */
+  | { readonly kind: 'constant'; readonly value: number }
+  /** A size as a number, in every element. */
+  | { readonly kind: 'size'; readonly size: Size }
+  /** The index along `axis`. */
+  | { readonly kind: 'iota'; readonly axis: number }
+  | { readonly kind: 'elementwise'; readonly fn: ElementwiseName }
+  /** Axis i of the operand becomes axis axes[i]; the other axes repeat it. */
+  | { readonly kind: 'broadcast'; readonly axes: readonly number[] }
+  /** The same elements in row-major order under another shape. */
+  | { readonly kind: 'reshape' }
+  /** Axis i of the result is axis permutation[i] of the operand. */
+  | { readonly kind: 'transpose'; readonly permutation: readonly number[] }
+  /** Elements start … start + (result's size) − 1 along one axis. */
+  | { readonly kind: 'slice'; readonly axis: number; readonly start: Size }
+  /** Zeros before and after along one axis. */
+  | { readonly kind: 'pad'; readonly axis: number; readonly low: Size; readonly high: Size }
+  | { readonly kind: 'concat'; readonly axis: number }
+  | { readonly kind: 'reduce'; readonly fn: ReduceName; readonly axes: readonly number[] }
+  /**
+   * out = Σ a·b over the labels that `out` lacks (Einstein's convention). Every label stands once in an operand and
+   * in at least two of a, b, out.
+   */
+  | { readonly kind: 'einsum'; readonly a: Labels; readonly b: Labels; readonly out: Labels }
+  /** Rows of a table [V, …D] at indices […N]: […N, …D]. An index outside 0 … V−1 reads zeros. */
+  | { readonly kind: 'gather' }
+  /** The adjoint of gather: indices […N] and updates […N, …D] sum to a table [V, …D]. */
+  | { readonly kind: 'scatterAdd'; readonly rows: Size }
+  /**
+   * A body folded through time. Inputs: `carries` initial states, then per-step inputs [steps, …] (as many as
+   * the body's other parameters less `consts`), then constants. The body's outputs: next states, then what each step
+   * yields. Its own outputs, read through `output`: final states, then the yields stacked [steps, …].
+   */
+  | {
+      readonly kind: 'scan'
+      readonly body: Graph
+      readonly carries: number
+      readonly consts: number
+      readonly steps: Size
+      readonly reverse: boolean
+    }
+  /** Output number `index` of a scan. */
+  | { readonly kind: 'output'; readonly index: number }
+
+/** Names of axes in an einsum, one letter an axis. */
+export type Labels = string
+
+export type OpKind = Op['kind']
+export type OpOf<K extends OpKind> = Extract<Op, { kind: K }>

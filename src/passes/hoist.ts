@@ -1,0 +1,135 @@
+/**
+ * What does not depend on the carry leaves the loop.
+ *
+ * Before it: a product of per-step inputs with constants becomes one product over all T·B rows, and what depends on
+ * constants alone is computed once. After it: a product that only the outside reads is made from stacked operands,
+ * again over all rows at once. Views are free and stay with their readers.
+ */
+import * as build from '../graph/build.ts'
+import { isKind, type Node, topological, usersOf } from '../graph/node.ts'
+import { describeOp, typeOf } from '../graph/print.ts'
+import { type OpenScan, openScan, type Pass, type ScanRule } from './rewrite.ts'
+import { closeScan, freshParam, type Lifted, lift, stack } from './scans.ts'
+
+const VIEWS = new Set(['broadcast', 'reshape', 'transpose', 'slice'])
+const HEAVY = new Set(['einsum', 'gather'])
+
+interface Dependence {
+  readonly onCarry: ReadonlySet<Node>
+  readonly onStep: ReadonlySet<Node>
+}
+
+function dependence(order: readonly Node[], open: OpenScan): Dependence {
+  const onCarry = new Set<Node>(open.carries.map(({ param }) => param))
+  const onStep = new Set<Node>(open.xs.map(({ param }) => param))
+  for (const node of order) {
+    if (node.inputs.some((input) => onCarry.has(input))) onCarry.add(node)
+    if (node.inputs.some((input) => onStep.has(input))) onStep.add(node)
+  }
+  return { onCarry, onStep }
+}
+
+function outsideOf(open: OpenScan): Map<Node, Lifted> {
+  return new Map<Node, Lifted>([
+    ...open.xs.map(({ param, outer }) => [param, { node: outer, stacked: true }] as const),
+    ...open.consts.map(({ param, outer }) => [param, { node: outer, stacked: false }] as const),
+  ])
+}
+
+/** Carry-independent work moves in front of the loop. */
+const before: ScanRule = (scan, _used, note) => {
+  const open = openScan(scan)
+  const roots = [...open.carries.map(({ next }) => next), ...open.yields]
+  const order = topological(roots)
+  const { onCarry, onStep } = dependence(order, open)
+  const users = usersOf(order)
+  const hasHeavy = new Set<Node>()
+  for (const node of order) {
+    if (!onCarry.has(node) && (HEAVY.has(node.op.kind) || node.inputs.some((input) => hasHeavy.has(input))))
+      hasHeavy.add(node)
+  }
+  const worth = (node: Node) => {
+    if (onCarry.has(node) || ['param', 'constant', 'size'].includes(node.op.kind)) return false
+    return onStep.has(node) ? hasHeavy.has(node) : !VIEWS.has(node.op.kind) || hasHeavy.has(node)
+  }
+  const frontier = new Set<Node>()
+  const demand = (node: Node): void => {
+    if (!worth(node)) return
+    const base = VIEWS.has(node.op.kind) ? node.inputs[0]! : undefined
+    if (base !== undefined) demand(base)
+    else frontier.add(node)
+  }
+  for (const node of order) {
+    if (roots.includes(node) || users.get(node)!.some((user) => onCarry.has(user) || !worth(user)))
+      demand(node)
+  }
+  const known = outsideOf(open)
+  const replace = new Map<Node, Node>()
+  for (const node of frontier) {
+    const lifted = lift(node, scan.op.steps, known)
+    if (lifted === undefined) continue
+    const param = freshParam(open, node)
+    replace.set(node, param)
+    ;(lifted.stacked ? open.xs : open.consts).push({ param, outer: lifted.node })
+    if (lifted.stacked) {
+      note(
+        `${describeOp(node.op).trim()} left the loop as one ${describeOp(lifted.node.op).trim()} → ${typeOf(lifted.node)}: it does not depend on the carry`,
+      )
+    }
+  }
+  if (replace.size === 0) return undefined
+  const changed = build.substitute(roots, replace)
+  const carries = open.carries.map((carry, i) => ({ ...carry, next: changed[i]! }))
+  return closeScan({ ...open, carries, yields: changed.slice(carries.length) }, scan)
+}
+
+/** Yields that no state reads are made after the loop, from stacked operands. */
+const after: ScanRule = (scan, used, note) => {
+  const open = openScan(scan)
+  const first = open.carries.length
+  const forStates = new Set(topological(open.carries.map(({ next }) => next)))
+  const { onCarry } = dependence(topological([...open.carries.map(({ next }) => next), ...open.yields]), open)
+  const sinks = open.yields.flatMap((node, i) =>
+    used.has(first + i) && isSinkable(node, forStates, onCarry) ? [{ node, i }] : [],
+  )
+  if (sinks.length === 0) return undefined
+
+  // Operands of sunk work that are not outside yet are yielded instead.
+  const frontier = new Set<Node>()
+  const seen = new Set<Node>()
+  const known = outsideOf(open)
+  const visit = (node: Node): void => {
+    if (seen.has(node) || known.has(node)) return
+    seen.add(node)
+    if (node.inputs.length > 0 && (!onCarry.has(node) || isSinkable(node, forStates, onCarry)))
+      node.inputs.forEach(visit)
+    else if (node.inputs.length > 0 || node.op.kind === 'param') frontier.add(node)
+  }
+  for (const { node } of sinks) visit(node)
+  const yields = [...open.yields, ...[...frontier].filter((node) => !open.yields.includes(node))]
+  const outputs = closeScan({ ...open, yields }, scan)
+  for (const node of frontier)
+    known.set(node, { node: outputs[first + yields.indexOf(node)]!, stacked: true })
+  const result = outputs.slice(0, scan.op.body.outputs.length)
+  for (const { node, i } of sinks) {
+    const lifted = lift(node, scan.op.steps, known)
+    if (lifted === undefined) return undefined
+    result[first + i] = stack(lifted, scan.op.steps)
+    if (HEAVY.has(node.op.kind))
+      note(`${describeOp(node.op).trim()} is made after the loop from stacked operands: no state reads it`)
+  }
+  return result
+}
+
+/** Work of many operands and one reader outside: products, sums, and what stands on them. */
+function isSinkable(node: Node, forStates: ReadonlySet<Node>, onCarry: ReadonlySet<Node>): boolean {
+  if (forStates.has(node) || !onCarry.has(node)) return false
+  if (isKind(node, 'einsum') || isKind(node, 'reduce')) return true
+  if (VIEWS.has(node.op.kind))
+    return isSinkable(node.inputs[0]!, forStates, onCarry) || node.op.kind === 'broadcast'
+  if (!isKind(node, 'elementwise')) return false
+  const moving = node.inputs.filter((input) => onCarry.has(input))
+  return moving.every((input) => isSinkable(input, forStates, onCarry))
+}
+
+export const hoist: Pass = { name: 'hoist', scanRules: { before, after } }
