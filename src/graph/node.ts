@@ -3,37 +3,10 @@
  * equality is `===`. Only `intern` makes them, and only build.ts calls it.
  */
 import type { Dtype } from '../tensor/dtype.ts'
-import { printShape, type Shape, type Size } from '../tensor/size.ts'
-import type { Op, OpKind, OpOf } from './ops.ts'
+import { printShape, type Shape } from '../tensor/size.ts'
+import type { Graph, Guard, Node, Op, OpKind, OpOf, ParamNode } from './ops.ts'
 
-export interface Node<O extends Op = Op> {
-  /** Unique while the node lives. Inputs have smaller ids. It never decides an order that reaches numbers. */
-  readonly id: number
-  readonly op: O
-  readonly inputs: readonly Node[]
-  readonly shape: Shape
-  readonly dtype: Dtype
-}
-
-export type ParamNode = Node<OpOf<'param'>>
-export type ScanNode = Node<OpOf<'scan'>>
-
-/** Two sizes that could not be proved equal while tracing; checked when sizes are bound. */
-export interface Guard {
-  readonly left: Size
-  readonly right: Size
-  readonly message: string
-}
-
-/** A closed function: everything enters through parameters. */
-export interface Graph {
-  readonly params: readonly ParamNode[]
-  readonly outputs: readonly Node[]
-  /** For people; outside identity. */
-  readonly names: readonly string[]
-  readonly guards: readonly Guard[]
-  readonly key: string
-}
+export type { Graph, Guard, Node, ParamNode, ScanNode } from './ops.ts'
 
 const nodes = new Map<string, WeakRef<Node>>()
 const finalized = new FinalizationRegistry((key: string) => {

@@ -3,8 +3,7 @@
  * total record over these unions, so that an operation added here does not compile until each table has it.
  */
 import type { Dtype } from '../tensor/dtype.ts'
-import type { Size } from '../tensor/size.ts'
-import type { Graph } from './node.ts'
+import type { Shape, Size } from '../tensor/size.ts'
 
 /** What an element-wise function reads and yields. `same`: all operands and the result share one type. */
 interface ElementwiseSignature {
@@ -96,3 +95,32 @@ export type Labels = string
 
 export type OpKind = Op['kind']
 export type OpOf<K extends OpKind> = Extract<Op, { kind: K }>
+
+export interface Node<O extends Op = Op> {
+  /** Unique while the node lives. Inputs have smaller ids. It never decides an order that reaches numbers. */
+  readonly id: number
+  readonly op: O
+  readonly inputs: readonly Node[]
+  readonly shape: Shape
+  readonly dtype: Dtype
+}
+
+export type ParamNode = Node<OpOf<'param'>>
+export type ScanNode = Node<OpOf<'scan'>>
+
+/** Two sizes that could not be proved equal while tracing; checked when sizes are bound. */
+export interface Guard {
+  readonly left: Size
+  readonly right: Size
+  readonly message: string
+}
+
+/** A closed function: everything enters through parameters. */
+export interface Graph {
+  readonly params: readonly ParamNode[]
+  readonly outputs: readonly Node[]
+  /** For people; outside identity. */
+  readonly names: readonly string[]
+  readonly guards: readonly Guard[]
+  readonly key: string
+}

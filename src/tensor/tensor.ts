@@ -64,7 +64,8 @@ function nestedShape(values: NestedNumbers): number[] {
 
 function flatten(values: NestedNumbers, shape: number[], depth: number, into: number[]): void {
   if (typeof values === 'number') {
-    if (depth !== shape.length) throw new ShapeError(`a number stands where an array of ${shape[depth]} was expected`)
+    if (depth !== shape.length)
+      throw new ShapeError(`a number stands where an array of ${shape[depth]} was expected`)
     into.push(values)
     return
   }

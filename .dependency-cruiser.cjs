@@ -1,0 +1,109 @@
+// The import arrows of src/: `npm run arrows`. docs/architecture.md says why they run this way.
+
+/** Folder → the folders it may import, besides itself and `tensor`. A new folder starts with a line here. */
+const arrows = {
+  tensor: [],
+  graph: [],
+  passes: ['graph'],
+  codegen: ['passes', 'graph'],
+  init: ['graph'],
+  cells: ['graph', 'init'],
+  layers: ['cells', 'init', 'graph'],
+  data: [],
+  train: ['layers', 'codegen', 'graph', 'data'],
+  io: ['layers', 'cells', 'graph'],
+  inspect: ['train', 'layers', 'graph'],
+  tasks: ['inspect', 'io', 'train', 'data', 'layers', 'cells', 'init', 'codegen', 'passes', 'graph'],
+  cli: ['tasks', 'inspect', 'io', 'train', 'data', 'layers', 'cells', 'init', 'codegen', 'passes', 'graph'],
+}
+
+/** The only files that may import `node:*`. Nothing that a browser loads may reach them. */
+const nodeFiles = ['^src/cli/', '^src/tasks/', '^src/io/node[^/]*[.]ts$']
+
+/** What package.json exports to browsers as well as to Node. */
+const publicEntries = ['^src/index[.]ts$', '^src/[^/]+/index[.]ts$']
+
+const tests = '[.]test[.]ts$'
+
+const arrowRules = Object.entries(arrows).map(([folder, others]) => {
+  const allowed = [...new Set([folder, 'tensor', ...others])]
+  return {
+    name: `arrows-${folder}`,
+    comment: `src/${folder} may import only ${allowed.join(', ')}`,
+    severity: 'error',
+    from: { path: `^src/${folder}/`, pathNot: tests },
+    to: { path: '^src/', pathNot: `^src/(${allowed.join('|')})/` },
+  }
+})
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...arrowRules,
+    {
+      name: 'train-takes-types-of-data',
+      comment: 'src/train knows what a batch looks like, not how one is made: `import type` only',
+      severity: 'error',
+      from: { path: '^src/train/', pathNot: tests },
+      to: { path: '^src/data/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'folder-without-arrows',
+      comment: 'every folder of src/ stands in the table of .dependency-cruiser.cjs',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: [`^src/(${Object.keys(arrows).join('|')})/`, tests] },
+      to: {},
+    },
+    {
+      name: 'no-cycles',
+      comment: 'no import cycle anywhere: types and tests count too',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'a module that imports nothing and that nothing imports is dead',
+      severity: 'error',
+      from: { orphan: true, pathNot: [tests, ...publicEntries] },
+      to: {},
+    },
+    {
+      name: 'node-only-where-named',
+      comment: 'node:* builtins stand only in the command line, the tasks and src/io/node*.ts',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [...nodeFiles, tests] },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'browser-entries-stay-free-of-node',
+      comment: 'a public entry must load in a browser, so nothing it reaches may be a Node file',
+      severity: 'error',
+      from: { path: publicEntries },
+      to: { path: nodeFiles, reachable: true },
+    },
+    {
+      name: 'no-dev-dependencies',
+      comment: 'what src/ imports must be installed with the package: a dependency, not a devDependency',
+      severity: 'error',
+      from: { path: '^src/', pathNot: tests },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-unresolved',
+      comment: 'an import that leads nowhere',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+}

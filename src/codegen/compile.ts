@@ -1,0 +1,26 @@
+/** From a graph to something that runs. The order of everything: PASSES, then lower (fuse, layout), plan, emit. */
+import type { Graph } from '../graph/node.ts'
+import type { Executable } from './executable.ts'
+import { InterpreterExecutable } from './interpreter.ts'
+import { lower } from './lower.ts'
+import { runPasses } from './passes.ts'
+import { instantiate } from './wasm/backend.ts'
+
+/** `wasm` runs everywhere at full speed; `interpreter` is the f64 oracle. */
+export type Backend = 'wasm' | 'interpreter'
+
+export interface CompileOptions {
+  readonly backend?: Backend
+  /** Outputs that take the place of inputs: output number → input number. The next call finds them there. */
+  readonly donate?: ReadonlyMap<number, number>
+  /** Check the graph's validity after each pass. */
+  readonly verify?: boolean
+}
+
+/** Compiles a graph once, for every value of its symbols. */
+export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
+  const donate = options.donate ?? new Map<number, number>()
+  if (options.backend === 'interpreter') return new InterpreterExecutable(graph, donate)
+  const optimized = runPasses(graph, { verify: options.verify ?? false }).at(-1)!.graph
+  return instantiate(lower(optimized, { donate }))
+}

@@ -1,0 +1,297 @@
+/**
+ * From a graph (after its passes) to a program: each fused item becomes kernels, each scan a loop. Views become
+ * strides; what a concatenation or a state reads is written into its place at once.
+ */
+import { outputOf } from '../graph/build.ts'
+import { type Graph, isKind, type Node, type ScanNode, scanParts, topological } from '../graph/node.ts'
+import type { OpOf } from '../graph/ops.ts'
+import { fuse, type Item, LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
+import {
+  addSize,
+  modSize,
+  mulSize,
+  ONE,
+  productOf,
+  type Shape,
+  type Size,
+  size,
+  ZERO,
+} from '../tensor/size.ts'
+import { donate } from './donate.ts'
+import { lowerProduct } from './lower-product.ts'
+import { Lowering, Scope } from './lowering.ts'
+import {
+  denseStrides,
+  denseView,
+  type Expr,
+  isDense,
+  type Program,
+  type Slot,
+  shifted,
+  type View,
+} from './program.ts'
+
+export interface LowerOptions {
+  /** Outputs that take the place of parameters: output number → parameter number. */
+  readonly donate?: ReadonlyMap<number, number>
+}
+
+/** Lowers a scope's outputs, each into its place where one is given. */
+function lowerScope(
+  lowering: Lowering,
+  outputs: readonly Node[],
+  places: readonly (View | undefined)[],
+  scope: Scope,
+): void {
+  const copies = assignPlaces(lowering, outputs, places, scope)
+  for (const item of fuse(outputs)) lowerItem(lowering, item, scope)
+  for (const { node, place } of copies)
+    lowering.copy(scope, node.shape, lowering.accessOf(node, scope), place, node.dtype)
+}
+
+/** Gives nodes the places where they end up; returns what has to be copied there instead. */
+function assignPlaces(
+  lowering: Lowering,
+  outputs: readonly Node[],
+  places: readonly (View | undefined)[],
+  scope: Scope,
+) {
+  const copies: { node: Node; place: View }[] = []
+  const claim = (node: Node, place: View): boolean => {
+    const { kind } = node.op
+    if (kind === 'param' || kind === 'output' || VIEW_KINDS.has(kind) || scope.places.has(node)) return false
+    scope.places.set(node, place)
+    return true
+  }
+  for (const [i, node] of outputs.entries()) {
+    const place = places[i]
+    if (place !== undefined && !claim(node, place)) copies.push({ node, place })
+  }
+  for (const node of topological(outputs).reverse()) {
+    if (!isKind(node, 'concat')) continue
+    const whole = scope.places.get(node) ?? lowering.temporary(scope, 'concat', node.shape, node.dtype)
+    scope.places.set(node, whole)
+    for (const { input, place } of concatPlaces(node, whole)) claim(input, place)
+  }
+  return copies
+}
+
+function lowerItem(lowering: Lowering, item: Item, scope: Scope): void {
+  switch (item.kind) {
+    case 'map':
+      lowerMap(lowering, item.shape, item.nodes, item.stores, scope)
+      break
+    case 'product':
+      lowerProduct(lowering, item, scope)
+      break
+    case 'reduce':
+      lowerReduce(lowering, item, scope)
+      break
+    case 'scan':
+      lowerScan(lowering, item.node, scope)
+      break
+    case 'move':
+      lowerMove(lowering, item.node, scope)
+  }
+}
+
+function lowerReduce(lowering: Lowering, item: Extract<Item, { kind: 'reduce' }>, scope: Scope): void {
+  const { node } = item
+  const input = node.inputs[0]!
+  const expr = lowering.expression(input, scope, item.inlined, new Map())
+  const into = lowering.target(node, scope)
+  scope.emit({ kind: 'reduce', fn: node.op.fn, shape: input.shape, axes: node.op.axes, expr, into })
+}
+
+function lowerMap(
+  lowering: Lowering,
+  shape: Shape,
+  nodes: readonly Node[],
+  stored: readonly Node[],
+  scope: Scope,
+): void {
+  const inside = new Set(nodes)
+  const known = new Map<Node, Expr>()
+  // Expressions first: what this kernel stores is in registers while it runs, not yet in memory.
+  const exprs = stored.map((node) => lowering.expression(node, scope, inside, known))
+  const stores = stored.map((node, i) => ({
+    view: lowering.target(node, scope),
+    expr: exprs[i]!,
+    dtype: node.dtype,
+  }))
+  if (stores.length > 0) scope.emit({ kind: 'map', shape, stores })
+}
+
+function lowerMove(
+  lowering: Lowering,
+  node: Node<OpOf<'gather' | 'scatterAdd' | 'concat' | 'pad'>>,
+  scope: Scope,
+): void {
+  const { op } = node
+  const into = lowering.target(node, scope)
+  if (op.kind === 'concat') {
+    for (const { input, place } of concatPlaces(node as Node<OpOf<'concat'>>, into)) {
+      if (scope.places.get(input) !== place && !sameView(scope.access.get(input), place)) {
+        lowering.copy(scope, input.shape, lowering.accessOf(input, scope), place, input.dtype)
+      }
+    }
+  } else if (op.kind === 'pad') {
+    const input = node.inputs[0]!
+    const zero: Expr = { kind: 'constant', value: 0, dtype: node.dtype }
+    scope.emit({ kind: 'map', shape: node.shape, stores: [{ view: into, expr: zero, dtype: node.dtype }] })
+    const inner = shifted(into, mulSize(op.low, into.strides[op.axis]!))
+    lowering.copy(scope, input.shape, lowering.accessOf(input, scope), inner, input.dtype)
+  } else lowerRows(lowering, node as Node<OpOf<'gather' | 'scatterAdd'>>, into, scope)
+}
+
+/** gather and scatterAdd work on whole dense rows. */
+function lowerRows(
+  lowering: Lowering,
+  node: Node<OpOf<'gather' | 'scatterAdd'>>,
+  into: View,
+  scope: Scope,
+): void {
+  const dense = isDense(into, node.shape)
+  const target = dense ? into : lowering.temporary(scope, 'rows', node.shape, node.dtype)
+  if (node.op.kind === 'gather') {
+    const [table, indices] = node.inputs as [Node, Node]
+    scope.emit({
+      kind: 'gather',
+      n: productOf(indices.shape),
+      v: table.shape[0]!,
+      d: productOf(table.shape.slice(1)),
+      table: lowering.denseAccess(table, scope),
+      indices: lowering.denseAccess(indices, scope),
+      into: target,
+    })
+  } else {
+    const [indices, updates] = node.inputs as [Node, Node]
+    scope.emit({
+      kind: 'scatterAdd',
+      n: productOf(indices.shape),
+      v: node.op.rows,
+      d: productOf(node.shape.slice(1)),
+      indices: lowering.denseAccess(indices, scope),
+      from: lowering.denseAccess(updates, scope),
+      into: target,
+    })
+  }
+  if (!dense) lowering.copy(scope, node.shape, target, into, node.dtype)
+}
+
+/**
+ * A loop. A state that is read after the loop at every step is kept in a buffer of T + 1 slots, written where it will
+ * be read; any other alternates between two.
+ */
+function lowerScan(lowering: Lowering, node: ScanNode, scope: Scope): void {
+  const { op } = node
+  const loop = lowering.newLoop(op.steps, op.reverse)
+  const body = new Scope(scope, loop)
+  const params = scanParts(op, op.body.params)
+  const inputs = scanParts(op, node.inputs)
+  const nexts = op.body.outputs.slice(0, op.carries)
+  const yields = op.body.outputs.slice(op.carries)
+  const aliases = new Map<number, View>()
+  const places: (View | undefined)[] = []
+
+  for (const [j, param] of params.carries.entries()) {
+    const stride = productOf(param.shape)
+    const isBefore = (each: Node) => each === param
+    const isAfter = (each: Node) => each === nexts[j] && nexts.indexOf(each) === j
+    const kept = yields.some((each) => isBefore(each) || isAfter(each))
+    const slots = kept ? addSize(op.steps, ONE) : size(2)
+    const buffer = lowering.buffer(scope, 'state', mulSize(slots, stride), param.dtype)
+    const at = (offset: Size, by?: 'time' | 'parity' | 'nextParity'): View => ({
+      buffer,
+      offset,
+      strides: denseStrides(param.shape),
+      terms: by === undefined ? [] : [{ loop, by, stride }],
+    })
+    const end = mulSize(op.steps, stride)
+    const [low, high] = op.reverse ? [stride, ZERO] : [ZERO, stride]
+    body.access.set(param, kept ? at(low, 'time') : at(ZERO, 'parity'))
+    places.push(kept ? at(high, 'time') : at(ZERO, 'nextParity'))
+    const first = at(kept && op.reverse ? end : ZERO)
+    const last = at(kept ? (op.reverse ? ZERO : end) : mulSize(modSize(op.steps, 2), stride))
+    copyNode(lowering, inputs.carries[j]!, first, scope)
+    scope.access.set(outputOf(node, j), last)
+    for (const [i, each] of yields.entries()) {
+      const offset = isBefore(each) ? low : isAfter(each) ? high : undefined
+      if (offset !== undefined && !aliases.has(i)) aliases.set(i, stackedView(at(offset), stride))
+    }
+  }
+  for (const [j, param] of params.xs.entries()) {
+    const view = lowering.accessOf(inputs.xs[j]!, scope)
+    const [stride, ...strides] = view.strides as [Size, ...Size[]]
+    body.access.set(param, { ...view, strides, terms: [...view.terms, { loop, by: 'time', stride }] })
+  }
+  for (const [j, param] of params.consts.entries())
+    body.access.set(param, lowering.accessOf(inputs.consts[j]!, scope))
+  for (const i of yields.keys()) {
+    const output = outputOf(node, op.carries + i)
+    const alias = aliases.get(i)
+    const stacked = alias ?? lowering.temporary(scope, 'stacked', output.shape, output.dtype)
+    const [stride, ...strides] = stacked.strides as [Size, ...Size[]]
+    places.push(
+      alias === undefined ? { ...stacked, strides, terms: [{ loop, by: 'time', stride }] } : undefined,
+    )
+    scope.access.set(output, stacked)
+  }
+  lowerScope(lowering, op.body.outputs, places, body)
+  scope.steps.push({ kind: 'loop', loop, body: body.steps })
+}
+
+/** Copies a node's values; a leaf is computed on the spot. */
+function copyNode(lowering: Lowering, node: Node, into: View, scope: Scope): void {
+  const expr = LEAF_KINDS.has(node.op.kind)
+    ? lowering.expression(node, scope, new Set(), new Map())
+    : ({ kind: 'load', view: lowering.accessOf(node, scope), dtype: node.dtype } as const)
+  scope.emit({ kind: 'map', shape: node.shape, stores: [{ view: into, expr, dtype: node.dtype }] })
+}
+
+function stackedView(view: View, stride: Size): View {
+  return { ...view, strides: [stride, ...view.strides] }
+}
+
+function concatPlaces(node: Node<OpOf<'concat'>>, whole: View): { input: Node; place: View }[] {
+  let start = ZERO
+  return node.inputs.map((input) => {
+    const place = shifted(whole, mulSize(start, whole.strides[node.op.axis]!))
+    start = addSize(start, input.shape[node.op.axis]!)
+    return { input, place }
+  })
+}
+
+function sameView(a: View | undefined, b: View): boolean {
+  return (
+    a !== undefined && a.buffer === b.buffer && a.offset === b.offset && a.terms.length === b.terms.length
+  )
+}
+
+/** Lowers a graph to a program. */
+export function lower(graph: Graph, options: LowerOptions = {}): Program {
+  const lowering = new Lowering()
+  const top = new Scope()
+  const slot = (node: Node, name: string): Slot => {
+    const buffer = lowering.buffer(top, name, productOf(node.shape), node.dtype, true)
+    return { name, shape: node.shape, dtype: node.dtype, view: denseView(buffer, node.shape) }
+  }
+  const inputs = graph.params.map((param, i) => slot(param, graph.names[i] ?? `p${i}`))
+  for (const [i, param] of graph.params.entries()) top.access.set(param, inputs[i]!.view)
+  const outputs = graph.outputs.map((node, i) => slot(node, `output ${i}`))
+  lowerScope(
+    lowering,
+    graph.outputs,
+    outputs.map(({ view }) => view),
+    top,
+  )
+  const program = {
+    inputs,
+    outputs,
+    steps: top.steps,
+    buffers: lowering.buffers,
+    aliases: new Map(),
+    guards: graph.guards,
+  }
+  return donate(program, options.donate ?? new Map())
+}

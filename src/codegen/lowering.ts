@@ -1,0 +1,128 @@
+/** What lowering holds on its way: scopes, buffers, and where each node's numbers are. */
+import { isKind, type Node } from '../graph/node.ts'
+import { VIEW_KINDS } from '../passes/fuse.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { productOf, type Shape, type Size } from '../tensor/size.ts'
+import {
+  type Buffer,
+  denseView,
+  type Expr,
+  isDense,
+  type Kernel,
+  type Loop,
+  type Step,
+  type View,
+} from './program.ts'
+import { viewOf } from './views.ts'
+
+/** A straight stretch of a program: the top, or one loop's body. */
+export class Scope {
+  readonly parent: Scope | undefined
+  readonly depth: number
+  readonly loop: Loop | undefined
+  readonly steps: Step[] = []
+  readonly access = new Map<Node, View>()
+  /** Where nodes must be written: their place in a state, a stacked yield, a concatenation, an output. */
+  readonly places = new Map<Node, View>()
+  /** Packed panels made in this scope, by what they hold. */
+  readonly panels = new Map<string, View>()
+
+  constructor(parent?: Scope, loop?: Loop) {
+    this.parent = parent
+    this.loop = loop
+    this.depth = parent === undefined ? 0 : parent.depth + 1
+  }
+
+  nested(loop: Loop): Scope {
+    return new Scope(this, loop)
+  }
+
+  emit(kernel: Kernel): void {
+    this.steps.push({ kind: 'call', kernel })
+  }
+}
+
+/** Lowers one graph; holds the buffers made on the way. */
+export class Lowering {
+  readonly buffers: Buffer[] = []
+  private readonly madeIn = new Map<Buffer, Scope>()
+  private loops = 0
+
+  buffer(scope: Scope, name: string, elements: Size, dtype: Dtype, persistent = false): Buffer {
+    const made: Buffer = { id: this.buffers.length, name, elements, dtype, persistent }
+    this.buffers.push(made)
+    this.madeIn.set(made, scope)
+    return made
+  }
+
+  temporary(scope: Scope, name: string, shape: Shape, dtype: Dtype): View {
+    return denseView(this.buffer(scope, name, productOf(shape), dtype), shape)
+  }
+
+  newLoop(steps: Size, reverse: boolean): Loop {
+    return { id: this.loops++, steps, reverse }
+  }
+
+  /** The outermost scope in which a view's contents are there and stay as they are. */
+  homeOf(view: View, scope: Scope): Scope {
+    let depth = this.madeIn.get(view.buffer)!.depth
+    let home = scope
+    for (let each: Scope | undefined = scope; each !== undefined; each = each.parent) {
+      if (each.loop !== undefined && view.terms.some((term) => term.loop === each.loop))
+        depth = Math.max(depth, each.depth)
+    }
+    while (home.depth > depth) home = home.parent!
+    return home
+  }
+
+  /** Where a node's numbers are. */
+  accessOf(node: Node, scope: Scope): View {
+    const known = scope.access.get(node)
+    if (known !== undefined) return known
+    if (!VIEW_KINDS.has(node.op.kind)) throw new Error(`${node.op.kind} is read before it is made`)
+    const input = node.inputs[0]!
+    const view = viewOf(node, this.accessOf(input, scope)) ?? viewOf(node, this.denseAccess(input, scope))!
+    scope.access.set(node, view)
+    return view
+  }
+
+  /** As accessOf, copied to row-major order where it is not. */
+  denseAccess(node: Node, scope: Scope): View {
+    const view = this.accessOf(node, scope)
+    if (isDense(view, node.shape)) return view
+    const dense = this.temporary(scope, 'dense', node.shape, node.dtype)
+    this.copy(scope, node.shape, view, dense, node.dtype)
+    return dense
+  }
+
+  copy(scope: Scope, shape: Shape, from: View, into: View, dtype: Dtype): void {
+    scope.emit({
+      kind: 'map',
+      shape,
+      stores: [{ view: into, dtype, expr: { kind: 'load', view: from, dtype } }],
+    })
+  }
+
+  /** Where a node is to be written: its place if it has one, else a new buffer. */
+  target(node: Node, scope: Scope): View {
+    const view = scope.places.get(node) ?? this.temporary(scope, node.op.kind, node.shape, node.dtype)
+    scope.access.set(node, view)
+    return view
+  }
+
+  /** The computation of a node where `inside` says which nodes are computed on the spot. */
+  expression(node: Node, scope: Scope, inside: ReadonlySet<Node>, known: Map<Node, Expr>): Expr {
+    const found = known.get(node)
+    if (found !== undefined) return found
+    let made: Expr
+    if (isKind(node, 'constant')) made = { kind: 'constant', value: node.op.value, dtype: node.dtype }
+    else if (isKind(node, 'size')) made = { kind: 'size', size: node.op.size, dtype: node.dtype }
+    else if (isKind(node, 'iota')) made = { kind: 'index', axis: node.op.axis }
+    else if (isKind(node, 'elementwise') && inside.has(node)) {
+      const args = node.inputs.map((input) => this.expression(input, scope, inside, known))
+      made = { kind: 'apply', fn: node.op.fn, args, dtype: node.dtype }
+    } else made = { kind: 'load', view: this.accessOf(node, scope), dtype: node.dtype }
+    known.set(node, made)
+    return made
+  }
+}

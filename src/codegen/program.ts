@@ -1,0 +1,188 @@
+/**
+ * The program: what a graph becomes before it is emitted. Kernels over buffers, loops over time, symbolic sizes.
+ * A backend reads this form and nothing else.
+ */
+
+import type { Guard } from '../graph/node.ts'
+import type { ElementwiseName, ReduceName } from '../graph/ops.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { addSize, mulSize, ONE, type Shape, type Size, ZERO } from '../tensor/size.ts'
+
+/** A region of the arena. All elements are 4 bytes. */
+export interface Buffer {
+  readonly id: number
+  readonly name: string
+  readonly elements: Size
+  readonly dtype: Dtype
+  /** Keeps its contents between runs: parameters, and what the host reads. */
+  readonly persistent: boolean
+}
+
+/** A loop over time. `time` counts up or down, `i` the iterations. */
+export interface Loop {
+  readonly id: number
+  readonly steps: Size
+  readonly reverse: boolean
+}
+
+/** How an address moves with a loop: by its time, or between two slots. */
+export interface LoopTerm {
+  readonly loop: Loop
+  readonly by: 'time' | 'parity' | 'nextParity'
+  readonly stride: Size
+}
+
+/** Where the elements of a tensor stand: offset + Σ strides · index + Σ loop terms. */
+export interface View {
+  readonly buffer: Buffer
+  readonly offset: Size
+  readonly strides: readonly Size[]
+  readonly terms: readonly LoopTerm[]
+}
+
+/** What one element of a map, reduction or epilogue computes. */
+export type Expr =
+  | { readonly kind: 'load'; readonly view: View; readonly dtype: Dtype }
+  | { readonly kind: 'constant'; readonly value: number; readonly dtype: Dtype }
+  | { readonly kind: 'size'; readonly size: Size; readonly dtype: Dtype }
+  | { readonly kind: 'index'; readonly axis: number }
+  /** The element of the product that an epilogue goes on from. */
+  | { readonly kind: 'product' }
+  | {
+      readonly kind: 'apply'
+      readonly fn: ElementwiseName
+      readonly args: readonly Expr[]
+      readonly dtype: Dtype
+    }
+
+export interface Store {
+  readonly view: View
+  readonly expr: Expr
+  readonly dtype: Dtype
+}
+
+export type Kernel =
+  /** For every index of `shape`: stores. */
+  | { readonly kind: 'map'; readonly shape: Shape; readonly stores: readonly Store[] }
+  /** For every index of the kept axes: the sum or maximum of `expr` over the axes in `axes`. */
+  | {
+      readonly kind: 'reduce'
+      readonly fn: ReduceName
+      readonly shape: Shape
+      readonly axes: readonly number[]
+      readonly expr: Expr
+      readonly into: View
+    }
+  /** Panels of b [K, N]: ⌈N / PANEL⌉ blocks of [K][PANEL], the last filled up with zeros. */
+  | { readonly kind: 'pack'; readonly k: Size; readonly n: Size; readonly from: View; readonly into: View }
+  /** c [M, N] = epilogue(a [M, K] · b [K, N]); b in panels, or packed block by block on the way. */
+  | {
+      readonly kind: 'matmul'
+      readonly m: Size
+      readonly n: Size
+      readonly k: Size
+      readonly a: View
+      readonly b: View
+      readonly packed: boolean
+      readonly into: View
+      readonly epilogue: Expr
+    }
+  /** Rows of `table` [V, D] at `indices` [N] into [N, D]. */
+  | {
+      readonly kind: 'gather'
+      readonly n: Size
+      readonly v: Size
+      readonly d: Size
+      readonly table: View
+      readonly indices: View
+      readonly into: View
+    }
+  /** Rows [N, D] summed into a table [V, D] at `indices` [N]. */
+  | {
+      readonly kind: 'scatterAdd'
+      readonly n: Size
+      readonly v: Size
+      readonly d: Size
+      readonly indices: View
+      readonly from: View
+      readonly into: View
+    }
+
+export type Step =
+  | { readonly kind: 'call'; readonly kernel: Kernel }
+  | { readonly kind: 'loop'; readonly loop: Loop; readonly body: readonly Step[] }
+
+/** Columns in a panel of a packed matrix. */
+export const PANEL = 8
+
+export interface Slot {
+  readonly name: string
+  readonly shape: Shape
+  readonly dtype: Dtype
+  readonly view: View
+}
+
+export interface Program {
+  readonly inputs: readonly Slot[]
+  readonly outputs: readonly Slot[]
+  readonly steps: readonly Step[]
+  /** In the order in which the arena places what persists. */
+  readonly buffers: readonly Buffer[]
+  /** Buffers that stand in the place of others. */
+  readonly aliases: ReadonlyMap<Buffer, Buffer>
+  readonly guards: readonly Guard[]
+}
+
+/** Row-major strides. */
+export function denseStrides(shape: Shape): Size[] {
+  const strides: Size[] = []
+  let stride = ONE
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride
+    stride = mulSize(stride, shape[axis]!)
+  }
+  return strides
+}
+
+export function denseView(buffer: Buffer, shape: Shape): View {
+  return { buffer, offset: ZERO, strides: denseStrides(shape), terms: [] }
+}
+
+export function isDense(view: View, shape: Shape): boolean {
+  const dense = denseStrides(shape)
+  return view.strides.every((stride, axis) => stride === dense[axis] || shape[axis] === ONE)
+}
+
+export function shifted(view: View, by: Size): View {
+  return { ...view, offset: addSize(view.offset, by) }
+}
+
+/** The views that a kernel reads. */
+export function reads(kernel: Kernel): View[] {
+  switch (kernel.kind) {
+    case 'map':
+      return kernel.stores.flatMap(({ expr }) => loadsOf(expr))
+    case 'reduce':
+      return loadsOf(kernel.expr)
+    case 'pack':
+      return [kernel.from]
+    case 'matmul':
+      return [kernel.a, kernel.b, ...loadsOf(kernel.epilogue)]
+    case 'gather':
+      return [kernel.table, kernel.indices]
+    case 'scatterAdd':
+      return [kernel.indices, kernel.from]
+  }
+}
+
+/** The views that a kernel writes. */
+export function writes(kernel: Kernel): View[] {
+  return kernel.kind === 'map' ? kernel.stores.map(({ view }) => view) : [kernel.into]
+}
+
+export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {
+  if (seen.has(expr)) return []
+  seen.add(expr)
+  if (expr.kind === 'load') return [expr.view]
+  return expr.kind === 'apply' ? expr.args.flatMap((arg) => loadsOf(arg, seen)) : []
+}

@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest'
+import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
+import { tensor } from '../tensor/tensor.ts'
+import { decodeText, holdOut, sequences, textWindows, Vocabulary, wittenBell } from './index.ts'
+
+const ids = new Int32Array(20)
+const abc = Vocabulary.of('abc')
+const one = [[[1]]]
+const bytes = Uint8Array
+
+const cases: [string, () => unknown, new (message: string) => Error, RegExp][] = [
+  ['no bytes', () => decodeText(bytes.of(), 'a.txt'), DataError, /a\.txt.* empty/],
+  ['only a mark', () => decodeText(bytes.of(0xef, 0xbb, 0xbf), 'a.txt'), DataError, /a\.txt.* empty/],
+  [
+    'binary',
+    () => decodeText(bytes.of(0x89, 0x50, 0), 'a.txt'),
+    DataError,
+    /a\.txt.* byte 2 is zero.*UTF-16/,
+  ],
+  [
+    'Latin-1',
+    () => decodeText(bytes.of(0x43, 0xe6, 0x73), 'a.txt'),
+    DataError,
+    /a\.txt.* byte 1 \(0xe6\).*iconv/,
+  ],
+  ['cut short', () => decodeText(bytes.of(0x61, 0xe2, 0x82), 'a.txt'), DataError, /byte 1 \(0xe2\)/],
+
+  ['vocabulary of nothing', () => Vocabulary.of(''), DataError, /empty/],
+  ['no characters', () => Vocabulary.from([]), ArgumentError, /at least one/],
+  ['two in one', () => Vocabulary.from(['a', 'bc']), ArgumentError, /"bc" at 1/],
+  ['a character twice', () => Vocabulary.from(['a', 'b', 'a']), ArgumentError, /U\+0061.* again at 2/],
+  ['unknown character', () => abc.encode('ab\u{1F600}é'), DataError, /character 2 .*U\+1F600.*unknown/],
+  ['unknown is no id', () => abc.encode('d', { unknown: 3 }), ArgumentError, /0 to 2; received 3/],
+  ['no such id', () => abc.decode([0, 3]), DataError, /0 to 2; received 3 at 1/],
+
+  ['hold out nothing', () => holdOut([ids], 0), ArgumentError, /between 0 and 1.*received 0/],
+  ['hold out NaN', () => holdOut([ids], Number.NaN), ArgumentError, /received NaN/],
+  ['too little held out', () => holdOut([ids], 0.05), DataError, /held-out part.*20 leaves it 1/],
+  ['too little left', () => holdOut([ids], 0.95), DataError, /training part.*20 leaves it 1/],
+
+  [
+    'shorter than a window',
+    () => textWindows(ids, { batch: 4, steps: 5 }),
+    DataError,
+    /least 21 .* has 20.*smaller/,
+  ],
+  ...[0, -1, 1.5, Number.NaN, Infinity].flatMap((size): typeof cases => [
+    [
+      `batch ${size}`,
+      () => textWindows(ids, { batch: size, steps: 2 }),
+      ArgumentError,
+      /batch must be an integer/,
+    ],
+    [
+      `steps ${size}`,
+      () => textWindows(ids, { batch: 2, steps: size }),
+      ArgumentError,
+      /steps must be an integer/,
+    ],
+    [`rows ${size}`, () => sequences(one, one, { batch: size }), ArgumentError, /batch must be an integer/],
+    [`vocabulary ${size}`, () => wittenBell(ids, 3, size), ArgumentError, /vocabularySize must be/],
+  ]),
+
+  ['no sequence', () => sequences([], [], { batch: 1 }), DataError, /at least one sequence/],
+  ['no step', () => sequences([[]], [[]], { batch: 1 }), DataError, /sequence 0 has no time step/],
+  ['too few targets', () => sequences([[1], [2]], one, { batch: 1 }), DataError, /2 sequences; received 1/],
+  ['too few rows', () => sequences(one, tensor([1, 2]), { batch: 1 }), DataError, /\[2\].* each of the 1/],
+  ['short targets', () => sequences([[1, 2]], [[1]], { batch: 1 }), DataError, /has 2 steps.* have 1/],
+  [
+    'unlike widths',
+    () => sequences([[[1]], [[1, 2]]], one, { batch: 1 }),
+    ShapeError,
+    /\[T, 1\].*1 f32 \[T, 2\]/,
+  ],
+  ['a scalar', () => sequences([tensor(1)], one, { batch: 1 }), DataError, /no time step/],
+
+  ['order', () => wittenBell(ids, -1, 3), ArgumentError, /order must be .* 0; received -1/],
+  ['id above V', () => wittenBell(Int32Array.of(0, 3), 1, 3), DataError, /0 to 2; received 3 at 1/],
+  [
+    'nothing to predict',
+    () => wittenBell(ids, 1, 3).bitsPerToken(Int32Array.of(1)),
+    DataError,
+    /more than 1 tokens/,
+  ],
+]
+
+test.each(cases)('%s', (_name, run, kind, message) => {
+  expect(run).toThrow(kind)
+  expect(run).toThrow(message)
+})

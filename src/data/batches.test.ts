@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { type Batches, sequences, textWindows } from './index.ts'
+
+const size = fc.integer({ min: 1, max: 7 })
+
+/** Row b of a batch-first tensor, its steps as plain numbers; for [B, T]. */
+function rowOf({ data, shape }: Tensor, b: number, length = shape[1]!): number[] {
+  return Array.from(data.subarray(b * shape[1]!, b * shape[1]! + length))
+}
+
+test('windows of a text predict every token once, in order, row by row', () => {
+  fc.assert(
+    fc.property(size, size, fc.nat(200), (batch, steps, more) => {
+      const n = batch * steps + 1 + more
+      // Distinct ids: a target says which token of the stream it is.
+      const windows = textWindows(
+        Int32Array.from({ length: n }, (_, i) => i),
+        { batch, steps },
+      )
+      const all = [...windows]
+      const predicted = Array.from({ length: batch }, (_, b) =>
+        all.flatMap(({ targets }) => rowOf(targets, b)),
+      )
+      const read = Array.from({ length: batch }, (_, b) => all.flatMap(({ inputs }) => rowOf(inputs, b)))
+
+      expect(predicted.flat()).toEqual(Array.from({ length: windows.tokens }, (_, i) => i + 1))
+      expect(read.flat()).toEqual(predicted.flat().map((id) => id - 1))
+      expect(n - 1 - windows.tokens).toBeLessThan(batch)
+      expect(all.map(({ reset }) => reset)).toEqual(all.map((_, j) => j === 0))
+      expect(all.slice(0, -1).every(({ inputs }) => inputs.shape[1] === steps)).toBe(true)
+      expect(all.length).toBe(windows.count)
+      expect([...windows]).toEqual(all)
+    }),
+  )
+})
+
+test('sequences of unlike lengths come back whole, in order, with zeros behind them', () => {
+  const steps = fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 6 })
+  fc.assert(
+    fc.property(fc.array(steps, { minLength: 1, maxLength: 9 }), size, (lists, batch) => {
+      const ids = lists.map((list) => tensor(Int32Array.from(list)))
+      const doubled = lists.map((list) => list.map((id) => 2 * id))
+      const batches: Batches = sequences(ids, doubled, { batch })
+      const all = [...batches]
+      const unpad = (pick: 'inputs' | 'targets') =>
+        all.flatMap((one) => Array.from(one.lengths!.data, (length, b) => rowOf(one[pick], b, length)))
+
+      expect(unpad('inputs')).toEqual(lists)
+      expect(unpad('targets')).toEqual(doubled)
+      expect(batches.tokens).toBe(lists.flat().length)
+      expect(all.length).toBe(batches.count)
+      for (const { inputs, lengths, reset } of all) {
+        expect(reset).toBe(true)
+        expect(inputs.dtype).toBe('i32')
+        expect(inputs.shape).toEqual([lengths!.data.length, Math.max(...lengths!.data)])
+        const steps = Array.from(lengths!.data).reduce((sum, length) => sum + length)
+        expect(Array.from(inputs.data).filter((id) => id > 0).length).toBe(steps)
+      }
+    }),
+  )
+})
+
+test('sequences of vectors with one target a row', () => {
+  const inputs = [[[1, 2], [3, 4]], [[5, 6]], [[7, 8]]] // biome-ignore format: one line shows the lengths
+  const [first, last] = [...sequences(inputs, tensor([[10], [20], [30]]), { batch: 2 })]
+  expect(first!.inputs).toEqual(tensor([[[1, 2], [3, 4]], [[5, 6], [0, 0]]])) // biome-ignore format: as above
+  expect(first!.targets).toEqual(tensor([[10], [20]]))
+  expect(last!.inputs).toEqual(tensor([[[7, 8]]]))
+  expect(last!.targets).toEqual(tensor([[30]]))
+  expect(last!.lengths).toEqual(tensor(Int32Array.of(1)))
+})

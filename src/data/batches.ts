@@ -1,0 +1,177 @@
+/**
+ * Sequences → batches, the only form in which data reaches training.
+ * Enters: a stream of ids, or sequences of unlike lengths. Leaves: batch-first tensors, the same on every pass.
+ * B rows of a batch, T time steps.
+ */
+import { allocate } from '../tensor/dtype.ts'
+import { DataError, ShapeError } from '../tensor/errors.ts'
+import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
+import { requireInteger } from './guards.ts'
+
+/** What one training step reads. */
+export interface Batch {
+  /** Ids, i32 [B, T], or values, [B, T, …]. */
+  readonly inputs: Tensor
+  /** One target a time step, [B, T, …], or one a row, [B, …]. */
+  readonly targets: Tensor
+  /** i32 [B]: row b ends after `lengths[b]` steps and the rest is padding. Absent: every row has T steps. */
+  readonly lengths?: Tensor
+  /** Whether the rows begin anew. Otherwise row b goes on where row b of the batch before ended. */
+  readonly reset: boolean
+}
+
+/** One epoch. It may be iterated any number of times and gives the same batches each time. */
+export interface Batches extends Iterable<Batch> {
+  /** Batches in an epoch. */
+  readonly count: number
+  /** Time steps in an epoch, padding not counted; for text, the tokens predicted. */
+  readonly tokens: number
+}
+
+/**
+ * Contiguous windows of one stream, for truncated back-propagation with carried state.
+ *
+ * The stream is cut into B rows of R = ⌊(n − 1) / B⌋ steps: row b predicts tokens bR + 1 … (b + 1)R, each from the one
+ * before it. Batch j holds window j of every row, so row b of batch j + 1 goes on where row b of batch j ended. The last
+ * batch has fewer than T steps unless T divides R. Fewer than B tokens at the very end are left over, none with B = 1.
+ *
+ *     textWindows(ids, { batch: 32, steps: 64 })    // inputs and targets: i32 [32, 64]
+ *
+ * @param ids the n tokens of the stream
+ * @param options.batch B, the rows
+ * @param options.steps T, the time steps of a window
+ * @throws {ArgumentError} unless both sizes are integers of at least 1
+ * @throws {DataError} when the stream has no full window for each row: n < B·T + 1
+ */
+export function textWindows(
+  ids: Int32Array,
+  options: { readonly batch: number; readonly steps: number },
+): Batches {
+  const { batch, steps } = options
+  requireInteger('batch', batch, 1)
+  requireInteger('steps', steps, 1)
+  const needed = batch * steps + 1
+  if (ids.length < needed) {
+    throw new DataError(
+      `${batch} rows of ${steps} steps need a text of at least ${needed} characters (batch · steps + 1), ` +
+        `but this one has ${ids.length}. Give a longer text, a smaller batch or fewer steps.`,
+    )
+  }
+  const rowLength = Math.floor((ids.length - 1) / batch)
+  const window = (start: number, length: number): Tensor => {
+    const data = new Int32Array(batch * length)
+    for (let b = 0; b < batch; b++) {
+      const from = b * rowLength + start
+      data.set(ids.subarray(from, from + length), b * length)
+    }
+    return tensor(data, [batch, length])
+  }
+  return {
+    count: Math.ceil(rowLength / steps),
+    tokens: batch * rowLength,
+    *[Symbol.iterator]() {
+      for (let start = 0; start < rowLength; start += steps) {
+        const length = Math.min(steps, rowLength - start)
+        yield { inputs: window(start, length), targets: window(start + 1, length), reset: start === 0 }
+      }
+    },
+  }
+}
+
+/** A sequence: a tensor [T, …], for example i32 [T] for ids, or nested numbers, which become f32. Time comes first. */
+export type Sequence = Tensor | readonly NestedNumbers[]
+
+/**
+ * Sequences of unlike lengths, in the order given, padded with zeros to the longest of their batch. Every batch has
+ * `lengths` and resets; the last may have fewer rows.
+ *
+ *     sequences([[[1], [2], [3]], [[4]]], tensor([[0], [1]]), { batch: 2 })   // inputs f32 [2, 3, 1], lengths [3, 1]
+ *
+ * @param inputs N sequences, alike in all but length
+ * @param targets a list of N sequences, each as long as its input (one target a step); or one tensor [N, …] (one a row)
+ * @param options.batch B, the rows of every batch but perhaps the last
+ * @throws {ArgumentError} unless `batch` is an integer of at least 1
+ * @throws {DataError} when there is no sequence, one has no step, or inputs and targets differ in number or length
+ * @throws {ShapeError} when sequences differ in element type or in their sizes after time
+ */
+export function sequences(
+  inputs: readonly Sequence[],
+  targets: readonly Sequence[] | Tensor,
+  options: { readonly batch: number },
+): Batches {
+  const { batch } = options
+  requireInteger('batch', batch, 1)
+  const rows = alike('inputs', inputs)
+  const lengths = Int32Array.from(rows, ({ shape }) => shape[0]!)
+  const targetsOf = 'data' in targets ? perRow(targets, rows.length) : perStep(targets, lengths)
+  return {
+    count: Math.ceil(rows.length / batch),
+    tokens: lengths.reduce((sum, length) => sum + length, 0),
+    *[Symbol.iterator]() {
+      for (let start = 0; start < rows.length; start += batch) {
+        const end = Math.min(start + batch, rows.length)
+        yield {
+          inputs: pad(rows.slice(start, end)),
+          targets: targetsOf(start, end),
+          lengths: tensor(lengths.slice(start, end)),
+          reset: true,
+        }
+      }
+    },
+  }
+}
+
+type Rows = (start: number, end: number) => Tensor
+
+function perRow(targets: Tensor, count: number): Rows {
+  const { data, shape, dtype } = targets
+  if (shape[0] !== count) {
+    throw new DataError(
+      `targets of shape [${shape.join(', ')}] must have one row for each of the ${count} sequences`,
+    )
+  }
+  const width = elementCount(shape.slice(1))
+  return (start, end) =>
+    tensor(data.slice(start * width, end * width), [end - start, ...shape.slice(1)], dtype)
+}
+
+function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
+  if (targets.length !== lengths.length) {
+    throw new DataError(`expected targets for ${lengths.length} sequences; received ${targets.length}`)
+  }
+  const rows = alike('targets', targets)
+  for (const [i, { shape }] of rows.entries()) {
+    if (shape[0] !== lengths[i]) {
+      throw new DataError(
+        `sequence ${i} has ${lengths[i]} steps, but its targets have ${shape[0]}. ` +
+          'Give one target a step, or a tensor with one row a sequence.',
+      )
+    }
+  }
+  return (start, end) => pad(rows.slice(start, end))
+}
+
+/** The sequences as tensors that differ only in their first size, which is at least 1. */
+function alike(name: string, all: readonly Sequence[]): Tensor[] {
+  if (all.length === 0) throw new DataError(`${name}: expected at least one sequence; received none`)
+  const rows = all.map((one) => ('data' in one ? one : tensor(one)))
+  const kind = ({ dtype, shape }: Tensor) => `${dtype} [${['T', ...shape.slice(1)].join(', ')}]`
+  for (const [i, row] of rows.entries()) {
+    if (!(row.shape[0]! > 0)) throw new DataError(`${name}: sequence ${i} has no time step. Leave it out.`)
+    if (kind(row) !== kind(rows[0]!)) {
+      throw new ShapeError(
+        `${name}: sequences must be alike in all but length; sequence 0 is ${kind(rows[0]!)}, sequence ${i} ${kind(row)}`,
+      )
+    }
+  }
+  return rows
+}
+
+function pad(rows: readonly Tensor[]): Tensor {
+  const { dtype, shape } = rows[0]!
+  const longest = rows.reduce((most, row) => Math.max(most, row.shape[0]!), 0)
+  const padded = [rows.length, longest, ...shape.slice(1)]
+  const data = allocate(dtype, elementCount(padded))
+  for (const [b, row] of rows.entries()) data.set(row.data, (b * data.length) / rows.length)
+  return tensor(data, padded, dtype)
+}

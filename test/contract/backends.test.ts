@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compile } from '../../src/codegen/compile.ts'
+import { gradient } from '../../src/graph/grad.ts'
+import { type F64Array, interpret } from '../../src/graph/interpret.ts'
+import type { Graph } from '../../src/graph/node.ts'
+import { trace } from '../../src/graph/trace.ts'
+import { stopGradient } from '../../src/graph/value.ts'
+import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
+import { CASES, type Case } from './cases.ts'
+
+/** The case's result, and the gradient of a weighted sum of it with respect to every f32 input. */
+function graphOf({ inputs, build }: Case): Graph {
+  return trace(inputs, (...values) => {
+    const result = build(...values)
+    const weights = result.sub(0.3).mul(result).sum().add(result.sum())
+    const wanted = values.filter((value) => value.dtype === 'f32')
+    return [weights, result, ...gradient(weights, wanted)]
+  })
+}
+
+/** Numbers that depend on a seed alone, exactly representable in f32. */
+function numbers(graph: Graph, bindings: Bindings, seed: number, highest = 3): F64Array[] {
+  let state = seed
+  const next = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+  return graph.params.map(({ shape, dtype }) => {
+    const sizes = shape.map((size) => evaluateSize(size, bindings))
+    const length = sizes.reduce((product, size) => product * size, 1)
+    const draw = () =>
+      dtype === 'f32' ? Math.fround(2 * next() - 1) : Math.floor(next() * (highest + 2)) - 1
+    return { shape: sizes, data: Float64Array.from({ length }, draw) }
+  })
+}
+
+const sizes = fc.record({
+  T: fc.integer({ min: 1, max: 6 }),
+  B: fc.integer({ min: 1, max: 9 }),
+  D: fc.integer({ min: 1, max: 13 }),
+  N: fc.integer({ min: 1, max: 18 }),
+})
+const long = process.env['RECURRA_LONG'] === '1'
+
+describe.each(Object.entries(CASES))('%s', (_, example) => {
+  const graph = graphOf(example)
+
+  test.skipIf(example.detached)('gradients agree with central differences', () => {
+    const bindings = new Map([
+      ['T', 3],
+      ['B', 4],
+      ['D', 5],
+      ['N', 2],
+    ])
+    const args = numbers(graph, bindings, 7, example.highest)
+    const gradients = interpret(graph, args, bindings).slice(2)
+    const wanted = graph.params.flatMap((param, i) => (param.dtype === 'f32' ? [i] : []))
+    for (const [g, i] of wanted.entries()) {
+      const { data } = args[i]!
+      const numeric = data.map((value, at) => {
+        const [above, below] = [1e-5, -1e-5].map((step) => {
+          data[at] = value + step
+          return interpret(graph, args, bindings)[0]!.data[0]!
+        })
+        data[at] = value
+        return (above! - below!) / 2e-5
+      })
+      const scale = Math.max(1e-6, ...numeric.map(Math.abs))
+      for (const [at, value] of numeric.entries())
+        expect(Math.abs(gradients[g]!.data[at]! - value) / scale).toBeLessThan(1e-6)
+    }
+  })
+
+  test('WASM agrees with the oracle for any sizes, compiled once', async () => {
+    const executable = await compile(graph, { verify: true })
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.nat(), async (bound, seed) => {
+        const bindings = new Map(Object.entries(bound))
+        const args = numbers(graph, bindings, seed, example.highest)
+        const expected = interpret(graph, args, bindings)
+        const inputs = new Map(
+          args.map(({ data }, i) => [
+            i,
+            graph.params[i]!.dtype === 'f32' ? Float32Array.from(data) : Int32Array.from(data),
+          ]),
+        )
+        const received = await executable.call({ bindings, inputs, outputs: expected.map((_, i) => i) })
+        for (const [i, { data }] of expected.entries()) {
+          const bound = 1e-5 * Math.max(1, ...data.map(Math.abs))
+          for (const [at, value] of data.entries()) {
+            const error = Math.abs(received[i]![at]! - value)
+            if (!(error <= bound)) expect(received[i]![at], `output ${i}, element ${at}`).toBe(value)
+          }
+        }
+      }),
+      { numRuns: long ? 300 : 12 },
+    )
+  })
+})
+
+test('no gradient travels through stopGradient', () => {
+  const graph = trace([{ shape: [3] }], (x) => [...gradient(stopGradient(x).mul(x).sum(), [x])])
+  const x = { data: Float64Array.of(1, -2, 3), shape: [3] }
+  expect(interpret(graph, [x], new Map())[0]!.data).toEqual(x.data)
+})

@@ -1,0 +1,168 @@
+/** Functions that between them use every operation, both ways through time; the contract suite holds each to the oracle. */
+import { scan } from '../../src/graph/scan.ts'
+import type { ParamSpec } from '../../src/graph/trace.ts'
+import type { Value } from '../../src/graph/value.ts'
+import * as v from '../../src/graph/value.ts'
+
+export interface Case {
+  readonly inputs: readonly ParamSpec[]
+  readonly build: (...inputs: Value[]) => Value
+  /** What central differences cannot see: a gradient that was stopped. */
+  readonly detached?: true
+  /** For i32 inputs: values run from −1 to this. */
+  readonly highest?: number
+}
+
+const f = (...shape: (number | string)[]): ParamSpec => ({ shape })
+const i = (...shape: (number | string)[]): ParamSpec => ({ shape, dtype: 'i32' })
+const unary = (build: (x: Value) => Value): Case => ({ inputs: [f('B', 3, 'D')], build })
+const binary = (build: (a: Value, b: Value) => Value): Case => ({
+  inputs: [f('B', 1, 'D'), f(3, 'D')],
+  build,
+})
+
+/** One step of a recurrence with gates, states of two shapes and a yield. */
+function recurrence(reverse: boolean, lengths: boolean): Case {
+  return {
+    inputs: [f('T', 'B', 3), f(3, 8), f(4, 8), f(8), f('B', 4), ...(lengths ? [i('B')] : [])],
+    highest: 6,
+    build: (x, U, W, b, start, alive) => {
+      const result = scan(
+        {
+          carry: { h: start!, n: v.zeros(['B', 1]) },
+          xs: { x: x! },
+          reverse,
+          ...(alive ? { lengths: alive } : {}),
+        },
+        ({ carry: { h, n }, x, t }) => {
+          const z = x.x.matmul(U!).add(h.matmul(W!)).add(b!)
+          const next = z.slice(1, 0, 4).tanh().mul(z.slice(1, 4).sigmoid()).add(h.mul(0.5))
+          const count = n.add(h.sum(1, { keepDims: true }).mul(t.toF32().add(1)))
+          return { carry: { h: next, n: count }, y: { h: next, z } }
+        },
+      )
+      const tail = v.concat([result.carry.h, result.carry.n], 1).sum()
+      return result.ys.h.square().sum(2).add(result.ys.z.sum(2)).add(tail)
+    },
+  }
+}
+
+export const CASES: Readonly<Record<string, Case>> = {
+  neg: unary(v.neg),
+  abs: unary(v.abs),
+  exp: unary(v.exp),
+  log: unary((x) => x.square().add(0.5).log()),
+  sqrt: unary((x) => x.square().add(0.5).sqrt()),
+  tanh: unary(v.tanh),
+  sigmoid: unary(v.sigmoid),
+  relu: unary(v.relu),
+  stopGradient: { ...unary((x) => v.stopGradient(x).mul(x)), detached: true },
+  add: binary(v.add),
+  sub: binary(v.sub),
+  mul: binary(v.mul),
+  div: binary((a, b) => a.div(b.square().add(0.5))),
+  'max, min': binary((a, b) => a.max(b).add(a.mul(b.min(0.25)))),
+  'comparisons, logic, select': binary((a, b) =>
+    v.where(
+      v.or(v.and(a.less(b), v.not(b.lessEqual(0))), v.and(a.equal(a), v.finite(a.sub(1)))),
+      a.mul(2),
+      b.square().add(a),
+    ),
+  ),
+  'bool and i32 as numbers': {
+    inputs: [f('B', 5), i('B', 5)],
+    highest: 3,
+    build: (x, n) =>
+      x!.mul(x!.less(0.1).toF32()).add(n!.mul(2).max(1).neg().add(n!.abs()).toF32()).add(x!.toI32().toF32()),
+  },
+  'iota, sizes': {
+    inputs: [f('B', 'D')],
+    build: (x) =>
+      x!
+        .mul(v.iota(['B', 'D'], 1).toF32())
+        .add(v.iota(['B', 1]).toF32())
+        .div(v.sizeValue(x!.shape[0]!)),
+  },
+  'reduce along rows': unary((x) =>
+    x
+      .square()
+      .sum(2)
+      .add(x.reduceMax(-1))
+      .add(x.mean([1, 2], { keepDims: true }).reshape(['B', 1])),
+  ),
+  'reduce across rows': unary((x) =>
+    x
+      .square()
+      .sum(0)
+      .add(x.mean([0, 1]))
+      .mul(x.sum().add(1)),
+  ),
+  'reduce max across': unary((x) => x.reduceMax([0])),
+  matmul: { inputs: [f('B', 'D'), f('D', 'N')], build: (a, b) => a!.matmul(b!) },
+  'matmul of known sizes, epilogue': {
+    inputs: [f('T', 'B', 6), f(6, 11), f(11), f('B', 11)],
+    build: (x, w, b, c) => x!.matmul(w!).add(b!).tanh().mul(c!),
+  },
+  'matmul, batched': { inputs: [f('B', 'D', 3), f('B', 3, 5)], build: (a, b) => a!.matmul(b!) },
+  'matmul with transposes': {
+    inputs: [f('B', 6), f(9, 6)],
+    build: (x, w) => x!.matmul(w!.transpose()).matmul(w!).add(x!.transpose().matmul(x!).sum(0)),
+  },
+  'a vector by a matrix': { inputs: [f(7), f(7, 9)], build: (a, b) => a!.matmul(b!) },
+  'slice, concat, pad': {
+    inputs: [f('B', 7), f('B', 2)],
+    build: (a, b) =>
+      v
+        .concat([a!.slice(1, 2, 6), b!, a!.slice(1, 0, 1).mul(3)], 1)
+        .mul(v.concat([a!, b!.mul(0).slice(1, 0, 0)], 1)),
+  },
+  'transpose, reshape, broadcast': {
+    inputs: [f('B', 3, 'D')],
+    build: (x) =>
+      x!
+        .transpose([2, 0, 1])
+        .reshape(['D', x!.shape[0]!, 3])
+        .mul(x!.sum(2).expandDims(0))
+        .transpose()
+        .reshape([3, 'B', 'D']),
+  },
+  gather: {
+    inputs: [f(5, 3), i('T', 'B')],
+    highest: 5,
+    build: (table, at) => v.gather(table!, at!).square(),
+  },
+  scatterAdd: {
+    inputs: [i('B'), f('B', 5)],
+    highest: 4,
+    build: (at, x) => v.scatterAdd(at!, x!.square(), 4).mul(2),
+  },
+  'log-softmax, softmax, logSumExp': unary((x) =>
+    v
+      .logSoftmax(x.mul(3))
+      .add(v.softmax(x, 1))
+      .mul(v.logSumExp(x, -1, { keepDims: true })),
+  ),
+  'one-hot': { inputs: [i('B'), f('B', 6)], highest: 5, build: (at, x) => v.oneHot(at!, 6).mul(x!) },
+  'scan forwards': recurrence(false, false),
+  'scan backwards': recurrence(true, false),
+  'scan with lengths': recurrence(false, true),
+  'scan backwards with lengths': recurrence(true, true),
+  'scan without inputs': {
+    inputs: [f('B', 2)],
+    build: (x) =>
+      scan({ carry: { x: x! }, steps: 'T' === 'T' ? 5 : 1 }, ({ carry: { x } }) => ({
+        carry: { x: x.mul(0.9).add(x.square().mul(0.1)) },
+      })).carry.x,
+  },
+  'scan within a scan': {
+    inputs: [f('T', 'D', 'B', 2), f(2, 2), f('B', 2)],
+    build: (x, w, start) =>
+      scan({ carry: { h: start! }, xs: { rows: x! } }, ({ carry: { h }, x: { rows } }) => {
+        const inner = scan({ carry: { g: h }, xs: { row: rows } }, ({ carry: { g }, x: { row } }) => {
+          const next = g.matmul(w!).add(row).tanh()
+          return { carry: { g: next }, y: { next } }
+        })
+        return { carry: { h: inner.carry.g.mul(0.5).add(h) }, y: { sum: inner.ys.next.sum(0) } }
+      }).ys.sum,
+  },
+}
