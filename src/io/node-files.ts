@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { RecurraError } from '../tensor/errors.ts'
 
 /** What a system's error code means, and what to do; `folder` is where the file is to stand. */
-const advice: ReadonlyMap<string, (folder: string) => string> = new Map([
+const advice: ReadonlyMap<string, (folder: string) => string> = new Map<string, (folder: string) => string>([
   ['ENOENT', (folder) => `there is no such file or folder: check the name and that ${folder} exists`],
   ['ENOTDIR', (folder) => `${folder} is not a folder: check the name`],
   ['EISDIR', () => 'it is a folder: name a file'],

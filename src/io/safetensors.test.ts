@@ -45,11 +45,17 @@ const named = fc.array(fc.tuple(names, tensors), { maxLength: 5 }).map((pairs) =
 const texts = fc.dictionary(names, names, { maxKeys: 3 })
 
 const sample = new Map([
-  ['W', tensor([[1, 2, 3], [4, 5, 6]])], // biome-ignore format: a matrix
+  [
+    'W',
+    tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]),
+  ],
   ['ids', tensor(Int32Array.of(7, -8))],
   ['mask', tensor(Int32Array.of(1, 0, 1), [3], 'bool')],
 ])
-const sampleShapes = [[2, 3], [2], [3]] // biome-ignore format: shapes in one line
+const sampleShapes = [[2, 3], [2], [3]]
 
 /** Reads; a refusal must be a FormatError. What is accepted must hold as many elements as its shapes say. */
 function readOrRefuse(bytes: Uint8Array): readonly Tensor[] | undefined {
@@ -81,7 +87,13 @@ describe('writing', () => {
   })
 
   test('a file is these bytes', () => {
-    const file = writeSafetensors(new Map([['m', sample.get('mask')!], ['i', sample.get('ids')!]]), { k: 'v' }) // biome-ignore format: one file
+    const file = writeSafetensors(
+      new Map([
+        ['m', sample.get('mask')!],
+        ['i', sample.get('ids')!],
+      ]),
+      { k: 'v' },
+    )
     const header =
       '{"__metadata__":{"k":"v"},"i":{"dtype":"I32","shape":[2],"data_offsets":[0,8]},' +
       '"m":{"dtype":"BOOL","shape":[3],"data_offsets":[8,11]}}'

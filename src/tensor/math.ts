@@ -3,17 +3,17 @@
  * the last bits of Math's own to each engine.
  * Holds: only +, −, ×, ÷, floor and bit patterns decide a result; no module state survives a call.
  * Polynomials are our own minimax (Remez) fits, rounded to f64. Each stated error is the largest found
- * against 113-bit arithmetic over millions of arguments, in units in the last place (ULP).
+ * against 113-bit arithmetic over millions of arguments, rounded up, in units in the last place (ULP).
  */
 import { ArgumentError } from './errors.ts'
 
 /** ln 2 in two parts; the first has 42 significant bits, so its product with |n| ≤ 1100 is exact. */
 const ln2High = 0.6931471805598903
 const ln2Low = 5.497923018708371e-14
-/** π / 2 in three parts; the first two have 33 significant bits, so their products with |n| < 2²⁰ are exact. */
-const halfPiHigh = 1.5707963267341256
-const halfPiMiddle = 6.077100506303966e-11
-const halfPiLow = 2.0222662487959506e-21
+/** π / 2 in four parts; the first three have 33 significant bits, so their products with |n| < 2²⁰ are exact. */
+const halfPi = [
+  1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32,
+] as const
 /** The upper half of the bits of √½. */
 const upperHalfOfRootHalf = 0x3fe6a09e
 const smallestNormal = 2 ** -1022
@@ -54,19 +54,19 @@ interface Sum {
 
 const bits = new DataView(new ArrayBuffer(8))
 
-/** eˣ. At most 0.75 ULP, and 1 where the result is subnormal. Above 709.783 it is +∞, below −745.14 it is 0. */
+/** eˣ. At most 0.7 ULP, 0.8 where the result is subnormal. Above 709.783 it is +∞, below −745.133 it is 0. */
 export function exp(x: number): number {
   return expOfSum(x, 0)
 }
 
-/** The natural logarithm. At most 0.6 ULP. log(±0) = −∞; NaN for x < 0. */
+/** The natural logarithm. At most 0.55 ULP. log(±0) = −∞; NaN for x < 0. */
 export function log(x: number): number {
   const { high, low } = logAsSum(x)
   return high + low
 }
 
 /**
- * xʸ = exp(y log x). At most 1 ULP where 10⁻¹⁷ < xʸ < 10¹⁷, 5 ULP elsewhere.
+ * xʸ = exp(y log x). At most 1.3 ULP where 10⁻¹⁷ < xʸ < 10¹⁷, 2.5 ULP elsewhere.
  * Special cases are those of ECMAScript's `**`: x⁰ = 1 for every x, (±1)^±∞ = NaN, (x < 0)ʸ = NaN unless y is an integer.
  */
 export function pow(x: number, y: number): number {
@@ -93,14 +93,14 @@ export function tanh(x: number): number {
   return x < 0 ? -result : result
 }
 
-/** 1 / (1 + exp(−x)). At most 2 ULP, in both tails. */
+/** 1 / (1 + exp(−x)). At most 2.4 ULP, in both tails. */
 export function sigmoid(x: number): number {
   const small = exp(-Math.abs(x))
   return (x < 0 ? small : 1) / (1 + small)
 }
 
 /**
- * The sine of x radians. At most 0.8 ULP. NaN for ±∞.
+ * The sine of x radians. At most 0.9 ULP. NaN for ±∞.
  *
  * @throws {ArgumentError} for finite |x| > 2²⁰
  */
@@ -109,7 +109,7 @@ export function sin(x: number): number {
 }
 
 /**
- * The cosine of x radians. At most 0.8 ULP. NaN for ±∞.
+ * The cosine of x radians. At most 0.9 ULP. NaN for ±∞.
  *
  * @throws {ArgumentError} for finite |x| > 2²⁰
  */
@@ -126,7 +126,9 @@ function expOfSum(high: number, low: number): number {
   const correction = low - n * ln2Low
   const r = near + correction
   const rest = near - r + correction
-  const scaled = 1 + (r + (rest + r * r * polynomial(expCoefficients, r)))
+  // 1 + r keeps its rounding error, since r is much larger than what follows.
+  const main = 1 + r
+  const scaled = main + (1 - main + r + (rest + r * r * polynomial(expCoefficients, r)))
   // Two steps, since 2¹⁰²⁴ and 2^−1075 are not representable; the first is exact.
   const half = Math.floor(n / 2)
   return scaled * powerOfTwo(half) * powerOfTwo(n - half)
@@ -156,8 +158,10 @@ function logAsSum(x: number): Sum {
   const series = s * square * polynomial(logCoefficients, square)
 
   const whole = e * ln2High
-  const high = whole + 2 * s
-  return { high, low: whole - high + 2 * s + (e * ln2Low + ((2 * remainder) / denominator + series)) }
+  const main = whole + 2 * s
+  const rest = whole - main + 2 * s + (e * ln2Low + ((2 * remainder) / denominator + series))
+  const high = main + rest
+  return { high, low: main - high + rest }
 }
 
 /** sin(x + turns π/2), with x = n π/2 + r and |r| ≤ π/4 (Cody and Waite's reduction). */
@@ -166,14 +170,14 @@ function sinAfter(turns: number, x: number): number {
     throw new ArgumentError(`sin and cos take at most 2^20 radians; received ${x}`)
   }
   const n = Math.floor(x / (Math.PI / 2) + 0.5)
-  const first = x - n * halfPiHigh
-  const second = n * halfPiMiddle
+  const first = x - n * halfPi[0]
+  const second = n * halfPi[1]
   const near = first - second
   const back = first - near
   const rounding = first - (near + back) + (back - second)
-  const rest = rounding - n * halfPiLow
+  const rest = rounding - n * halfPi[2]
   const r = near + rest
-  const low = near - r + rest
+  const low = near - r + rest - n * halfPi[3]
 
   const square = r * r
   const quarter = (n + turns) & 3

@@ -64,7 +64,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   'max, min': binary((a, b) => a.max(b).add(a.mul(b.min(0.25)))),
   'comparisons, logic, select': binary((a, b) =>
     v.where(
-      v.or(v.and(a.less(b), v.not(b.lessEqual(0))), v.and(a.equal(a), v.finite(a.sub(1)))),
+      v.or(v.and(a.less(b), v.not(b.lessEqual(0))), v.and(a.equal(b), v.finite(a.sub(1)))),
       a.mul(2),
       b.square().add(a),
     ),
@@ -150,7 +150,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   'scan without inputs': {
     inputs: [f('B', 2)],
     build: (x) =>
-      scan({ carry: { x: x! }, steps: 'T' === 'T' ? 5 : 1 }, ({ carry: { x } }) => ({
+      scan({ carry: { x: x! }, steps: 5 }, ({ carry: { x } }) => ({
         carry: { x: x.mul(0.9).add(x.square().mul(0.1)) },
       })).carry.x,
   },

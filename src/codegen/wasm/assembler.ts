@@ -5,7 +5,8 @@
  * the line that emits it, and what `build` returns validates.
  */
 import { RecurraError } from '../../tensor/errors.ts'
-import { encodeImmediates, section, sized, text, unsignedLeb, vector } from './encoding.ts'
+import { section, sized, text, unsignedLeb, vector } from './encoding.ts'
+import { encodeImmediates } from './immediates.ts'
 import type { Immediate, Immediates, Op, ValueType } from './opcodes.ts'
 import * as ops from './opcodes.ts'
 

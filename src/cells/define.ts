@@ -1,0 +1,179 @@
+/**
+ * The contract of cells. A cell is a function of one time step: (x, states, parameters) → (output, next states).
+ * It is traced once to a graph; from there on a user's cell and a built-in one are the same thing.
+ */
+import type { Graph } from '../graph/node.ts'
+import { checkStates, type Values } from '../graph/scan.ts'
+import { traceWith } from '../graph/trace.ts'
+import { Value } from '../graph/value.ts'
+import type { Parameter } from '../init/initializers.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { constantOf, printShape } from '../tensor/size.ts'
+
+/** What a cell's options may hold: they are saved with it, for people to read. */
+export type CellOptions = Readonly<Record<string, unknown>>
+
+/** A state's shape without its leading batch axis. */
+export type StateShape = number | readonly number[]
+
+/** A cell traced for a number of inputs: all that a recurrence, a file or a picture needs. */
+export interface TracedCell {
+  readonly name: string
+  readonly inputs: number
+  readonly states: Readonly<Record<string, readonly number[]>>
+  readonly params: Readonly<Record<string, Parameter>>
+  /** Parameters x [B, inputs], states [B, …], params …; outputs: the output [B, …], next states. */
+  readonly training: Graph
+  readonly inference: Graph
+}
+
+/** A cell with its options. */
+export interface Cell {
+  readonly name: string
+  readonly options: CellOptions
+  trace(inputs: number): TracedCell
+}
+
+export interface StepInput<O, S extends string, P extends string> {
+  /** [B, inputs] */
+  readonly x: Value
+  readonly state: Readonly<Record<S, Value>>
+  readonly params: Readonly<Record<P, Value>>
+  readonly options: O
+  /** Whether this trace is the one that training runs. */
+  readonly training: boolean
+}
+
+export interface StepResult<S extends string> {
+  /** [B, outputs] */
+  readonly output: Value
+  readonly state: Readonly<Record<S, Value>>
+}
+
+interface Declaration<O, S extends string, P extends string> {
+  /** For messages, pictures and files. */
+  readonly name?: string
+  readonly state: (options: O) => Readonly<Record<S, StateShape>>
+  readonly params: (options: O & { readonly inputs: number }) => Readonly<Record<P, Parameter>>
+}
+
+/**
+ * Declares a cell: what it remembers and what it learns, then one step.
+ *
+ *     const leaky = defineCell<{ units: number }>()({
+ *       name: 'leaky',
+ *       state: ({ units }) => ({ h: units }),
+ *       params: ({ inputs, units }) => ({ U: glorotUniform(inputs, units), a: filled(0.9, units) }),
+ *     }).step(({ x, state: { h }, params: { U, a } }) => {
+ *       const next = h.mul(a).add(x.matmul(U))
+ *       return { output: next, state: { h: next } }
+ *     })
+ *     const layer = recurrent(leaky({ units: 32 }))
+ *
+ * In two calls because TypeScript cannot infer names of states and parameters beside a type that is given.
+ */
+export function defineCell<O extends object>() {
+  return <S extends string, P extends string>(declaration: Declaration<O, S, P>) => ({
+    step(step: (input: StepInput<O, S, P>) => StepResult<S>): (options: O) => Cell {
+      return (options) => makeCell(declaration, step, options)
+    },
+  })
+}
+
+function makeCell<O extends object, S extends string, P extends string>(
+  declaration: Declaration<O, S, P>,
+  step: (input: StepInput<O, S, P>) => StepResult<S>,
+  options: O,
+): Cell {
+  const name = declaration.name ?? 'cell'
+  const traced = new Map<number, TracedCell>()
+  return {
+    name,
+    options: options as CellOptions,
+    trace(inputs) {
+      let made = traced.get(inputs)
+      if (made === undefined) {
+        made = traceCell(name, declaration, step, options, inputs)
+        traced.set(inputs, made)
+      }
+      return made
+    },
+  }
+}
+
+function traceCell<O extends object, S extends string, P extends string>(
+  name: string,
+  declaration: Declaration<O, S, P>,
+  step: (input: StepInput<O, S, P>) => StepResult<S>,
+  options: O,
+  inputs: number,
+): TracedCell {
+  const states = Object.fromEntries(
+    Object.entries<StateShape>(declaration.state(options)).map(([key, shape]) => [
+      key,
+      stateShape(name, key, shape),
+    ]),
+  )
+  const params: Record<string, Parameter> = declaration.params({ ...options, inputs })
+  const specs = [
+    { name: 'x', shape: ['B', inputs] },
+    ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
+    ...Object.entries(params).map(([key, { shape }]) => ({ name: key, shape })),
+  ]
+  const graphOf = (training: boolean): Graph => {
+    const { graph, captured } = traceWith(
+      specs,
+      (values) => {
+        const [x, ...rest] = values as [Value, ...Value[]]
+        const state = named(Object.keys(states), rest)
+        const own = named(Object.keys(params), rest.slice(Object.keys(states).length))
+        const result = step({ x, state, params: own, options, training } as StepInput<O, S, P>)
+        checkOutput(name, result?.output)
+        const next = checkStates(state, result.state as Values)
+        return [result.output, ...Object.keys(states).map((key) => next[key]!)]
+      },
+      (outputs) => outputs,
+    )
+    if (captured.length > 0) {
+      throw new ArgumentError(`cell ${name}: its step names values of another trace; pass them as parameters`)
+    }
+    return graph
+  }
+  return { name, inputs, states, params, training: graphOf(true), inference: graphOf(false) }
+}
+
+function named(names: readonly string[], values: readonly Value[]): Values {
+  // Misspelt names throw where they are read instead of turning up as undefined in some later operation.
+  return new Proxy(Object.fromEntries(names.map((name, i) => [name, values[i]!])), {
+    get(target, key) {
+      if (typeof key === 'string' && !(key in target)) {
+        throw new ArgumentError(`the step reads '${key}'; there are only {${names.join(', ')}}`)
+      }
+      return Reflect.get(target, key)
+    },
+  })
+}
+
+function stateShape(cell: string, state: string, shape: StateShape): readonly number[] {
+  const sizes = typeof shape === 'number' ? [shape] : shape
+  for (const size of sizes) {
+    if (!Number.isInteger(size) || size < 1) {
+      throw new ArgumentError(
+        `cell ${cell}: state ${state} needs sizes that are integers of at least 1; received ${String(shape)}`,
+      )
+    }
+  }
+  return sizes
+}
+
+function checkOutput(cell: string, output: unknown): asserts output is Value {
+  if (!(output instanceof Value)) {
+    throw new ArgumentError(
+      `cell ${cell}: its step must return { output, state }; output is ${typeof output}`,
+    )
+  }
+  const { shape } = output
+  if (shape.length < 2 || shape.slice(1).some((size) => constantOf(size) === undefined)) {
+    throw new ShapeError(`cell ${cell}: its output must be [B, outputs]; received ${printShape(shape)}`)
+  }
+}

@@ -1,0 +1,33 @@
+/** The public list. Subpaths hold more: `recurra/graph`, `recurra/cells`, `recurra/train`, `recurra/data`, `recurra/io`. */
+export { type Cell, defineCell } from './cells/define.ts'
+export { elmanCell } from './cells/elman.ts'
+export { lstmCell } from './cells/lstm.ts'
+export { concat, relu, sigmoid, softmax, tanh, type Value, where } from './graph/value.ts'
+export {
+  filled,
+  glorotUniform,
+  identity,
+  joined,
+  normal,
+  ones,
+  orthogonal,
+  uniform,
+  zeros,
+} from './init/initializers.ts'
+export { dense } from './layers/dense.ts'
+export { embedding } from './layers/embedding.ts'
+export { elman, lstm, recurrent } from './layers/recurrent.ts'
+export { type Sequential, sequential, summary } from './layers/sequential.ts'
+export {
+  ArgumentError,
+  DataError,
+  FormatError,
+  RecurraError,
+  ShapeError,
+} from './tensor/errors.ts'
+export { type NestedNumbers, type Tensor, tensor } from './tensor/tensor.ts'
+export { type FitOptions, fit } from './train/fit.ts'
+export { type GenerateOptions, generate } from './train/generate.ts'
+export { adam, linearDecay, sgd } from './train/optimizers.ts'
+export { evaluate, predict, predictWithStates } from './train/predict.ts'
+export type { History, Run, TrainingEvent } from './train/run.ts'

@@ -1,0 +1,47 @@
+/** What a layer is: a function of symbolic tensors that asks its surroundings for parameters and states. */
+import type { Value } from '../graph/value.ts'
+import type { Parameter } from '../init/initializers.ts'
+import { ShapeError } from '../tensor/errors.ts'
+import { constantOf, printShape } from '../tensor/size.ts'
+
+/** What travels from layer to layer: [T, B, …] where it is a sequence, else [B, …]. */
+export interface Signal {
+  readonly value: Value
+  readonly sequence: boolean
+}
+
+/** What a layer may ask for while it is traced. */
+export interface LayerScope {
+  readonly training: boolean
+  /** i32 [B]: how many steps each row has; absent where all have T. */
+  readonly lengths: Value | undefined
+  /** The parameter of that name: the same one each time. */
+  param(name: string, parameter: Parameter): Value
+  /** The state a recurrence begins with, [B, …]: `begin`, unless one is carried over or given. */
+  initial(name: string, begin: Value): Value
+  /** Says what a state is after the last step. */
+  final(name: string, value: Value): void
+}
+
+export interface Layer {
+  /** The kind, as in `summary` and in files: 'dense'. */
+  readonly kind: string
+  /** A name of the user's own; otherwise the kind, numbered. */
+  readonly name?: string | undefined
+  /** Its final states belong to the model's results. */
+  readonly returnState?: boolean
+  apply(signal: Signal, scope: LayerScope): Signal
+}
+
+/** The size of the last axis: the features a layer reads. */
+export function featuresOf(kind: string, { value, sequence }: Signal): number {
+  const expected = sequence ? 3 : 2
+  const features = value.rank < 2 ? undefined : constantOf(value.shape[value.rank - 1]!)
+  if (features === undefined || value.dtype !== 'f32' || value.rank < expected) {
+    throw new ShapeError(
+      `${kind}: expected f32 numbers with a last axis of features; received ${value.dtype}${printShape(value.shape)}` +
+        `${value.dtype === 'i32' ? ' (tokens need an embedding first)' : ''}`,
+    )
+  }
+  return features
+}

@@ -1,0 +1,234 @@
+/** A model: layers one after the other, and the numbers of their parameters. */
+import { traceWith } from '../graph/trace.ts'
+import { type Value, zeros } from '../graph/value.ts'
+import { initialize, type Parameter } from '../init/initializers.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { constantOf } from '../tensor/size.ts'
+import { elementCount, type Tensor } from '../tensor/tensor.ts'
+import type { Layer, LayerScope, Signal } from './layer.ts'
+
+/** What goes in, without the batch axis: `null` stands for time. Tokens: `{ shape: [null], dtype: 'i32' }`. */
+export interface InputSpec {
+  readonly shape: readonly (number | null)[]
+  readonly dtype: Dtype
+}
+
+/** What a model is told while it is traced; paths are `layer/name`. */
+export interface ModelScope {
+  readonly training: boolean
+  readonly lengths?: Value | undefined
+  param(path: string, parameter: Parameter): Value
+  initial(path: string, begin: Value): Value
+}
+
+export interface Forward {
+  /** Time-major, as inside. */
+  readonly output: Signal
+  /** Final states by path. */
+  readonly states: ReadonlyMap<string, Value>
+}
+
+/** What the first tracing finds out. */
+export interface Built {
+  readonly input: InputSpec
+  readonly params: ReadonlyMap<string, Parameter>
+  /** Shapes of recurrent states, without the batch axis. */
+  readonly states: ReadonlyMap<string, readonly number[]>
+  /** The output's shape without its batch axis, after each layer. */
+  readonly shapes: readonly (readonly (number | null)[])[]
+}
+
+export class Sequential {
+  readonly layers: readonly { readonly name: string; readonly layer: Layer }[]
+  #built: Built | undefined
+  #weights: ReadonlyMap<string, Tensor> | undefined
+
+  constructor(layers: readonly Layer[], input?: InputSpec) {
+    if (layers.length === 0) throw new ArgumentError('sequential: expected at least one layer; received none')
+    this.layers = withNames(layers)
+    if (input !== undefined) this.build(input)
+  }
+
+  get isBuilt(): boolean {
+    return this.#built !== undefined
+  }
+
+  get built(): Built {
+    if (this.#built === undefined) {
+      throw new ArgumentError(
+        'the model does not know its input yet: train it, or call build({ shape: [null, features], dtype })',
+      )
+    }
+    return this.#built
+  }
+
+  /** Fixes the input's shape; training and prediction do it from their data. */
+  build(input: InputSpec): this {
+    if (this.#built !== undefined) {
+      const known = this.#built.input
+      if (known.dtype !== input.dtype || String(known.shape) !== String(input.shape)) {
+        throw new ShapeError(`the model takes ${printInput(known)}; received ${printInput(input)}`)
+      }
+      return this
+    }
+    checkInput(input)
+    const params = new Map<string, Parameter>()
+    const states = new Map<string, readonly number[]>()
+    const shapes: (readonly (number | null)[])[] = []
+    traceWith(
+      [{ name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype }],
+      ([x]) => {
+        const scope: ModelScope = {
+          training: true,
+          param: (path, parameter) => {
+            params.set(path, parameter)
+            return zeros(parameter.shape)
+          },
+          initial: (path, begin) => {
+            states.set(
+              path,
+              begin.shape.slice(1).map((size) => constantOf(size)!),
+            )
+            return begin
+          },
+        }
+        return this.forward(x!, scope, (signal) => shapes.push(shapeOf(signal)))
+      },
+      ({ output }) => [output.value],
+    )
+    this.#built = { input, params, states, shapes }
+    return this
+  }
+
+  /** The numbers of all parameters by path; made from `seed` when first asked for. */
+  weights(seed = 0): ReadonlyMap<string, Tensor> {
+    this.#weights ??= new Map(
+      [...this.built.params].map(([path, parameter]) => [
+        path,
+        { data: initialize(parameter, seed, path), shape: parameter.shape, dtype: 'f32' },
+      ]),
+    )
+    return this.#weights
+  }
+
+  /** @throws {ShapeError} unless there is one tensor of the right shape for each parameter */
+  setWeights(weights: ReadonlyMap<string, Tensor>): void {
+    const { params } = this.built
+    for (const [path, { shape }] of params) {
+      const given = weights.get(path)
+      if (given === undefined) throw new ShapeError(`no numbers were given for parameter ${path}`)
+      if (given.dtype !== 'f32' || String(given.shape) !== String(shape)) {
+        throw new ShapeError(
+          `parameter ${path} is f32[${shape.join(', ')}]; received ${given.dtype}[${given.shape.join(', ')}]`,
+        )
+      }
+    }
+    for (const path of weights.keys()) {
+      if (!params.has(path)) throw new ShapeError(`the model has no parameter ${path}`)
+    }
+    this.#weights = new Map([...params.keys()].map((path) => [path, weights.get(path)!]))
+  }
+
+  /** Traces the model on a batch-first input. */
+  forward(x: Value, scope: ModelScope, seen: (signal: Signal) => void = () => {}): Forward {
+    const sequence = this.#isSequence(x)
+    const states = new Map<string, Value>()
+    let signal: Signal = swapped({ value: x, sequence })
+    for (const { name, layer } of this.layers) {
+      const own: LayerScope = {
+        training: scope.training,
+        lengths: signal.sequence ? scope.lengths : undefined,
+        param: (key, parameter) => scope.param(`${name}/${key}`, parameter),
+        initial: (key, begin) => scope.initial(`${name}/${key}`, begin),
+        final: (key, value) => states.set(`${name}/${key}`, value),
+      }
+      signal = layer.apply(signal, own)
+      seen(signal)
+    }
+    return { output: signal, states }
+  }
+
+  /** Paths of the states that the model returns with its output. */
+  returnedStates(): string[] {
+    const returning = new Set(this.layers.filter(({ layer }) => layer.returnState).map(({ name }) => name))
+    return [...this.built.states.keys()].filter((path) => returning.has(path.slice(0, path.lastIndexOf('/'))))
+  }
+
+  #isSequence(x: Value): boolean {
+    return x.rank >= 2 && constantOf(x.shape[1]!) === undefined
+  }
+}
+
+/** Between batch-first and time-major, either way. */
+export function swapped({ value, sequence }: Signal): Signal {
+  if (!sequence) return { value, sequence }
+  const rest = value.shape.map((_, axis) => axis).slice(2)
+  return { value: value.transpose([1, 0, ...rest]), sequence }
+}
+
+function shapeOf({ value, sequence }: Signal): (number | null)[] {
+  const features = value.shape.slice(sequence ? 2 : 1).map((size) => constantOf(size) ?? null)
+  return sequence ? [null, ...features] : features
+}
+
+function checkInput({ shape }: InputSpec): void {
+  for (const [axis, size] of shape.entries()) {
+    if (size === null ? axis > 0 : !Number.isInteger(size) || size < 1) {
+      throw new ShapeError(
+        `an input's shape is [null, …features] or [features]; received ${JSON.stringify(shape)}`,
+      )
+    }
+  }
+}
+
+function printInput({ shape, dtype }: InputSpec): string {
+  return `${dtype}[${['B', ...shape.map((size) => size ?? 'T')].join(', ')}]`
+}
+
+/** Names as Keras gives them: lstm, lstm_1, … */
+function withNames(layers: readonly Layer[]) {
+  const used = new Set<string>()
+  return layers.map((layer) => {
+    let name = layer.name ?? layer.kind
+    for (let i = 1; used.has(name); i++) {
+      if (layer.name !== undefined) throw new ArgumentError(`two layers are named ${layer.name}`)
+      name = `${layer.kind}_${i}`
+    }
+    if (name.includes('/')) throw new ArgumentError(`a layer's name holds no '/'; received ${name}`)
+    used.add(name)
+    return { name, layer }
+  })
+}
+
+export interface SequentialOptions {
+  readonly input?: InputSpec
+}
+
+/** Layers one after the other. The input's shape follows from the first data, or is given. */
+export function sequential(layers: readonly Layer[], options: SequentialOptions = {}): Sequential {
+  return new Sequential(layers, options.input)
+}
+
+/** A table of layers, shapes and numbers of parameters. */
+export function summary(model: Sequential): string {
+  const { params, shapes, input } = model.built
+  const counts = model.layers.map(({ name }) =>
+    [...params].reduce(
+      (sum, [path, { shape }]) => sum + (path.startsWith(`${name}/`) ? elementCount(shape) : 0),
+      0,
+    ),
+  )
+  const shown = (shape: readonly (number | null)[]) =>
+    `[${['B', ...shape.map((size) => size ?? 'T')].join(', ')}]`
+  const rows = [
+    ['layer', 'output', 'parameters'],
+    ['input', shown(input.shape), '0'],
+    ...model.layers.map(({ name }, i) => [name, shown(shapes[i]!), String(counts[i])]),
+    ['total', '', String(counts.reduce((sum, count) => sum + count, 0))],
+  ]
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows
+    .map(([a, b, c]) => `${a!.padEnd(widths[0]!)}  ${b!.padEnd(widths[1]!)}  ${c!.padStart(widths[2]!)}`)
+    .join('\n')
+}

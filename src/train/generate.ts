@@ -1,0 +1,90 @@
+/** Writing: one token after another, each fed back in. */
+import type { Backend } from '../codegen/compile.ts'
+import type { Sequential } from '../layers/sequential.ts'
+import type { TensorData } from '../tensor/dtype.ts'
+import { ArgumentError, DataError } from '../tensor/errors.ts'
+import { exp } from '../tensor/math.ts'
+import { streamOf, uniform } from '../tensor/random.ts'
+import { freshRows, freshStates, stateInput, weightInputs } from './leaves.ts'
+import { forwardSession } from './predict.ts'
+
+export interface GenerateOptions {
+  /** Tokens that the model reads first; at least one. */
+  readonly prompt: ArrayLike<number>
+  /** How many tokens to write. */
+  readonly length: number
+  /** Logits are divided by it: below 1 likelier tokens gain, 0 always takes the likeliest. Default: 1. */
+  readonly temperature?: number
+  /** Default: 0. */
+  readonly seed?: number
+  readonly backend?: Backend
+}
+
+/**
+ * Yields tokens that a model of tokens [B, T] → logits [B, T, V] writes after a prompt, each drawn from
+ * softmax(logits / temperature). The same seed gives the same tokens.
+ */
+export async function* generate(model: Sequential, options: GenerateOptions): AsyncGenerator<number, void> {
+  const { length, temperature = 1, seed = 0, prompt } = options
+  checkOptions(model, options, temperature)
+  const session = await forwardSession(
+    model,
+    { training: false, carry: true, lengths: false },
+    options.backend,
+  )
+  let inputs = new Map<string, TensorData>([
+    ['x', Int32Array.from(prompt)],
+    freshRows(1, true),
+    ...freshStates(model, 1),
+    ...weightInputs(model),
+  ])
+  const paths = [...model.built.states.keys()]
+  const finals = paths.map((path) => `final ${stateInput(path)}`)
+  let steps = prompt.length
+  const stream = streamOf('generate')
+  for (let i = 0; i < length; i++) {
+    const results = await session.call(
+      new Map([
+        ['B', 1],
+        ['T', steps],
+      ]),
+      inputs,
+      ['output', ...finals],
+    )
+    const logits = results['output']!
+    const classes = logits.length / steps
+    const token = draw(logits.subarray(logits.length - classes), temperature, uniform(seed, stream, i))
+    yield token
+    steps = 1
+    const states = paths.map((path, at) => [stateInput(path), results[finals[at]!]!] as const)
+    inputs = new Map([['x', Int32Array.of(token)], freshRows(1, false), ...states])
+  }
+}
+
+function checkOptions(model: Sequential, { length, prompt }: GenerateOptions, temperature: number): void {
+  const { input, shapes } = model.built
+  const output = shapes[shapes.length - 1]!
+  if (input.dtype !== 'i32' || output.length !== 2 || output[0] !== null) {
+    throw new ArgumentError('generate: expected a model of tokens [B, T] → logits [B, T, V]')
+  }
+  if (!Number.isInteger(length) || length < 0) {
+    throw new ArgumentError(`generate: length must be an integer of at least 0; received ${String(length)}`)
+  }
+  if (!(temperature >= 0 && Number.isFinite(temperature))) {
+    throw new ArgumentError(`generate: temperature must be at least 0; received ${String(temperature)}`)
+  }
+  if (prompt.length === 0) throw new DataError('generate: the prompt needs at least one token; received none')
+}
+
+/** The index where the running sum of softmax(logits / temperature) passes `chance`. */
+function draw(logits: TensorData, temperature: number, chance: number): number {
+  const highest = Math.max(...logits)
+  if (temperature === 0) return logits.indexOf(highest)
+  const weights = Array.from(logits, (value) => exp((value - highest) / temperature))
+  let left = chance * weights.reduce((sum, weight) => sum + weight, 0)
+  for (const [i, weight] of weights.entries()) {
+    left -= weight
+    if (left < 0) return i
+  }
+  return weights.length - 1
+}

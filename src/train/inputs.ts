@@ -1,0 +1,90 @@
+/** What users pass in, checked against what a model and a loss expect. */
+import type { Batch } from '../data/batches.ts'
+import type { InputSpec, Sequential } from '../layers/sequential.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { DataError, ShapeError } from '../tensor/errors.ts'
+import type { Bindings } from '../tensor/size.ts'
+import { type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
+import type { Loss } from './losses.ts'
+
+export type TensorLike = Tensor | readonly NestedNumbers[]
+
+export function asTensor(values: TensorLike, dtype?: Dtype): Tensor {
+  return Array.isArray(values)
+    ? tensor(values as readonly NestedNumbers[], undefined, dtype)
+    : (values as Tensor)
+}
+
+/** Builds the model for this input if it is not built, and binds B and T. */
+export function bindInput(model: Sequential, x: Tensor): Bindings {
+  const spec = model.isBuilt ? model.built.input : specOf(x)
+  const expected = spec.shape
+  const fits = x.dtype === spec.dtype && x.shape.length === expected.length + 1
+  if (!fits || expected.some((size, axis) => size !== null && size !== x.shape[axis + 1])) {
+    throw new ShapeError(
+      `the model takes ${spec.dtype}[${['B', ...expected.map((size) => size ?? 'T')].join(', ')}]; ` +
+        `received ${x.dtype}[${x.shape.join(', ')}]`,
+    )
+  }
+  if (x.shape.includes(0)) throw new DataError(`inputs are empty: their shape is [${x.shape.join(', ')}]`)
+  model.build(spec)
+  return new Map([['B', x.shape[0]!], ...(expected[0] === null ? ([['T', x.shape[1]!]] as const) : [])])
+}
+
+/** What an input says of itself: tokens [B, T], sequences [B, T, features], rows [B, features]. */
+function specOf({ shape, dtype }: Tensor): InputSpec {
+  if (dtype === 'i32' && shape.length === 2) return { shape: [null], dtype }
+  if (dtype === 'f32' && shape.length >= 3) return { shape: [null, ...shape.slice(2)], dtype }
+  if (dtype === 'f32' && shape.length === 2) return { shape: [shape[1]!], dtype }
+  throw new ShapeError(
+    `expected f32 sequences [B, T, features], f32 rows [B, features] or i32 tokens [B, T]; received ${dtype}[${shape.join(', ')}]`,
+  )
+}
+
+/** Throws unless targets fit the model's output under the loss, classes included. */
+export function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch): void {
+  const [rows, steps] = inputs.shape as [number, number]
+  const output = model.built.shapes[model.built.shapes.length - 1]!
+  const sizes = [rows, ...output.map((size) => size ?? steps)]
+  const expected = loss.classes ? sizes.slice(0, -1) : sizes
+  const dtype = loss.classes ? 'i32' : 'f32'
+  if (targets.dtype !== dtype || String(targets.shape) !== String(expected)) {
+    throw new ShapeError(
+      `${loss.name} takes targets ${dtype}[${expected.join(', ')}] for the model's output [${sizes.join(', ')}]; ` +
+        `received ${targets.dtype}[${targets.shape.join(', ')}]`,
+    )
+  }
+  if (!loss.classes) return
+  const classes = sizes[sizes.length - 1]!
+  for (const [i, target] of targets.data.entries()) {
+    if (target >= 0 && target < classes) continue
+    const [row, step] = expected.length === 1 ? [i, 0] : [Math.floor(i / steps), i % steps]
+    throw new DataError(
+      `a target must be a class 0 … ${classes - 1}; received ${target} in row ${row}, step ${step}`,
+    )
+  }
+}
+
+/** Lengths as i32 [B], checked against T; all T where the batch has none. */
+export function lengthsOf({ inputs, lengths }: Pick<Batch, 'inputs' | 'lengths'>): Int32Array {
+  const [rows, steps] = inputs.shape as [number, number]
+  if (lengths === undefined) return new Int32Array(rows).fill(steps)
+  if (lengths.dtype !== 'i32' || String(lengths.shape) !== String([rows])) {
+    throw new ShapeError(
+      `lengths are i32[${rows}], one a row; received ${lengths.dtype}[${lengths.shape.join(', ')}]`,
+    )
+  }
+  for (const [row, length] of lengths.data.entries()) {
+    if (length < 1 || length > steps) {
+      throw new DataError(`a length must lie in 1 … ${steps}; received ${length} in row ${row}`)
+    }
+  }
+  return lengths.data as Int32Array
+}
+
+/** Steps of sequences in a batch, padding apart; rows where there is no time. */
+export function tokensOf(model: Sequential, batch: Batch): number {
+  const output = model.built.shapes[model.built.shapes.length - 1]!
+  if (output[0] !== null) return batch.inputs.shape[0]!
+  return lengthsOf(batch).reduce((sum, length) => sum + length, 0)
+}

@@ -1,0 +1,68 @@
+/** A model's parameters and carried states as inputs of a traced function. */
+import { type Value, where } from '../graph/value.ts'
+import type { ModelScope, Sequential } from '../layers/sequential.ts'
+import type { TensorData } from '../tensor/dtype.ts'
+import { elementCount } from '../tensor/tensor.ts'
+import type { NamedSpec } from './session.ts'
+
+export interface LeafOptions {
+  readonly training: boolean
+  /** States go on from call to call. */
+  readonly carry: boolean
+  /** Rows have lengths of their own. */
+  readonly lengths: boolean
+}
+
+/** Whether a row starts anew instead of going on from its carried states. */
+const FRESH = 'fresh'
+export const stateInput = (path: string) => `state ${path}`
+
+/** The inputs that every function of a model shares: x, lengths, carried states, parameters. */
+export function leafSpecs(model: Sequential, { carry, lengths }: LeafOptions): NamedSpec[] {
+  const { input, params, states } = model.built
+  return [
+    { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
+    ...(lengths ? [{ name: 'lengths', shape: ['B'], dtype: 'i32' } as const] : []),
+    ...(carry ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
+    ...(carry
+      ? [...states].map(([path, shape]) => ({ name: stateInput(path), shape: ['B', ...shape] }))
+      : []),
+    ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
+  ]
+}
+
+/** The model's scope over those inputs. */
+export function leafScope(
+  get: (name: string) => Value,
+  { training, carry, lengths }: LeafOptions,
+): ModelScope {
+  return {
+    training,
+    lengths: lengths ? get('lengths') : undefined,
+    param: (path) => get(path),
+    initial: (path, begin) => {
+      if (!carry) return begin
+      const rows = get(FRESH).reshape(['B', ...begin.shape.slice(1).map(() => 1)])
+      return where(rows, begin, get(stateInput(path)))
+    },
+  }
+}
+
+/** Carried states for a new number of rows: all begin anew. */
+export function freshStates(model: Sequential, rows: number): Map<string, TensorData> {
+  return new Map(
+    [...model.built.states].map(([path, shape]) => [
+      stateInput(path),
+      new Float32Array(rows * elementCount(shape)),
+    ]),
+  )
+}
+
+export function freshRows(rows: number, fresh: boolean): [string, Int32Array] {
+  return [FRESH, new Int32Array(rows).fill(fresh ? 1 : 0)]
+}
+
+/** The model's numbers under their paths. */
+export function weightInputs(model: Sequential, seed?: number): Map<string, TensorData> {
+  return new Map([...model.weights(seed)].map(([path, { data }]) => [path, data]))
+}

@@ -1,0 +1,222 @@
+/** Running a model: predict, evaluate. */
+import type { Backend } from '../codegen/compile.ts'
+import type { Batch } from '../data/batches.ts'
+import { type Sequential, swapped } from '../layers/sequential.ts'
+import type { TensorData } from '../tensor/dtype.ts'
+import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { asTensor, bindInput, checkTargets, lengthsOf, type TensorLike, tokensOf } from './inputs.ts'
+import {
+  freshRows,
+  freshStates,
+  type LeafOptions,
+  leafScope,
+  leafSpecs,
+  stateInput,
+  weightInputs,
+} from './leaves.ts'
+import { type Loss, type LossName, lossOf, meanLoss } from './losses.ts'
+import { Session, traceNamed } from './session.ts'
+import { targetSpec } from './step.ts'
+
+export interface PredictOptions {
+  /** Steps of each row, 1 … T; default: all T. */
+  readonly lengths?: TensorLike
+  /** States to begin with by path ('lstm/h'), [B, …]; those left out begin as the layer says. */
+  readonly initialState?: Readonly<Record<string, TensorLike>>
+  /** Default: 'wasm'. */
+  readonly backend?: Backend
+}
+
+export interface Prediction {
+  /** [B, T, …] or [B, …] */
+  readonly output: Tensor
+  /** States after the last step, by path: of the layers that say `returnState`, or of all if none does. */
+  readonly states: Readonly<Record<string, Tensor>>
+}
+
+/** Compiled functions of models, by what they take in. */
+const sessions = new WeakMap<Sequential, Map<string, Promise<Session>>>()
+
+function sessionOf(model: Sequential, key: string, open: () => Promise<Session>): Promise<Session> {
+  const known = sessions.get(model) ?? new Map<string, Promise<Session>>()
+  sessions.set(model, known)
+  const session = known.get(key) ?? open()
+  known.set(key, session)
+  return session
+}
+
+/** The compiled forward pass; with `carry` its states go on from call to call. */
+export function forwardSession(
+  model: Sequential,
+  leaves: LeafOptions,
+  backend: Backend = 'wasm',
+): Promise<Session> {
+  return sessionOf(model, `forward ${leaves.carry} ${leaves.lengths} ${backend}`, () => {
+    const named = traceNamed(leafSpecs(model, leaves), (get) => {
+      const { output, states } = model.forward(get('x'), leafScope(get, leaves))
+      const after = [...states].map(([path, value]) => [stateInput(path), value] as const)
+      return {
+        outputs: {
+          output: swapped(output).value,
+          ...Object.fromEntries(after.map(([path, value]) => [`final ${path}`, value])),
+        },
+        updates: leaves.carry ? new Map(after) : new Map(),
+      }
+    })
+    return Session.open(named, backend)
+  })
+}
+
+/**
+ * The model's output for a batch of inputs: nested arrays, or a tensor.
+ *
+ * @throws {ShapeError} where the inputs do not fit the model
+ */
+export async function predict(
+  model: Sequential,
+  x: TensorLike,
+  options: PredictOptions = {},
+): Promise<Tensor> {
+  return (await predictWithStates(model, x, options)).output
+}
+
+/** As predict, with the recurrent states after the last step. */
+export async function predictWithStates(
+  model: Sequential,
+  x: TensorLike,
+  options: PredictOptions = {},
+): Promise<Prediction> {
+  const inputs = asInput(model, x)
+  const bindings = bindInput(model, inputs)
+  const rows = inputs.shape[0]!
+  const lengths = options.lengths === undefined ? undefined : asTensor(options.lengths, 'i32')
+  const leaves = {
+    training: false,
+    carry: options.initialState !== undefined,
+    lengths: lengths !== undefined,
+  }
+  const session = await forwardSession(model, leaves, options.backend)
+  const given = new Map<string, TensorData>([['x', inputs.data], ...weightInputs(model)])
+  if (lengths !== undefined) given.set('lengths', lengthsOf({ inputs, lengths }))
+  if (options.initialState !== undefined) {
+    given.set(...freshRows(rows, false))
+    for (const [name, data] of initialStates(model, options.initialState, rows)) given.set(name, data)
+  }
+  const returned = model.returnedStates()
+  const paths = returned.length > 0 ? returned : [...model.built.states.keys()]
+  const finals = paths.map((path) => `final ${stateInput(path)}`)
+  const results = await session.call(bindings, given, ['output', ...finals])
+  const output = model.built.shapes[model.built.shapes.length - 1]!
+  return {
+    output: {
+      data: results['output']!,
+      shape: [rows, ...output.map((size) => size ?? inputs.shape[1]!)],
+      dtype: 'f32',
+    },
+    states: Object.fromEntries(
+      paths.map((path, i) => [
+        path,
+        {
+          data: results[finals[i]!]!,
+          shape: [rows, ...model.built.states.get(path)!],
+          dtype: 'f32' as const,
+        },
+      ]),
+    ),
+  }
+}
+
+function asInput(model: Sequential, x: TensorLike): Tensor {
+  return asTensor(x, model.isBuilt ? model.built.input.dtype : 'f32')
+}
+
+function initialStates(
+  model: Sequential,
+  given: Readonly<Record<string, TensorLike>>,
+  rows: number,
+): Map<string, TensorData> {
+  const states = freshStates(model, rows)
+  for (const [path, value] of Object.entries(given)) {
+    const shape = model.built.states.get(path)
+    if (shape === undefined) {
+      throw new ArgumentError(
+        `initialState: the model has the states ${[...model.built.states.keys()].join(', ')}; received ${path}`,
+      )
+    }
+    const state = asTensor(value, 'f32')
+    if (String(state.shape) !== String([rows, ...shape])) {
+      throw new ShapeError(
+        `initialState ${path} must be [${[rows, ...shape].join(', ')}]; received [${state.shape.join(', ')}]`,
+      )
+    }
+    states.set(stateInput(path), state.data)
+  }
+  return states
+}
+
+export interface EvaluateOptions {
+  readonly loss: LossName
+  /** States go on from batch to batch until one says `reset`. Default: false. */
+  readonly carry?: boolean
+  readonly backend?: Backend
+}
+
+export interface Evaluation {
+  /** The mean over all tokens. */
+  readonly loss: number
+  readonly tokens: number
+}
+
+/** The mean loss over batches, without training. */
+export async function evaluate(
+  model: Sequential,
+  batches: Iterable<Batch>,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const loss = lossOf(options.loss)
+  const carry = options.carry ?? false
+  let [sum, tokens, before] = [0, 0, 0]
+  for (const batch of batches) {
+    const bindings = bindInput(model, batch.inputs)
+    checkTargets(model, loss, batch)
+    const rows = batch.inputs.shape[0]!
+    const leaves = { training: false, carry, lengths: batch.lengths !== undefined }
+    const session = await lossSession(model, loss, leaves, options.backend)
+    const inputs = new Map<string, TensorData>([
+      ['x', batch.inputs.data],
+      ['y', batch.targets.data],
+      ...weightInputs(model),
+    ])
+    if (leaves.lengths) inputs.set('lengths', lengthsOf(batch))
+    if (carry) {
+      inputs.set(...freshRows(rows, batch.reset || rows !== before))
+      if (rows !== before) for (const [name, data] of freshStates(model, rows)) inputs.set(name, data)
+      before = rows
+    }
+    const results = await session.call(bindings, inputs, ['loss'])
+    const count = tokensOf(model, batch)
+    sum += results.loss[0]! * count
+    tokens += count
+  }
+  if (tokens === 0) throw new DataError('evaluate: expected at least one batch; received none')
+  return { loss: sum / tokens, tokens }
+}
+
+function lossSession(
+  model: Sequential,
+  loss: Loss,
+  leaves: LeafOptions,
+  backend: Backend = 'wasm',
+): Promise<Session> {
+  return sessionOf(model, `${loss.name} ${leaves.carry} ${leaves.lengths} ${backend}`, () => {
+    const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
+      const { output, states } = model.forward(get('x'), leafScope(get, leaves))
+      const target = swapped({ value: get('y'), sequence: output.sequence }).value
+      const mean = meanLoss(loss, output, target, leaves.lengths ? get('lengths') : undefined)
+      const after = [...states].map(([path, value]) => [stateInput(path), value] as const)
+      return { outputs: { loss: mean }, updates: leaves.carry ? new Map(after) : new Map() }
+    })
+    return Session.open(named, backend)
+  })
+}
