@@ -2,6 +2,7 @@
 export { type Cell, defineCell } from './cells/define.ts'
 export { elmanCell } from './cells/elman.ts'
 export { lstmCell } from './cells/lstm.ts'
+export { type ExplainOptions, explain } from './codegen/explain.ts'
 export { concat, relu, sigmoid, softmax, tanh, type Value, where } from './graph/value.ts'
 export {
   filled,
@@ -31,3 +32,4 @@ export { type GenerateOptions, generate } from './train/generate.ts'
 export { adam, linearDecay, sgd } from './train/optimizers.ts'
 export { evaluate, predict, predictWithStates } from './train/predict.ts'
 export type { History, Run, TrainingEvent } from './train/run.ts'
+export { trainingGraph } from './train/step.ts'

@@ -5,7 +5,9 @@ import { type Buffer, type Program, reads, type Step, writes } from './program.t
 
 export interface Arena {
   readonly addresses: ReadonlyMap<Buffer, number>
-  /** Where the arena ends, in bytes from 0. */
+  /** Where what persists ends, in bytes from 0. */
+  readonly persistentEnd: number
+  /** Where the arena ends. */
   readonly end: number
 }
 
@@ -29,7 +31,13 @@ export function placeBuffers(program: Program, bindings: Bindings, base: number)
   const placement = placeRegions(regions, end)
   for (const [i, buffer] of temporaries.entries()) addresses.set(buffer, placement.offsets[i]!)
   for (const [alias, owner] of program.aliases) addresses.set(alias, addresses.get(owner)!)
-  return { addresses, end: placement.bytes }
+  return { addresses, persistentEnd: end, end: placement.bytes }
+}
+
+/** Bytes of what persists (inputs, outputs), and of all. */
+export function memoryOf(program: Program, bindings: Bindings): { persistent: number; total: number } {
+  const { persistentEnd, end } = placeBuffers(program, bindings, 0)
+  return { persistent: persistentEnd, total: end }
 }
 
 /** The first and the last top-level step that touches each buffer. A loop is one step: what it uses lives through it. */

@@ -6,7 +6,7 @@ import type { Node } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
 import { contractionIsStatic, type Item } from '../passes/fuse.ts'
 import { addSize, floorDivSize, mulSize, ONE, type Size, size, ZERO } from '../tensor/size.ts'
-import type { Lowering, Scope } from './lowering.ts'
+import { type Lowering, type Scope, viewKey } from './lowering.ts'
 import { denseView, type Expr, PANEL, type View } from './program.ts'
 import { mergeAxes } from './views.ts'
 
@@ -41,17 +41,11 @@ export function lowerProduct(lowering: Lowering, item: Product, scope: Scope): v
   let b: Operand = { labels: node.op.b, view: lowering.accessOf(node.inputs[1]!, scope) }
   const last = node.op.out[node.op.out.length - 1]
   if (last !== undefined && !b.labels.includes(last)) [a, b] = [b, a]
-  const letters = classify(a.labels, b.labels, node.op.out)
+  const letters = classify(a, b, node.op.out, sizes)
   const { batch, m, n, k } = letters
-
-  if (merged(m, [a], sizes) === undefined || merged(k, [a], sizes) === undefined)
-    a = densify(lowering, scope, a, batch + m + k, sizes)
-  if (merged(n, [b], sizes) === undefined || merged(k, [b], sizes) === undefined)
-    b = densify(lowering, scope, b, batch + k + n, sizes)
-  if (merged(k, [a, b], sizes) === undefined) {
-    a = densify(lowering, scope, a, batch + m + k, sizes)
-    b = densify(lowering, scope, b, batch + k + n, sizes)
-  }
+  const nests = (labels: string, operand: Operand) => merged(labels, [operand], sizes) !== undefined
+  if (!nests(m, a) || !nests(k, a)) a = densify(lowering, scope, a, batch, [m, k], sizes)
+  if (!nests(n, b) || !nests(k, b)) b = densify(lowering, scope, b, batch, [k, n], sizes)
 
   const target = lowering.target(item.result, scope)
   const out: Operand = { labels: node.op.out, view: target }
@@ -113,13 +107,18 @@ function sizesOf(node: Node<OpOf<'einsum'>>): Map<string, Size> {
   return sizes
 }
 
-function classify(a: string, b: string, out: string): Letters {
+function classify(a: Operand, b: Operand, out: string, sizes: ReadonlyMap<string, Size>): Letters {
   const inOut = [...out]
+  const contracted = ({ labels }: Operand, other: Operand) =>
+    [...labels].filter((label) => other.labels.includes(label) && !out.includes(label)).join('')
+  const [byA, byB] = [contracted(a, b), contracted(b, a)]
+  // The order in which they nest in b, which is packed, if there is one.
+  const k = merged(byB, [b], sizes) === undefined ? byA : byB
   return {
-    batch: inOut.filter((label) => a.includes(label) && b.includes(label)).join(''),
-    m: inOut.filter((label) => a.includes(label) && !b.includes(label)).join(''),
-    n: inOut.filter((label) => !a.includes(label) && b.includes(label)).join(''),
-    k: [...a].filter((label) => b.includes(label) && !out.includes(label)).join(''),
+    batch: inOut.filter((label) => a.labels.includes(label) && b.labels.includes(label)).join(''),
+    m: inOut.filter((label) => a.labels.includes(label) && !b.labels.includes(label)).join(''),
+    n: inOut.filter((label) => !a.labels.includes(label) && b.labels.includes(label)).join(''),
+    k,
   }
 }
 
@@ -133,17 +132,22 @@ function merged(labels: string, operands: readonly Operand[], sizes: ReadonlyMap
   )
 }
 
+/** Copies an operand so that two groups of its letters nest; its innermost letter stays innermost. */
 function densify(
   lowering: Lowering,
   scope: Scope,
   from: Operand,
-  order: string,
+  batch: string,
+  groups: readonly [string, string],
   sizes: ReadonlyMap<string, Size>,
 ): Operand {
+  const innermost = from.labels[from.view.strides.indexOf(ONE)]
+  const [outer, inner] =
+    innermost !== undefined && groups[0].includes(innermost) ? [groups[1], groups[0]] : groups
+  const order = batch + outer + inner
   const shape = [...order].map((label) => sizes.get(label)!)
-  const view = lowering.temporary(scope, 'operand', shape, 'f32')
-  lowering.copy(scope, shape, viewOfPlain(from.view, from.labels, order), view, 'f32')
-  return { labels: order, view }
+  const source = viewOfPlain(from.view, from.labels, order)
+  return { labels: order, view: lowering.rearranged(scope, shape, source) }
 }
 
 /** The chain after a product, on rows and columns; undefined where some operand of it does not lie that way. */
@@ -222,14 +226,7 @@ function emit(
 /** Panels of b, made once in the outermost scope where b is known. */
 function packed(lowering: Lowering, scope: Scope, { b, k, n }: Matrices): View {
   const home = lowering.homeOf(b, scope)
-  const key = [
-    b.buffer.id,
-    b.offset.key,
-    ...b.strides.map((each) => each.key),
-    k.key,
-    n.key,
-    ...b.terms.map((term) => term.loop.id),
-  ].join(' ')
+  const key = `${viewKey(b)} ${k.key} ${n.key}`
   const known = home.panels.get(key)
   if (known !== undefined) return known
   const columns = mulSize(floorDivSize(addSize(n, size(PANEL - 1)), PANEL), PANEL)

@@ -2,7 +2,7 @@
 import { isKind, type Node } from '../graph/node.ts'
 import { VIEW_KINDS } from '../passes/fuse.ts'
 import type { Dtype } from '../tensor/dtype.ts'
-import { productOf, type Shape, type Size } from '../tensor/size.ts'
+import { printShape, productOf, type Shape, type Size } from '../tensor/size.ts'
 import {
   type Buffer,
   denseView,
@@ -26,6 +26,8 @@ export class Scope {
   readonly places = new Map<Node, View>()
   /** Packed panels made in this scope, by what they hold. */
   readonly panels = new Map<string, View>()
+  /** Copies in another order made in this scope, by what they hold. */
+  readonly copies = new Map<string, View>()
 
   constructor(parent?: Scope, loop?: Loop) {
     this.parent = parent
@@ -40,6 +42,12 @@ export class Scope {
   emit(kernel: Kernel): void {
     this.steps.push({ kind: 'call', kernel })
   }
+}
+
+/** Equal for views of the same elements. */
+export function viewKey({ buffer, offset, strides, terms }: View): string {
+  const moves = terms.map(({ loop, by, stride }) => `${loop.id} ${by} ${stride.key}`)
+  return [buffer.id, offset.key, ...strides.map((each) => each.key), ...moves].join(' ')
 }
 
 /** Lowers one graph; holds the buffers made on the way. */
@@ -93,6 +101,18 @@ export class Lowering {
     const dense = this.temporary(scope, 'dense', node.shape, node.dtype)
     this.copy(scope, node.shape, view, dense, node.dtype)
     return dense
+  }
+
+  /** A row-major copy of a view's f32 elements, made once in the outermost scope where they are known. */
+  rearranged(scope: Scope, shape: Shape, from: View): View {
+    const home = this.homeOf(from, scope)
+    const key = viewKey(from) + printShape(shape)
+    const known = home.copies.get(key)
+    if (known !== undefined) return known
+    const view = this.temporary(home, 'operand', shape, 'f32')
+    this.copy(home, shape, from, view, 'f32')
+    home.copies.set(key, view)
+    return view
   }
 
   copy(scope: Scope, shape: Shape, from: View, into: View, dtype: Dtype): void {

@@ -85,7 +85,7 @@ test('special values are those of Math', () => {
     expect(sin(x), `sin(${x})`).toBe(Math.sin(x))
     expect(cos(x), `cos(${x})`).toBe(Math.cos(x))
   }
-  for (const x of [...special, 2, -2, 0.5]) {
+  for (const x of [...special, 4, -4, 0.25]) {
     for (const y of [0, -0, 1, -1, 2, 3, -3, 0.5, 1e300, -1e300, Infinity, -Infinity, NaN]) {
       expect(pow(x, y), `pow(${x}, ${y})`).toBe(x ** y)
     }

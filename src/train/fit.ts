@@ -47,7 +47,7 @@ export function fit(model: Sequential, batches: Iterable<Batch>, options: FitOpt
     throw new ArgumentError(`fit: clipGlobalNorm must be above 0; received ${String(clipGlobalNorm)}`)
   }
   checkTruncation(truncate)
-  const loss = lossOf(options.loss)
+  const { name: loss } = lossOf(options.loss)
   const carry = truncate !== undefined
   const step = new TrainingStep(model, { loss, optimizer, clipGlobalNorm, carry, backend, seed })
   const train = async (control: Control): Promise<History> => {

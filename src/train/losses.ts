@@ -8,8 +8,10 @@ import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ONE, productOf, type Shape } from '../tensor/size.ts'
 
+export type LossName = 'softmaxCrossEntropy' | 'meanSquaredError'
+
 export interface Loss {
-  readonly name: string
+  readonly name: LossName
   /** What targets look like for an output of this shape (time-major, if a sequence). */
   readonly target: (output: Shape) => { readonly shape: Shape; readonly dtype: Dtype }
   /** ℓ of every step and row: [T, B] or [B]. */
@@ -18,7 +20,7 @@ export interface Loss {
   readonly classes: boolean
 }
 
-export const LOSSES = {
+const LOSSES: Readonly<Record<LossName, Loss>> = {
   /** ℓ = −log softmax(z)_y for logits z […, V] and classes y, in nats. */
   softmaxCrossEntropy: {
     name: 'softmaxCrossEntropy',
@@ -37,9 +39,7 @@ export const LOSSES = {
     target: (output) => ({ shape: output, dtype: 'f32' }),
     terms: (output, target) => output.sub(target).square().mean(-1),
   },
-} as const satisfies Record<string, Loss>
-
-export type LossName = keyof typeof LOSSES
+}
 
 export function lossOf(loss: LossName): Loss {
   const found: Loss | undefined = LOSSES[loss]

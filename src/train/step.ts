@@ -2,6 +2,7 @@
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import { gradient } from '../graph/grad.ts'
+import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { type Sequential, swapped } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
@@ -16,15 +17,16 @@ import {
   stateInput,
   weightInputs,
 } from './leaves.ts'
-import { type Loss, meanLoss } from './losses.ts'
+import { type Loss, type LossName, lossOf, meanLoss } from './losses.ts'
 import type { Optimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, Session, traceNamed } from './session.ts'
 
 export interface StepOptions {
-  readonly loss: Loss
+  readonly loss: LossName
   readonly optimizer: Optimizer
   readonly clipGlobalNorm?: number | undefined
-  readonly carry: boolean
+  /** States go on from batch to batch until one says `reset`. Default: false. */
+  readonly carry?: boolean
   readonly backend?: Backend | undefined
   readonly seed?: number | undefined
 }
@@ -47,8 +49,9 @@ export function targetSpec(model: Sequential, loss: Loss): NamedSpec {
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
-export function traceStep(model: Sequential, options: StepOptions, lengths: boolean): NamedGraph {
-  const { loss, optimizer, clipGlobalNorm, carry } = options
+function traceStep(model: Sequential, options: StepOptions, lengths: boolean): NamedGraph {
+  const { optimizer, clipGlobalNorm, carry = false } = options
+  const loss = lossOf(options.loss)
   const leaves: LeafOptions = { training: true, carry, lengths }
   const { params } = model.built
   const specs: NamedSpec[] = [
@@ -96,7 +99,15 @@ export function traceStep(model: Sequential, options: StepOptions, lengths: bool
   })
 }
 
-/** Trains a model step by step; holds its parameters and the optimizer's slots while it does. */
+/** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
+export function trainingGraph(model: Sequential, options: StepOptions): Graph {
+  return traceStep(model, options, false).graph
+}
+
+/**
+ * Trains a model step by step, for loops of one's own: `fit` is such a loop. Holds parameters and the optimizer's
+ * slots while it does; `sync` copies the parameters into the model.
+ */
 export class TrainingStep {
   readonly #model: Sequential
   readonly #options: StepOptions
@@ -112,7 +123,7 @@ export class TrainingStep {
   async run(batch: Batch, learningRate: number): Promise<StepResult> {
     const model = this.#model
     const bindings = bindInput(model, batch.inputs)
-    checkTargets(model, this.#options.loss, batch)
+    checkTargets(model, lossOf(this.#options.loss), batch)
     const inputs = new Map<string, TensorData>([
       ['x', batch.inputs.data],
       ['y', batch.targets.data],
