@@ -8,7 +8,7 @@ import { traceWith } from '../graph/trace.ts'
 import { Value } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { constantOf, printShape } from '../tensor/size.ts'
+import { constantOf, printShape, sameShape, symbol } from '../tensor/size.ts'
 
 /** What a cell's options may hold: they are saved with it, for people to read. */
 export type CellOptions = Readonly<Record<string, unknown>>
@@ -139,7 +139,11 @@ function traceCell<O extends object, S extends string, P extends string>(
     }
     return graph
   }
-  return { name, inputs, states, params, training: graphOf(true), inference: graphOf(false) }
+  const [training, inference] = [graphOf(true), graphOf(false)]
+  if (!sameShape(training.outputs[0]!.shape, inference.outputs[0]!.shape)) {
+    throw new ShapeError(`cell ${name}: its output must have one shape, in training and in inference`)
+  }
+  return { name, inputs, states, params, training, inference }
 }
 
 function named(names: readonly string[], values: readonly Value[]): Values {
@@ -173,7 +177,14 @@ function checkOutput(cell: string, output: unknown): asserts output is Value {
     )
   }
   const { shape } = output
-  if (shape.length < 2 || shape.slice(1).some((size) => constantOf(size) === undefined)) {
-    throw new ShapeError(`cell ${cell}: its output must be [B, outputs]; received ${printShape(shape)}`)
+  if (
+    output.dtype !== 'f32' ||
+    shape.length < 2 ||
+    shape[0] !== symbol('B') ||
+    shape.slice(1).some((size) => constantOf(size) === undefined)
+  ) {
+    throw new ShapeError(
+      `cell ${cell}: its output must be f32[B, outputs]; received ${output.dtype}${printShape(shape)}`,
+    )
   }
 }

@@ -1,6 +1,6 @@
 import { relu, type Value } from '../graph/value.ts'
 import { glorotUniform, orthogonal, zeros } from '../init/initializers.ts'
-import { requireChoice, requireUnits } from './checks.ts'
+import { requireChoice, requireUnits } from '../tensor/checks.ts'
 import { defineCell } from './define.ts'
 
 export interface ElmanOptions {

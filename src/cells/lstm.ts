@@ -1,5 +1,5 @@
 import { glorotUniform, joined, ones, orthogonal, zeros } from '../init/initializers.ts'
-import { requireUnits } from './checks.ts'
+import { requireUnits } from '../tensor/checks.ts'
 import { defineCell } from './define.ts'
 
 export interface LstmOptions {

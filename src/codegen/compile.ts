@@ -1,5 +1,6 @@
 /** From a graph to something that runs. The order of everything: PASSES, then lower (fuse, layout), plan, emit. */
 import type { Graph } from '../graph/node.ts'
+import { requireChoice } from '../tensor/checks.ts'
 import type { Executable } from './executable.ts'
 import { InterpreterExecutable } from './interpreter.ts'
 import { lower } from './lower.ts'
@@ -7,7 +8,8 @@ import { runPasses } from './passes.ts'
 import { instantiate } from './wasm/backend.ts'
 
 /** `wasm` runs everywhere at full speed; `interpreter` is the f64 oracle. */
-export type Backend = 'wasm' | 'interpreter'
+export const BACKENDS = ['wasm', 'interpreter'] as const
+export type Backend = (typeof BACKENDS)[number]
 
 export interface CompileOptions {
   readonly backend?: Backend
@@ -19,6 +21,7 @@ export interface CompileOptions {
 
 /** Compiles a graph once, for every value of its symbols. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
+  requireChoice('compile', 'backend', options.backend ?? 'wasm', BACKENDS)
   const donate = options.donate ?? new Map<number, number>()
   if (options.backend === 'interpreter') return new InterpreterExecutable(graph, donate)
   const optimized = runPasses(graph, { verify: options.verify ?? false }).at(-1)!.graph

@@ -11,7 +11,7 @@ import { simplify } from '../passes/simplify.ts'
  * residuals stands before hoist: it recognizes the forward step inside the adjoint by its form, which hoisting
  * changes. hoist stands on both sides of batch-grads: what batch-grads turns into yields, hoist takes out of the loop.
  */
-export const PASSES: readonly Pass[] = [simplify, residuals, simplify, hoist, batchGrads, hoist, simplify]
+const PASSES: readonly Pass[] = [simplify, residuals, simplify, hoist, batchGrads, hoist, simplify]
 
 export interface PassRecord {
   readonly pass: string

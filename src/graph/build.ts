@@ -16,7 +16,7 @@ import {
   size,
   subSize,
 } from '../tensor/size.ts'
-import { requireEqual } from './guards.ts'
+import { requireAtLeastZero, requireEqual } from './guards.ts'
 import { type Graph, intern, type Node, type ParamNode, scanParts } from './node.ts'
 import { ELEMENTWISE, type ElementwiseName, type Labels, type ReduceName } from './ops.ts'
 
@@ -25,6 +25,9 @@ export function param(index: number, shape: Shape, dtype: Dtype): ParamNode {
 }
 
 export function constant(value: number, shape: Shape = [], dtype: Dtype = 'f32'): Node {
+  if (dtype !== 'f32' && (value | 0) !== value) {
+    throw new ArgumentError(`a constant of ${dtype} must be an integer; received ${value}`)
+  }
   return intern({ kind: 'constant', value }, [], shape, dtype)
 }
 
@@ -134,19 +137,9 @@ export function transpose(input: Node, permutation: readonly number[]): Node {
 export function slice(input: Node, axis: number, start: SizeLike, end: SizeLike): Node {
   requireAxis('slice', input.shape, axis)
   const [from, to, whole] = [size(start), size(end), input.shape[axis]!]
-  const [low, length, room] = [
-    constantOf(from),
-    constantOf(subSize(to, from)),
-    constantOf(subSize(whole, to)),
-  ]
-  if (
-    (low !== undefined && low < 0) ||
-    (length !== undefined && length < 0) ||
-    (room !== undefined && room < 0)
-  ) {
-    throw new ShapeError(`slice: ${from.key} … ${to.key} leaves axis ${axis} of ${printShape(input.shape)}`)
-  }
-  if (low === 0 && room === 0) return input
+  const message = () => `slice: ${from.key} … ${to.key} leaves axis ${axis} of ${printShape(input.shape)}`
+  for (const each of [from, subSize(to, from), subSize(whole, to)]) requireAtLeastZero(each, message)
+  if (constantOf(from) === 0 && to === whole) return input
   const shape = input.shape.with(axis, subSize(to, from))
   return intern({ kind: 'slice', axis, start: from }, [input], shape, input.dtype)
 }
@@ -154,6 +147,7 @@ export function slice(input: Node, axis: number, start: SizeLike, end: SizeLike)
 export function pad(input: Node, axis: number, low: SizeLike, high: SizeLike): Node {
   requireAxis('pad', input.shape, axis)
   const [before, after] = [size(low), size(high)]
+  for (const each of [before, after]) requireAtLeastZero(each, () => `pad: ${each.key} elements`)
   if (constantOf(before) === 0 && constantOf(after) === 0) return input
   const shape = input.shape.with(axis, addSize(addSize(before, input.shape[axis]!), after))
   return intern({ kind: 'pad', axis, low: before, high: after }, [input], shape, input.dtype)
@@ -206,6 +200,8 @@ export function einsum(a: Node, labelsA: Labels, b: Node, labelsB: Labels, out: 
       Number(labelsA.includes(label)) + Number(labelsB.includes(label)) + Number(out.includes(label))
     if (places < 2) throw new ShapeError(`${message()}: letter ${label} stands in one place only`)
   }
+  if (new Set(out).size !== out.length)
+    throw new ShapeError(`${message()}: a letter stands twice in the result`)
   const shape = [...out].map((label) => {
     const known = sizes.get(label)
     if (known === undefined) throw new ShapeError(`${message()}: no operand has letter ${label}`)
@@ -262,7 +258,16 @@ export function scanOutputs(spec: ScanSpec): Node[] {
   for (const [i, each] of carries.entries()) check('initial state', i, parts.carries[i]!.shape, each.shape)
   for (const [i, each] of xs.entries()) check('per-step input', i, [steps, ...parts.xs[i]!.shape], each.shape)
   for (const [i, each] of consts.entries()) check('constant', i, parts.consts[i]!.shape, each.shape)
-  for (const i of carries.keys()) check('next state', i, parts.carries[i]!.shape, body.outputs[i]!.shape)
+  if (body.outputs.length < carries.length) {
+    throw new ArgumentError(
+      `scan: ${carries.length} states need as many outputs; received ${body.outputs.length}`,
+    )
+  }
+  for (const i of carries.keys()) {
+    const [state, next] = [parts.carries[i]!, body.outputs[i]!]
+    check('next state', i, state.shape, next.shape)
+    if (next.dtype !== state.dtype) throw typeError('scan', `${state.dtype} for next state ${i}`, [next])
+  }
   for (const [i, input] of inputs.entries()) {
     if (input.dtype !== body.params[i]!.dtype)
       throw typeError('scan', `${body.params[i]!.dtype} for input ${i}`, [input])
@@ -290,7 +295,11 @@ export function endOf(node: Node): Size {
 
 /** The same operation on other inputs; shapes are inferred anew. */
 export function rebuild(node: Node, inputs: readonly Node[]): Node {
-  if (inputs.every((input, i) => input === node.inputs[i])) return node
+  return inputs.every((input, i) => input === node.inputs[i]) ? node : construct(node, inputs)
+}
+
+/** Goes through the operation's constructor, whatever the inputs. */
+export function construct(node: Node, inputs: readonly Node[]): Node {
   const op = node.op
   const [first, second] = inputs as [Node, Node]
   switch (op.kind) {

@@ -29,7 +29,7 @@ export function gradient(loss: Value, wrt: readonly Value[]): Value[] {
 /**
  * Σ cotangent · ∂output/∂source for each source; undefined where no path leads.
  */
-export function adjoint(
+function adjoint(
   outputs: readonly Node[],
   cotangents: readonly (Node | undefined)[],
   sources: readonly Node[],

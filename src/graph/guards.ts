@@ -1,6 +1,6 @@
 /** Size equalities that tracing assumes: proved at once, refuted at once, or left as guards for when sizes are bound. */
 import { ShapeError } from '../tensor/errors.ts'
-import { type Bindings, constantOf, evaluateSize, type Size, subSize } from '../tensor/size.ts'
+import { type Bindings, constantOf, evaluateSize, maxSize, type Size, subSize } from '../tensor/size.ts'
 import type { Guard } from './node.ts'
 
 const collectors: Map<string, Guard>[] = []
@@ -25,6 +25,12 @@ export function requireEqual(left: Size, right: Size, message: () => string): vo
     const key = `${left.key}=${right.key}`
     if (!found.has(key)) found.set(key, { left, right, message: message() })
   }
+}
+
+/** As requireEqual for `size ≥ 0`, which is max(size, 0) = size. */
+export function requireAtLeastZero(size: Size, message: () => string): void {
+  if (size.terms.every(({ coefficient }) => coefficient > 0)) return
+  requireEqual(maxSize(size, 0), size, message)
 }
 
 /** @throws {ShapeError} for the first guard that the bound sizes break */

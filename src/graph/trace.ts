@@ -11,7 +11,7 @@ import { type Graph, makeGraph, type Node, type ParamNode } from './node.ts'
 import { type Scope, Value } from './value.ts'
 
 /** One function being traced. */
-export class Trace implements Scope {
+class Trace implements Scope {
   readonly parent: Trace | undefined
   readonly depth: number
   readonly params: ParamNode[] = []

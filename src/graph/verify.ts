@@ -1,7 +1,6 @@
 /** What makes a graph valid, as rules. Tests run them after every pass. */
 import { RecurraError } from '../tensor/errors.ts'
-import { sameShape } from '../tensor/size.ts'
-import { outputOf, rebuild } from './build.ts'
+import { construct } from './build.ts'
 import { type Graph, type Node, type ScanNode, scanParts, topological } from './node.ts'
 import { printGraph, typeOf } from './print.ts'
 
@@ -17,12 +16,8 @@ const RULES: Readonly<Record<string, Rule>> = {
       ? 'a scan is an operand'
       : undefined,
   'a type is what its constructor infers': (node) => {
-    if (node.op.kind === 'output')
-      return outputOf(node.inputs[0]!, node.op.index) === node ? undefined : 'is not the output'
-    const again = rebuild(node, [...node.inputs])
-    return again.dtype === node.dtype && sameShape(again.shape, node.shape)
-      ? undefined
-      : `is inferred as ${typeOf(again)}`
+    const again = construct(node, node.inputs)
+    return again === node ? undefined : `is made as ${again.op.kind} ${typeOf(again)}`
   },
   'states keep their type': (node) => {
     if (node.op.kind !== 'scan') return undefined

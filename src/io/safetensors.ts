@@ -10,6 +10,7 @@ import { allocate } from '../tensor/dtype.ts'
 import { ArgumentError, FormatError, ShapeError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { elementCount } from '../tensor/tensor.ts'
+import { shown } from './fields.ts'
 
 export interface Safetensors {
   /** In the order of their data in the file. */
@@ -270,11 +271,6 @@ function halfValue(half: number): number {
   const sign = half & 0x8000 ? -1 : 1
   if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * (1 << exponent) * 2 ** -25)
-}
-
-/** A name from a file, short enough for a message. */
-function shown(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)
 }
 
 function demand(holds: boolean, fault: string): asserts holds {

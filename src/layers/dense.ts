@@ -1,6 +1,6 @@
-import { requireChoice, requireUnits } from '../cells/checks.ts'
 import { relu, sigmoid, softmax, tanh, type Value } from '../graph/value.ts'
 import { glorotUniform, zeros } from '../init/initializers.ts'
+import { requireChoice, requireUnits } from '../tensor/checks.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 const ACTIVATIONS = {

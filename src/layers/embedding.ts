@@ -1,15 +1,19 @@
-import { requireUnits } from '../cells/checks.ts'
 import { gather } from '../graph/value.ts'
-import { uniform } from '../init/initializers.ts'
+import type { Initializer } from '../init/initializers.ts'
+import { requireUnits } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
+
+const DEFAULT: Initializer = { kind: 'uniform', low: -0.05, high: 0.05 }
 
 export interface EmbeddingOptions {
   /** V, the size of the vocabulary. */
   readonly inputDim: number
   /** D, the length of a vector. */
   readonly outputDim: number
+  /** How the table begins. Default: uniform within ±0.05. */
+  readonly embeddingsInitializer?: Initializer
   readonly name?: string
 }
 
@@ -32,8 +36,8 @@ export class Embedding implements Layer {
         `embedding: expected i32 tokens; received ${signal.value.dtype}${printShape(signal.value.shape)}`,
       )
     }
-    const { inputDim, outputDim } = this.options
-    const table = scope.param('E', uniform(-0.05, 0.05, inputDim, outputDim))
+    const { inputDim, outputDim, embeddingsInitializer: init = DEFAULT } = this.options
+    const table = scope.param('E', { shape: [inputDim, outputDim], init })
     return { ...signal, value: gather(table, signal.value) }
   }
 }

@@ -1,6 +1,6 @@
 /** A model: layers one after the other, and the numbers of their parameters. */
 import { traceWith } from '../graph/trace.ts'
-import { type Value, zeros } from '../graph/value.ts'
+import { iota, less, type Value, where, zeros } from '../graph/value.ts'
 import { initialize, type Parameter } from '../init/initializers.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
@@ -134,7 +134,7 @@ export class Sequential {
   forward(x: Value, scope: ModelScope, seen: (signal: Signal) => void = () => {}): Forward {
     const sequence = this.#isSequence(x)
     const states = new Map<string, Value>()
-    let signal: Signal = swapped({ value: x, sequence })
+    let signal = masked(swapped({ value: x, sequence }), scope.lengths)
     for (const { name, layer } of this.layers) {
       const own: LayerScope = {
         training: scope.training,
@@ -165,6 +165,14 @@ export function swapped({ value, sequence }: Signal): Signal {
   if (!sequence) return { value, sequence }
   const rest = value.shape.map((_, axis) => axis).slice(2)
   return { value: value.transpose([1, 0, ...rest]), sequence }
+}
+
+/** What lies beyond a row's length becomes 0, so that nothing there, NaN included, reaches any product. */
+export function masked({ value, sequence }: Signal, lengths: Value | undefined): Signal {
+  if (lengths === undefined || !sequence) return { value, sequence }
+  const there = less(iota([value.shape[0]!, 1]), lengths)
+  const rows = there.reshape([value.shape[0]!, value.shape[1]!, ...value.shape.slice(2).map(() => 1)])
+  return { value: where(rows, value, 0), sequence }
 }
 
 function shapeOf({ value, sequence }: Signal): (number | null)[] {

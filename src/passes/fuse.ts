@@ -17,6 +17,9 @@ export type Item =
 /** Element-wise nodes in one kernel, at most: more would spill registers. */
 const GROUP_LIMIT = 48
 
+/** Element-wise nodes after a product in one kernel, at most: their code stands once for each vector of a tile. */
+const EPILOGUE_LIMIT = 12
+
 export const VIEW_KINDS: ReadonlySet<string> = new Set(['broadcast', 'reshape', 'transpose', 'slice'])
 /** Computed wherever they are read. */
 export const LEAF_KINDS: ReadonlySet<string> = new Set(['constant', 'size', 'iota'])
@@ -91,6 +94,8 @@ function placeElementwise(
   // The one reader of a product joins it, where its other operands were there before.
   if (
     last?.kind === 'product' &&
+    node.dtype === 'f32' &&
+    last.epilogue.length < EPILOGUE_LIMIT &&
     contractionIsStatic(last.node) &&
     sameShape(last.result.shape, node.shape)
   ) {

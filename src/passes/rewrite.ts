@@ -97,7 +97,7 @@ function rewriteScan(
 }
 
 /** Which outputs of each scan are read. */
-export function usedOutputs(order: readonly Node[], outputs: readonly Node[]): Map<Node, Set<number>> {
+function usedOutputs(order: readonly Node[], outputs: readonly Node[]): Map<Node, Set<number>> {
   const used = new Map<Node, Set<number>>()
   for (const node of order) if (isKind(node, 'scan')) used.set(node, new Set())
   for (const node of [...order, ...outputs]) {

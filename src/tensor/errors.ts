@@ -13,11 +13,25 @@ export class RecurraError extends Error {
   }
 }
 
-/** Shapes or ranks that do not fit; the message names both. */
+/** Shapes or ranks that do not fit; the message names both, and the caller's line where it can be told. */
 export class ShapeError extends RecurraError {
   constructor(message: string) {
     super('shape', message)
+    const line = callerLine(this.stack)
+    if (line !== undefined) this.message = `${message} (at ${line})`
   }
+}
+
+/** The innermost stack frame outside this library; undefined where all code is bundled into one file. */
+function callerLine(stack: string | undefined): string | undefined {
+  const library = new URL('..', import.meta.url)
+  const isOurs = (frame: string) => frame.includes(library.href) || frame.includes(library.pathname)
+  const places = (stack ?? '')
+    .split('\n')
+    .filter((frame) => /:\d+:\d+\)?$/.test(frame) && !frame.includes('node:internal'))
+  if (!places.some(isOurs)) return undefined
+  const caller = places.find((frame) => !isOurs(frame))
+  return caller?.match(/[^\s(@]+:\d+:\d+(?=\)?$)/)?.[0]
 }
 
 /** An argument outside its range, of the wrong type, or an unknown option. */

@@ -3,7 +3,7 @@
  * Enters: nested arrays, or a typed array and its shape. Holds: data.length = product of the shape.
  */
 import type { Dtype, TensorData } from './dtype.ts'
-import { ArgumentError, ShapeError } from './errors.ts'
+import { ArgumentError, DataError, ShapeError } from './errors.ts'
 
 export interface Tensor {
   readonly data: TensorData
@@ -25,6 +25,7 @@ export function elementCount(shape: readonly number[]): number {
  *     tensor(new Int32Array([0, 2, 1]), [3])        // i32 [3]
  *
  * @throws {ShapeError} when rows are of unlike length, or the shape does not hold the data
+ * @throws {DataError} when a number does not fit the type
  */
 export function tensor(values: NestedNumbers | TensorData, shape?: readonly number[], dtype?: Dtype): Tensor {
   if (values instanceof Float32Array || values instanceof Int32Array) {
@@ -40,8 +41,14 @@ export function tensor(values: NestedNumbers | TensorData, shape?: readonly numb
   const found = nestedShape(values)
   const flat: number[] = []
   flatten(values, found, 0, flat)
+  if (dtype === 'i32' || dtype === 'bool') requireIntegers(flat, dtype)
   const data = (dtype ?? 'f32') === 'f32' ? Float32Array.from(flat) : Int32Array.from(flat)
   return tensor(data, shape ?? found, dtype ?? 'f32')
+}
+
+function requireIntegers(values: readonly number[], dtype: Dtype): void {
+  const odd = values.find((value) => (value | 0) !== value)
+  if (odd !== undefined) throw new DataError(`${dtype} numbers are integers of 32 bits; received ${odd}`)
 }
 
 function requireSizes(shape: readonly number[]): void {

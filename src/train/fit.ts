@@ -1,7 +1,8 @@
 /** `fit`: batches → steps → a run. */
-import type { Backend } from '../codegen/compile.ts'
+import { BACKENDS, type Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import type { Sequential } from '../layers/sequential.ts'
+import { requireChoice, requireKnown, requireSeed } from '../tensor/checks.ts'
 import { ArgumentError, DataError, RecurraError } from '../tensor/errors.ts'
 import { type LossName, lossOf } from './losses.ts'
 import { adam, type Optimizer } from './optimizers.ts'
@@ -39,7 +40,18 @@ export interface FitOptions {
  * keeps what it had learnt before
  */
 export function fit(model: Sequential, batches: Iterable<Batch>, options: FitOptions): Run {
-  const { epochs = 1, clipGlobalNorm, truncate, optimizer = adam(), seed, backend } = options
+  const { epochs = 1, clipGlobalNorm, truncate, optimizer = adam(), seed, backend = 'wasm' } = options
+  requireKnown('fit', options, [
+    'loss',
+    'optimizer',
+    'clipGlobalNorm',
+    'truncate',
+    'epochs',
+    'seed',
+    'backend',
+  ])
+  if (seed !== undefined) requireSeed('fit', seed)
+  requireChoice('fit', 'backend', backend, BACKENDS)
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new ArgumentError(`fit: epochs must be an integer of at least 1; received ${String(epochs)}`)
   }

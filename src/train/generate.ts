@@ -1,12 +1,14 @@
 /** Writing: one token after another, each fed back in. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Sequential } from '../layers/sequential.ts'
+import { requireKnown, requireSeed } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
 import { streamOf, uniform } from '../tensor/random.ts'
-import { freshRows, freshStates, stateInput, weightInputs } from './leaves.ts'
+import { fedBack, finalOutput, freshRows, freshStates, weightInputs } from './leaves.ts'
 import { forwardSession } from './predict.ts'
+import { pause } from './run.ts'
 
 export interface GenerateOptions {
   /** Tokens that the model reads first; at least one. */
@@ -26,20 +28,22 @@ export interface GenerateOptions {
  */
 export async function* generate(model: Sequential, options: GenerateOptions): AsyncGenerator<number, void> {
   const { length, temperature = 1, seed = 0, prompt } = options
+  requireKnown('generate', options, ['prompt', 'length', 'temperature', 'seed', 'backend'])
+  requireSeed('generate', seed)
   checkOptions(model, options, temperature)
+  const paths = [...model.built.states.keys()]
   const session = await forwardSession(
     model,
-    { training: false, carry: true, lengths: false },
+    { training: false, carry: paths, lengths: false },
     options.backend,
   )
+  const weights = weightInputs(model)
   let inputs = new Map<string, TensorData>([
     ['x', Int32Array.from(prompt)],
-    freshRows(1, true),
+    ...freshRows(paths, 1, true),
     ...freshStates(model, 1),
-    ...weightInputs(model),
+    ...weights,
   ])
-  const paths = [...model.built.states.keys()]
-  const finals = paths.map((path) => `final ${stateInput(path)}`)
   let steps = prompt.length
   const stream = streamOf('generate')
   for (let i = 0; i < length; i++) {
@@ -49,15 +53,20 @@ export async function* generate(model: Sequential, options: GenerateOptions): As
         ['T', steps],
       ]),
       inputs,
-      ['output', ...finals],
+      ['output', ...paths.map(finalOutput)],
     )
     const logits = results['output']!
     const classes = logits.length / steps
     const token = draw(logits.subarray(logits.length - classes), temperature, uniform(seed, stream, i))
     yield token
+    await pause()
     steps = 1
-    const states = paths.map((path, at) => [stateInput(path), results[finals[at]!]!] as const)
-    inputs = new Map([['x', Int32Array.of(token)], freshRows(1, false), ...states])
+    inputs = new Map([
+      ['x', Int32Array.of(token)],
+      ...freshRows(paths, 1, false),
+      ...fedBack(paths, results),
+      ...weights,
+    ])
   }
 }
 

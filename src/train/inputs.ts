@@ -4,15 +4,20 @@ import type { InputSpec, Sequential } from '../layers/sequential.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
-import { type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
+import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Loss } from './losses.ts'
 
 export type TensorLike = Tensor | readonly NestedNumbers[]
 
 export function asTensor(values: TensorLike, dtype?: Dtype): Tensor {
-  return Array.isArray(values)
-    ? tensor(values as readonly NestedNumbers[], undefined, dtype)
-    : (values as Tensor)
+  if (Array.isArray(values)) return tensor(values as readonly NestedNumbers[], undefined, dtype)
+  const { data, shape, dtype: own } = values as Tensor
+  if (!Array.isArray(shape) || !ArrayBuffer.isView(data)) {
+    throw new ShapeError(
+      `expected nested arrays or a tensor { data, shape, dtype }; received ${typeof values}`,
+    )
+  }
+  return tensor(data, shape, own)
 }
 
 /** Builds the model for this input if it is not built, and binds B and T. */
@@ -41,24 +46,33 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
   )
 }
 
+/** Checks a batch for training or evaluation, builds the model if it is not built, and binds B and T. */
+export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings {
+  const bindings = bindInput(model, asTensor(batch.inputs))
+  const lengths = lengthsOf(batch)
+  checkTargets(model, loss, batch, lengths)
+  return bindings
+}
+
 /** Throws unless targets fit the model's output under the loss, classes included. */
-export function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch): void {
+function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch, lengths: Int32Array): void {
   const [rows, steps] = inputs.shape as [number, number]
   const output = model.built.shapes[model.built.shapes.length - 1]!
   const sizes = [rows, ...output.map((size) => size ?? steps)]
   const expected = loss.classes ? sizes.slice(0, -1) : sizes
   const dtype = loss.classes ? 'i32' : 'f32'
-  if (targets.dtype !== dtype || String(targets.shape) !== String(expected)) {
+  const fits = targets?.dtype === dtype && String(targets.shape) === String(expected)
+  if (!fits || targets.data.length !== elementCount(expected)) {
     throw new ShapeError(
       `${loss.name} takes targets ${dtype}[${expected.join(', ')}] for the model's output [${sizes.join(', ')}]; ` +
-        `received ${targets.dtype}[${targets.shape.join(', ')}]`,
+        `received ${targets === undefined ? 'none' : `${targets.dtype}[${targets.shape.join(', ')}]`}`,
     )
   }
   if (!loss.classes) return
   const classes = sizes[sizes.length - 1]!
   for (const [i, target] of targets.data.entries()) {
-    if (target >= 0 && target < classes) continue
     const [row, step] = expected.length === 1 ? [i, 0] : [Math.floor(i / steps), i % steps]
+    if ((target >= 0 && target < classes) || step >= lengths[row]!) continue
     throw new DataError(
       `a target must be a class 0 … ${classes - 1}; received ${target} in row ${row}, step ${step}`,
     )

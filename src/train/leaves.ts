@@ -7,8 +7,8 @@ import type { NamedSpec } from './session.ts'
 
 export interface LeafOptions {
   readonly training: boolean
-  /** States go on from call to call. */
-  readonly carry: boolean
+  /** Paths of the states that come in from outside, row by row unless it is fresh. */
+  readonly carry: readonly string[]
   /** Rows have lengths of their own. */
   readonly lengths: boolean
 }
@@ -23,10 +23,8 @@ export function leafSpecs(model: Sequential, { carry, lengths }: LeafOptions): N
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
     ...(lengths ? [{ name: 'lengths', shape: ['B'], dtype: 'i32' } as const] : []),
-    ...(carry ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
-    ...(carry
-      ? [...states].map(([path, shape]) => ({ name: stateInput(path), shape: ['B', ...shape] }))
-      : []),
+    ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
+    ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
     ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
   ]
 }
@@ -41,7 +39,7 @@ export function leafScope(
     lengths: lengths ? get('lengths') : undefined,
     param: (path) => get(path),
     initial: (path, begin) => {
-      if (!carry) return begin
+      if (!carry.includes(path)) return begin
       const rows = get(FRESH).reshape(['B', ...begin.shape.slice(1).map(() => 1)])
       return where(rows, begin, get(stateInput(path)))
     },
@@ -58,8 +56,20 @@ export function freshStates(model: Sequential, rows: number): Map<string, Tensor
   )
 }
 
-export function freshRows(rows: number, fresh: boolean): [string, Int32Array] {
-  return [FRESH, new Int32Array(rows).fill(fresh ? 1 : 0)]
+/** The final states as outputs, and as the next call's inputs. */
+export const finalOutput = (path: string) => `final ${path}`
+export function finalOutputs(states: ReadonlyMap<string, Value>): Record<string, Value> {
+  return Object.fromEntries([...states].map(([path, value]) => [finalOutput(path), value]))
+}
+export function fedBack(
+  paths: readonly string[],
+  results: Readonly<Record<string, TensorData>>,
+): [string, TensorData][] {
+  return paths.map((path) => [stateInput(path), results[finalOutput(path)]!])
+}
+
+export function freshRows(carry: readonly string[], rows: number, fresh: boolean): [string, Int32Array][] {
+  return carry.length === 0 ? [] : [[FRESH, new Int32Array(rows).fill(fresh ? 1 : 0)]]
 }
 
 /** The model's numbers under their paths. */

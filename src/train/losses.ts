@@ -2,11 +2,12 @@
  * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what lies beyond a row's length counts
  * neither above nor below the line.
  */
-import { iota, less, logSoftmax, sizeValue, type Value, where } from '../graph/value.ts'
+import { iota, logSoftmax, sizeValue, type Value, where } from '../graph/value.ts'
 import type { Signal } from '../layers/layer.ts'
+import { masked } from '../layers/sequential.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { ONE, productOf, type Shape } from '../tensor/size.ts'
+import { productOf, type Shape } from '../tensor/size.ts'
 
 export type LossName = 'softmaxCrossEntropy' | 'meanSquaredError'
 
@@ -53,9 +54,8 @@ export function lossOf(loss: LossName): Loss {
 
 /** The mean of a loss over all steps that are there, a scalar. */
 export function meanLoss(loss: Loss, output: Signal, target: Value, lengths: Value | undefined): Value {
-  const terms = loss.terms(output.value, target)
+  const clean = (value: Value) => masked({ value, sequence: output.sequence }, lengths).value
+  const terms = loss.terms(clean(output.value), clean(target))
   if (lengths === undefined || !output.sequence) return terms.sum().div(sizeValue(productOf(terms.shape)))
-  const there = less(iota([terms.shape[0]!, ONE]), lengths)
-  const count = lengths.toF32().sum()
-  return where(there, terms, 0).sum().div(count)
+  return clean(terms).sum().div(lengths.toF32().sum())
 }

@@ -2,11 +2,15 @@
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import { type Sequential, swapped } from '../layers/sequential.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { asTensor, bindInput, checkTargets, lengthsOf, type TensorLike, tokensOf } from './inputs.ts'
+import { asTensor, bindBatch, bindInput, lengthsOf, type TensorLike, tokensOf } from './inputs.ts'
 import {
+  fedBack,
+  finalOutput,
+  finalOutputs,
   freshRows,
   freshStates,
   type LeafOptions,
@@ -16,6 +20,7 @@ import {
   weightInputs,
 } from './leaves.ts'
 import { type Loss, type LossName, lossOf, meanLoss } from './losses.ts'
+import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { targetSpec } from './step.ts'
 
@@ -46,7 +51,7 @@ function sessionOf(model: Sequential, key: string, open: () => Promise<Session>)
   return session
 }
 
-/** The compiled forward pass; with `carry` its states go on from call to call. */
+/** The compiled forward pass: output and final states. */
 export function forwardSession(
   model: Sequential,
   leaves: LeafOptions,
@@ -55,14 +60,7 @@ export function forwardSession(
   return sessionOf(model, `forward ${leaves.carry} ${leaves.lengths} ${backend}`, () => {
     const named = traceNamed(leafSpecs(model, leaves), (get) => {
       const { output, states } = model.forward(get('x'), leafScope(get, leaves))
-      const after = [...states].map(([path, value]) => [stateInput(path), value] as const)
-      return {
-        outputs: {
-          output: swapped(output).value,
-          ...Object.fromEntries(after.map(([path, value]) => [`final ${path}`, value])),
-        },
-        updates: leaves.carry ? new Map(after) : new Map(),
-      }
+      return { outputs: { output: swapped(output).value, ...finalOutputs(states) } }
     })
     return Session.open(named, backend)
   })
@@ -87,25 +85,24 @@ export async function predictWithStates(
   x: TensorLike,
   options: PredictOptions = {},
 ): Promise<Prediction> {
+  requireKnown('predict', options, ['lengths', 'initialState', 'backend'])
   const inputs = asInput(model, x)
   const bindings = bindInput(model, inputs)
   const rows = inputs.shape[0]!
   const lengths = options.lengths === undefined ? undefined : asTensor(options.lengths, 'i32')
-  const leaves = {
-    training: false,
-    carry: options.initialState !== undefined,
-    lengths: lengths !== undefined,
-  }
+  const initial = initialStates(model, options.initialState ?? {}, rows)
+  const leaves = { training: false, carry: [...initial.keys()], lengths: lengths !== undefined }
   const session = await forwardSession(model, leaves, options.backend)
-  const given = new Map<string, TensorData>([['x', inputs.data], ...weightInputs(model)])
+  const given = new Map<string, TensorData>([
+    ['x', inputs.data],
+    ...freshRows(leaves.carry, rows, false),
+    ...weightInputs(model),
+  ])
   if (lengths !== undefined) given.set('lengths', lengthsOf({ inputs, lengths }))
-  if (options.initialState !== undefined) {
-    given.set(...freshRows(rows, false))
-    for (const [name, data] of initialStates(model, options.initialState, rows)) given.set(name, data)
-  }
+  for (const [path, data] of initial) given.set(stateInput(path), data)
   const returned = model.returnedStates()
   const paths = returned.length > 0 ? returned : [...model.built.states.keys()]
-  const finals = paths.map((path) => `final ${stateInput(path)}`)
+  const finals = paths.map(finalOutput)
   const results = await session.call(bindings, given, ['output', ...finals])
   const output = model.built.shapes[model.built.shapes.length - 1]!
   return {
@@ -136,7 +133,7 @@ function initialStates(
   given: Readonly<Record<string, TensorLike>>,
   rows: number,
 ): Map<string, TensorData> {
-  const states = freshStates(model, rows)
+  const states = new Map<string, TensorData>()
   for (const [path, value] of Object.entries(given)) {
     const shape = model.built.states.get(path)
     if (shape === undefined) {
@@ -150,7 +147,7 @@ function initialStates(
         `initialState ${path} must be [${[rows, ...shape].join(', ')}]; received [${state.shape.join(', ')}]`,
       )
     }
-    states.set(stateInput(path), state.data)
+    states.set(path, state.data)
   }
   return states
 }
@@ -174,30 +171,32 @@ export async function evaluate(
   batches: Iterable<Batch>,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
+  requireKnown('evaluate', options, ['loss', 'carry', 'backend'])
   const loss = lossOf(options.loss)
-  const carry = options.carry ?? false
+  let carried: [string, TensorData][] = []
   let [sum, tokens, before] = [0, 0, 0]
   for (const batch of batches) {
-    const bindings = bindInput(model, batch.inputs)
-    checkTargets(model, loss, batch)
+    const bindings = bindBatch(model, loss, batch)
     const rows = batch.inputs.shape[0]!
+    const carry = options.carry === true ? [...model.built.states.keys()] : []
     const leaves = { training: false, carry, lengths: batch.lengths !== undefined }
     const session = await lossSession(model, loss, leaves, options.backend)
     const inputs = new Map<string, TensorData>([
       ['x', batch.inputs.data],
       ['y', batch.targets.data],
+      ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
     ])
     if (leaves.lengths) inputs.set('lengths', lengthsOf(batch))
-    if (carry) {
-      inputs.set(...freshRows(rows, batch.reset || rows !== before))
-      if (rows !== before) for (const [name, data] of freshStates(model, rows)) inputs.set(name, data)
-      before = rows
-    }
-    const results = await session.call(bindings, inputs, ['loss'])
+    if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
+    for (const [name, data] of carried) inputs.set(name, data)
+    before = rows
+    const results = await session.call(bindings, inputs, ['loss', ...carry.map(finalOutput)])
+    carried = fedBack(carry, results)
     const count = tokensOf(model, batch)
-    sum += results.loss[0]! * count
+    sum += results['loss']![0]! * count
     tokens += count
+    await pause()
   }
   if (tokens === 0) throw new DataError('evaluate: expected at least one batch; received none')
   return { loss: sum / tokens, tokens }
@@ -214,8 +213,7 @@ function lossSession(
       const { output, states } = model.forward(get('x'), leafScope(get, leaves))
       const target = swapped({ value: get('y'), sequence: output.sequence }).value
       const mean = meanLoss(loss, output, target, leaves.lengths ? get('lengths') : undefined)
-      const after = [...states].map(([path, value]) => [stateInput(path), value] as const)
-      return { outputs: { loss: mean }, updates: leaves.carry ? new Map(after) : new Map() }
+      return { outputs: { loss: mean, ...finalOutputs(states) } }
     })
     return Session.open(named, backend)
   })

@@ -37,10 +37,14 @@ export interface Control {
   readonly emit: (event: TrainingEvent) => void
 }
 
+/** Events that are kept, at most: a run that is only awaited does not gather them for ever. */
+const MOST_EVENTS = 10_000
+
 export class Run implements PromiseLike<History>, AsyncIterable<TrainingEvent> {
   readonly #history: Promise<History>
   readonly #sync: () => Promise<void>
   readonly #events: TrainingEvent[] = []
+  #dropped = 0
   #ended = false
   #stopped = false
   #wake: (() => void)[] = []
@@ -49,6 +53,10 @@ export class Run implements PromiseLike<History>, AsyncIterable<TrainingEvent> {
     this.#sync = sync
     const emit = (event: TrainingEvent) => {
       this.#events.push(event)
+      if (this.#events.length > MOST_EVENTS) {
+        this.#events.shift()
+        this.#dropped++
+      }
       this.#wakeAll()
     }
     const end = () => {
@@ -66,14 +74,18 @@ export class Run implements PromiseLike<History>, AsyncIterable<TrainingEvent> {
     return this.#history.then(fulfilled, rejected)
   }
 
-  /** Every event from the first on, then the run's error if it failed. */
+  /** Every event from the first on, then the run's error if it failed. Who is more than 10,000 events late misses some. */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainingEvent, void> {
     // Thrown to whoever iterates, so it is no unhandled rejection.
     this.#history.catch(() => {})
-    for (let next = 0; ; next++) {
-      while (next >= this.#events.length && !this.#ended) await this.#change()
-      if (next >= this.#events.length) break
-      yield this.#events[next]!
+    for (let next = 0; ; ) {
+      next = Math.max(next, this.#dropped)
+      const event = this.#events[next - this.#dropped]
+      if (event !== undefined) {
+        next++
+        yield event
+      } else if (this.#ended) break
+      else await this.#change()
     }
     await this.#history
   }

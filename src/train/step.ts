@@ -6,8 +6,9 @@ import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { type Sequential, swapped } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
-import { bindInput, checkTargets, lengthsOf, tokensOf } from './inputs.ts'
+import { bindBatch, lengthsOf, tokensOf } from './inputs.ts'
 import {
   freshRows,
   freshStates,
@@ -48,9 +49,15 @@ export function targetSpec(model: Sequential, loss: Loss): NamedSpec {
   return { name: 'y', dtype, shape: sequence ? [shape[1]!, shape[0]!, ...shape.slice(2)] : shape }
 }
 
+/** Paths of the states that go on from batch to batch. */
+function carried(model: Sequential, { carry = false }: StepOptions): string[] {
+  return carry ? [...model.built.states.keys()] : []
+}
+
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 function traceStep(model: Sequential, options: StepOptions, lengths: boolean): NamedGraph {
-  const { optimizer, clipGlobalNorm, carry = false } = options
+  const { optimizer, clipGlobalNorm } = options
+  const carry = carried(model, options)
   const loss = lossOf(options.loss)
   const leaves: LeafOptions = { training: true, carry, lengths }
   const { params } = model.built
@@ -92,7 +99,7 @@ function traceStep(model: Sequential, options: StepOptions, lengths: boolean): N
       updates.set(path, next.param)
       for (const slot of optimizer.slots) updates.set(slotInput(slot, path), next.slots[slot]!)
     }
-    if (carry) for (const [path, value] of states) updates.set(stateInput(path), value)
+    for (const path of carry) updates.set(stateInput(path), states.get(path)!)
     const ok = and(finite(mean), finite(norm))
     const guarded = [...updates].map(([name, value]) => [name, where(ok, value, get(name))] as const)
     return { outputs: { loss: mean, gradientNorm: norm }, updates: new Map(guarded) }
@@ -122,22 +129,24 @@ export class TrainingStep {
 
   async run(batch: Batch, learningRate: number): Promise<StepResult> {
     const model = this.#model
-    const bindings = bindInput(model, batch.inputs)
-    checkTargets(model, lossOf(this.#options.loss), batch)
+    if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
+      throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
+    }
+    const bindings = bindBatch(model, lossOf(this.#options.loss), batch)
+    const rows = batch.inputs.shape[0]!
     const inputs = new Map<string, TensorData>([
       ['x', batch.inputs.data],
       ['y', batch.targets.data],
       ['learningRate', Float32Array.of(learningRate)],
+      ...freshRows(carried(model, this.#options), rows, batch.reset || rows !== this.#rows),
     ])
-    const session = await this.#open(batch.lengths !== undefined, inputs)
-    if (this.#lengths) inputs.set('lengths', lengthsOf(batch))
-    if (this.#options.carry) {
-      const rows = batch.inputs.shape[0]!
-      inputs.set(...freshRows(rows, batch.reset || rows !== this.#rows))
-      if (rows !== this.#rows) for (const [name, data] of freshStates(model, rows)) inputs.set(name, data)
-      this.#rows = rows
-    }
+    const lengths = this.#lengths || batch.lengths !== undefined
+    if (lengths) inputs.set('lengths', lengthsOf(batch))
+    const session = await this.#open(lengths, rows, inputs)
     const { loss, gradientNorm } = await session.call(bindings, inputs, ['loss', 'gradientNorm'])
+    this.#session = session
+    this.#lengths = lengths
+    this.#rows = rows
     return { loss: loss[0]!, gradientNorm: gradientNorm[0]!, tokens: tokensOf(model, batch) }
   }
 
@@ -150,17 +159,26 @@ export class TrainingStep {
     this.#model.setWeights(weights)
   }
 
-  /** The compiled step; the first batch with lengths brings another one, which goes on from where this stands. */
-  async #open(lengths: boolean, inputs: Map<string, TensorData>): Promise<Session> {
-    const old = this.#session
-    if (old !== undefined && (this.#lengths || !lengths)) return old
-    const named = traceStep(this.#model, this.#options, lengths)
-    this.#session = await Session.open(named, this.#options.backend)
-    this.#lengths = lengths
-    this.#rows = 0
-    const begin = this.#beginning()
-    for (const [name, data] of begin) inputs.set(name, old === undefined ? data : await old.read(name))
-    return this.#session
+  /**
+   * The compiled step, and as inputs what it does not hold yet. The first batch with lengths brings another one, which
+   * goes on from where the first stands.
+   */
+  async #open(lengths: boolean, rows: number, inputs: Map<string, TensorData>): Promise<Session> {
+    const [model, options, old] = [this.#model, this.#options, this.#session]
+    const carry = carried(model, options).length > 0
+    const states = carry ? freshStates(model, rows) : new Map<string, TensorData>()
+    if (old !== undefined && lengths === this.#lengths) {
+      if (rows !== this.#rows) for (const [name, data] of states) inputs.set(name, data)
+      return old
+    }
+    const session = await Session.open(traceStep(model, options, lengths), options.backend)
+    for (const [name, data] of this.#beginning()) {
+      inputs.set(name, old === undefined ? data : await old.read(name))
+    }
+    for (const [name, data] of states) {
+      inputs.set(name, old === undefined || rows !== this.#rows ? data : await old.read(name))
+    }
+    return session
   }
 
   #beginning(): Map<string, TensorData> {

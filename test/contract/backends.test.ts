@@ -9,13 +9,13 @@ import { stopGradient } from '../../src/graph/value.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { CASES, type Case } from './cases.ts'
 
-/** The case's result, and the gradient of a weighted sum of it with respect to every f32 input. */
+/** A mean over the case's result, the result, and the mean's gradient with respect to every f32 input. */
 function graphOf({ inputs, build }: Case): Graph {
   return trace(inputs, (...values) => {
     const result = build(...values)
-    const weights = result.sub(0.3).mul(result).sum().add(result.sum())
+    const loss = result.add(0.7).mul(result).mean()
     const wanted = values.filter((value) => value.dtype === 'f32')
-    return [weights, result, ...gradient(weights, wanted)]
+    return [loss, result, ...gradient(loss, wanted)]
   })
 }
 

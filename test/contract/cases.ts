@@ -41,7 +41,7 @@ function recurrence(reverse: boolean, lengths: boolean): Case {
           return { carry: { h: next, n: count }, y: { h: next, z } }
         },
       )
-      const tail = v.concat([result.carry.h, result.carry.n], 1).sum()
+      const tail = v.concat([result.carry.h, result.carry.n], 1).mean()
       return result.ys.h.square().sum(2).add(result.ys.z.sum(2)).add(tail)
     },
   }
@@ -95,7 +95,7 @@ export const CASES: Readonly<Record<string, Case>> = {
       .square()
       .sum(0)
       .add(x.mean([0, 1]))
-      .mul(x.sum().add(1)),
+      .mul(x.mean().add(1)),
   ),
   'reduce max across': unary((x) => x.reduceMax([0])),
   matmul: { inputs: [f('B', 'D'), f('D', 'N')], build: (a, b) => a!.matmul(b!) },

@@ -6,23 +6,16 @@ import { elmanCell } from '../../src/cells/elman.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
 import { glorotUniform, joined, normal, ones, orthogonal, zeros } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
-import { lstm, recurrent } from '../../src/layers/recurrent.ts'
+import { lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { type Sequential, sequential } from '../../src/layers/sequential.ts'
-import { elementCount, tensor } from '../../src/tensor/tensor.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
+import { predictWithStates } from '../../src/train/predict.ts'
 import { trainingGraph } from '../../src/train/step.ts'
-import {
-  distance,
-  type Named,
-  openWasm,
-  outsideF32,
-  outsideF64,
-  random,
-  runOracle,
-  traceLoss,
-} from './support.ts'
+import { type Named, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
 
+const long = process.env['RECURRA_LONG'] === '1'
 type Units = { readonly units: number }
 
 /** Minimal gated unit (Zhou et al. 2016). */
@@ -67,148 +60,100 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   "a user's cell with a matrix state": memory,
 }
 
-const shapes = { T: fc.integer({ min: 1, max: 6 }), B: fc.integer({ min: 1, max: 5 }) }
-const configurations = fc.record({
-  ...shapes,
-  I: fc.integer({ min: 1, max: 5 }),
-  H: fc.integer({ min: 1, max: 9 }),
-  stacked: fc.boolean(),
-  goBackwards: fc.boolean(),
-  returnSequences: fc.boolean(),
-  trainable: fc.boolean(),
-  lengths: fc.boolean(),
-  seed: fc.nat(),
-})
-type Configuration = typeof configurations extends fc.Arbitrary<infer C> ? C : never
+const upTo = (max: number) => fc.integer({ min: 1, max })
+const configurations = (T: number, B: number, H: number) =>
+  fc.record({
+    ...{ T: upTo(T), B: upTo(B), I: upTo(5), H: upTo(H), seed: fc.nat() },
+    ...{ stacked: fc.boolean(), goBackwards: fc.boolean(), returnSequences: fc.boolean() },
+    ...{ trainable: fc.boolean(), lengths: fc.boolean() },
+  })
+type Configuration = ReturnType<typeof configurations> extends fc.Arbitrary<infer C> ? C : never
+type Make = (options: Units) => Cell
 
-function modelOf(make: (options: Units) => Cell, { I, H, stacked, trainable, ...options }: Configuration) {
-  const { goBackwards, returnSequences } = options
+function modelOf(make: Make, { I, H, stacked, trainable, goBackwards, returnSequences }: Configuration) {
   const initialState = trainable ? 'trainable' : 'zeros'
-  const below = recurrent(make({ units: 3 }), {
-    returnSequences: true,
-    initialState,
-    goBackwards: !goBackwards,
-  })
-  const layer = recurrent(make({ units: H }), { goBackwards, returnSequences, initialState, name: 'top' })
-  return sequential([...(stacked ? [below] : []), layer, dense({ units: 2 })], {
-    input: { shape: [null, I], dtype: 'f32' },
-  })
+  const lower = { initialState, returnSequences: true, goBackwards: !goBackwards } as const
+  const upper = { initialState, returnSequences, goBackwards } as const
+  const layers = [
+    ...(stacked ? [recurrent(make({ units: 3 }), lower)] : []),
+    recurrent(make({ units: H }), upper),
+  ]
+  return sequential([...layers, dense({ units: 2 })], { input: { shape: [null, I], dtype: 'f32' } })
 }
 
 function valuesOf(model: Sequential, { T, B, I, returnSequences, seed }: Configuration): Named {
-  const { numbers, integers } = random(seed)
-  return {
-    x: numbers(B * T * I),
-    y: numbers(B * 2 * (returnSequences ? T : 1)),
-    lengths: integers(B, 1, T),
-    ...Object.fromEntries(
-      [...model.built.params].map(([path, { shape }]) => [path, numbers(elementCount(shape))]),
-    ),
-  }
+  const { numbers, integers, weights } = random(seed)
+  const y = numbers(B * 2 * (returnSequences ? T : 1))
+  return { x: numbers(B * T * I), y, lengths: integers(B, 1, T), ...weights(model) }
 }
 
 const sizesOf = ({ T, B }: { T: number; B: number }) => new Map(Object.entries({ T, B }))
 
 describe.each(Object.entries(CELLS))('%s', (_, make) => {
   test('gradients agree with central differences in f64', () => {
-    fc.assert(
-      fc.property(configurations, (drawn) => {
-        const configuration = {
-          ...drawn,
-          T: Math.min(drawn.T, 4),
-          B: Math.min(drawn.B, 2),
-          H: Math.min(drawn.H, 3),
+    const property = fc.property(configurations(4, 2, 3), (configuration) => {
+      const model = modelOf(make, configuration)
+      const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
+      const graph = { ...named.graph, outputs: named.graph.outputs.slice(0, 1) }
+      const [values, sizes] = [valuesOf(model, configuration), sizesOf(configuration)]
+      const numeric = [...model.built.params.keys()].map((path) => {
+        const begin = Float64Array.from(values[path]!)
+        const lossAt = (i: number, step: number) => {
+          const moved = { ...values, [path]: begin.with(i, begin[i]! + step) }
+          return runOracle({ ...named, graph, outputs: ['loss'] }, moved, sizes)['loss']![0]!
         }
-        const model = modelOf(make, configuration)
-        const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
-        const loss = { ...named, graph: { ...named.graph, outputs: named.graph.outputs.slice(0, 1) } }
-        const [values, sizes] = [valuesOf(model, configuration), sizesOf(configuration)]
-        const numeric = [...model.built.params.keys()].map((path) => {
-          const begin = Float64Array.from(values[path]!)
-          const lossAt = (i: number, step: number) => {
-            const moved = { ...values, [path]: begin.with(i, begin[i]! + step) }
-            return runOracle(loss, moved, sizes).outputs['loss']![0]!
-          }
-          // Fourth order: its own error stays far below the tolerance where the gradient is small.
-          const h = 1e-3
-          const difference = (i: number, step: number) => lossAt(i, step) - lossAt(i, -step)
-          return [
-            `d ${path}`,
-            begin.map((_, i) => (8 * difference(i, h) - difference(i, 2 * h)) / (12 * h)),
-          ] as const
-        })
-        const { outputs } = runOracle(named, values, sizes)
-        expect(outsideF64(outputs, Object.fromEntries(numeric))).toEqual([])
-      }),
-      { numRuns: 8 },
-    )
+        const difference = (i: number, step: number) => lossAt(i, step) - lossAt(i, -step)
+        // Fourth order: its own error stays far below the tolerance where the gradient is small.
+        return [`d ${path}`, begin.map((_, i) => (8 * difference(i, 1e-3) - difference(i, 2e-3)) / 12e-3)]
+      })
+      expect(outside('f64', runOracle(named, values, sizes), Object.fromEntries(numeric))).toEqual([])
+    })
+    fc.assert(property, { numRuns: long ? 50 : 8 })
   })
 
-  test('WASM agrees with the oracle: outputs, final states, loss and gradients', async () => {
-    await fc.assert(
-      fc.asyncProperty(configurations, fc.record(shapes), async (configuration, others) => {
-        const model = modelOf(make, configuration)
-        const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
-        const wasm = await openWasm(named)
-        for (const sizes of [{}, others, {}]) {
-          const own = { ...configuration, ...sizes }
-          const values = valuesOf(model, own)
-          const expected = runOracle(named, values, sizesOf(own)).outputs
-          expect(outsideF32(await wasm(values, sizesOf(own)), expected)).toEqual([])
-        }
-      }),
-      { numRuns: process.env['RECURRA_LONG'] === '1' ? 200 : 10 },
-    )
+  test('WASM agrees with the oracle for any sizes: loss, outputs, final states, gradients', async () => {
+    const others = fc.record({ T: upTo(6), B: upTo(5) })
+    const property = fc.asyncProperty(configurations(6, 5, 9), others, async (configuration, other) => {
+      const model = modelOf(make, configuration)
+      const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
+      const wasm = await openWasm(named)
+      for (const sizes of [{}, other, {}]) {
+        const own = { ...configuration, ...sizes }
+        const values = valuesOf(model, own)
+        const expected = runOracle(named, values, sizesOf(own))
+        expect(outside('f32', await wasm(values, sizesOf(own)), expected)).toEqual([])
+      }
+    })
+    await fc.assert(property, { numRuns: long ? 100 : 10 })
   })
 
-  test('rows end where their lengths say: last outputs, held states, zeros, and backwards is a turned row', () => {
-    fc.assert(
-      fc.property(configurations, (drawn) => {
-        const configuration = { ...drawn, stacked: false, lengths: true }
-        const { T, B, I } = configuration
-        const run = (changes: Partial<Configuration>, x?: (values: Named) => number[]) => {
-          const own = { ...configuration, ...changes }
-          const layers = modelOf(make, own)
-            .layers.slice(0, 1)
-            .map(({ layer }) => layer)
-          const model = sequential(layers, { input: { shape: [null, I], dtype: 'f32' } })
-          const values = valuesOf(modelOf(make, configuration), configuration)
-          const width = model.built.shapes[0]!.at(-1)!
-          const given = { ...values, x: x?.(values) ?? values['x']!, y: new Float64Array(B * T * width) }
-          const y = own.returnSequences ? given.y : given.y.subarray(0, B * width)
-          const { outputs } = runOracle(
-            traceLoss(model, 'meanSquaredError', true),
-            { ...given, y },
-            sizesOf(own),
-          )
-          const finals = Object.entries(outputs).filter(([name]) => name.startsWith('final'))
-          const rows = Array.from(values['lengths']!)
-          const step = (b: number, t: number) => [
-            ...outputs['output']!.subarray((b * T + t) * width, (b * T + t + 1) * width),
-          ]
-          return { output: outputs['output']!, finals: Object.fromEntries(finals), rows, width, step }
-        }
-        const turned = ({ x, lengths }: Named) =>
-          Array.from(x!, (_, at) => {
-            const [b, t, i] = [Math.floor(at / (T * I)), Math.floor(at / I) % T, at % I]
-            return t < lengths![b]! ? x![(b * T + lengths![b]! - 1 - t) * I + i]! : Number.NaN
-          })
-        const all = run({ returnSequences: true })
-        const last = run({ returnSequences: false })
-        const other = run({ returnSequences: true, goBackwards: !configuration.goBackwards }, turned)
-        expect(outsideF64(last.finals, all.finals)).toEqual([])
-        expect(outsideF64(other.finals, all.finals)).toEqual([])
-        for (const [b, length] of all.rows.entries()) {
-          const end = configuration.goBackwards ? 0 : length - 1
-          expect([...last.output.subarray(b * all.width, (b + 1) * all.width)]).toEqual(all.step(b, end))
-          for (let t = 0; t < T; t++) {
-            if (t >= length) expect(distance(all.step(b, t), new Array(all.width).fill(0))).toBe(0)
-            else expect(distance(other.step(b, length - 1 - t), all.step(b, t))).toBeLessThan(1e-12)
-          }
-        }
-      }),
-      { numRuns: 12 },
+  test('a row ends where its length says: its last output, its states, zeros; backwards is the turned row', async () => {
+    const [T, I, lengths] = [5, 2, [5, 1, 3]]
+    const rows = lengths.map((_, b) => Array.from({ length: T }, (_, t) => random(9 * b + t).numbers(I)))
+    const turned = rows.map((row, b) =>
+      row.map((_, t) => row[lengths[b]! - 1 - t] ?? new Array<number>(I).fill(Number.NaN)),
     )
+    for (const goBackwards of [false, true]) {
+      const run = async (x: number[][][], options: RecurrentOptions) => {
+        const model = sequential([recurrent(make({ units: 4 }), options)])
+        const { output, states } = await predictWithStates(model, x, { lengths })
+        const width = output.data.length / lengths.length / (options.returnSequences ? T : 1)
+        const outputs = Array.from({ length: output.data.length / width }, (_, i) =>
+          Array.from(output.data.subarray(i * width, (i + 1) * width)),
+        )
+        return { outputs, states, row: (b: number) => outputs.slice(b * T, (b + 1) * T) }
+      }
+      const all = await run(rows, { goBackwards, returnSequences: true })
+      const last = await run(rows, { goBackwards })
+      const other = await run(turned, { goBackwards: !goBackwards, returnSequences: true })
+      expect([last.states, other.states]).toEqual([all.states, all.states])
+      for (const [b, length] of lengths.entries()) {
+        const row = all.row(b)
+        expect(last.outputs[b]).toEqual(row[goBackwards ? 0 : length - 1])
+        expect(other.row(b).slice(0, length).reverse()).toEqual(row.slice(0, length))
+        expect(new Set(row.slice(length).flat())).toEqual(new Set(length < T ? [0] : []))
+      }
+    }
   })
 })
 
@@ -240,7 +185,7 @@ test("a user's LSTM is the built-in one: the same graphs, the same training step
   expect(mine!.traced.training.key).toBe(builtIn!.traced.training.key)
   expect(mine!.traced.inference.key).toBe(builtIn!.traced.inference.key)
 
-  const { numbers } = random(3)
+  const { numbers, weights } = random(3)
   const options = {
     loss: 'meanSquaredError',
     optimizer: adam({ learningRate: 0.01 }),
@@ -248,18 +193,18 @@ test("a user's LSTM is the built-in one: the same graphs, the same training step
   } as const
   const inputs = tensor(Float32Array.from(numbers(4 * 7 * 3)), [4, 7, 3])
   const batch = { inputs, targets: tensor(Float32Array.from(numbers(4 * 7 * 2)), [4, 7, 2]), reset: true }
-  const begin = [numbers(72, 0.5), numbers(144, 0.5), numbers(24, 0.5), numbers(12, 0.5), numbers(2, 0.5)]
+  const models = layers.map((layer) => sequential([layer, dense({ units: 2 })], { input }))
+  const begin = Object.values(weights(models[0]!))
   const trained = []
-  for (const layer of layers) {
-    const model = sequential([layer, dense({ units: 2 })], { input })
-    const weights = [...model.built.params].map(
+  for (const model of models) {
+    const named = [...model.built.params].map(
       ([path, { shape }], i) => [path, tensor(Float32Array.from(begin[i]!), shape)] as const,
     )
-    model.setWeights(new Map(weights))
-    const { key } = trainingGraph(model, options)
+    model.setWeights(new Map(named))
+    const graph = trainingGraph(model, options)
     await train(model, [batch], { ...options, epochs: 10 })
-    trained.push({ key, numbers: [...model.weights().values()].map(({ data }) => data) })
+    trained.push({ graph, numbers: [...model.weights().values()].map(({ data }) => data) })
   }
-  expect(trained[1]!.key).toBe(trained[0]!.key)
+  expect(trained[1]!.graph.key).toBe(trained[0]!.graph.key)
   expect(trained[1]!.numbers).toEqual(trained[0]!.numbers)
 })

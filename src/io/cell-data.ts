@@ -1,0 +1,197 @@
+/**
+ * Cells as plain data. Every cell is saved as the graphs that its step left, a built-in one like a user's own, and
+ * loaded from them: the code that defined it is not needed and not looked for.
+ * Holds: the graphs of a loaded cell take and give what the cell declares.
+ */
+import type { Cell, CellOptions, TracedCell } from '../cells/define.ts'
+import type { Graph } from '../graph/node.ts'
+import { ShapeError } from '../tensor/errors.ts'
+import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
+import {
+  choice,
+  type Fields,
+  fault,
+  integer,
+  type Json,
+  list,
+  number,
+  object,
+  type Read,
+  text,
+  writeNumber,
+} from './fields.ts'
+import { GraphWriter, graphsReader, rootReader } from './graph-data.ts'
+
+type Parameter = TracedCell['params'][string]
+type Initializer = Parameter['init']
+type Named<T> = readonly (readonly [name: string, value: T])[]
+
+/** Sizes that a step may name: rows and steps. */
+const SYMBOLS = ['B', 'T']
+const MAX_OPTION_DEPTH = 8
+
+export function writeCell(cell: TracedCell, options: CellOptions): Json {
+  const writer = new GraphWriter()
+  const [training, inference] = [writer.root(cell.training), writer.root(cell.inference)]
+  return {
+    name: cell.name,
+    inputs: cell.inputs,
+    options: plain(options, 0) ?? {},
+    states: Object.entries(cell.states).map(([name, shape]) => ({ name, shape })),
+    params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
+    graphs: writer.graphs,
+    training,
+    inference,
+  }
+}
+
+/** What JSON can hold of a cell's options, for people to read; functions and the like are left out. */
+function plain(value: unknown, depth: number): Json | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number') return writeNumber(value)
+  if (typeof value !== 'object' || depth === MAX_OPTION_DEPTH) return undefined
+  if (Array.isArray(value)) return value.map((each) => plain(each, depth + 1) ?? null)
+  const entries = Object.entries(value).filter(([name]) => name !== '__proto__')
+  return Object.fromEntries(entries.map(([name, each]) => [name, plain(each, depth + 1)]))
+}
+
+function writeParameter({ shape, init }: Parameter): { readonly [field: string]: Json } {
+  return { shape, init: writeInitializer(init) }
+}
+
+export function writeInitializer(init: Initializer): Json {
+  const fields = Object.entries(init).map(
+    ([name, value]: [string, string | number | readonly Parameter[]]): [string, Json] => {
+      if (typeof value === 'string') return [name, value]
+      return [name, typeof value === 'number' ? writeNumber(value) : value.map(writeParameter)]
+    },
+  )
+  // In the order of names, whoever made the object: loading and saving again gives the same file.
+  return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const extent = integer(1, 2 ** 31 - 1)
+const extents = list(extent)
+
+const INITIALIZERS: {
+  readonly [K in Initializer['kind']]: (fields: Fields) => Extract<Initializer, { kind: K }>
+} = {
+  constant: (fields) => ({ kind: 'constant', value: fields.get('value', number) }),
+  uniform: (fields) => ({
+    kind: 'uniform',
+    low: fields.get('low', number),
+    high: fields.get('high', number),
+  }),
+  normal: (fields) => ({ kind: 'normal', deviation: fields.get('deviation', number) }),
+  glorotUniform: () => ({ kind: 'glorotUniform' }),
+  orthogonal: (fields) => ({ kind: 'orthogonal', gain: fields.get('gain', number) }),
+  identity: (fields) => ({ kind: 'identity', gain: fields.get('gain', number) }),
+  joined: (fields) => ({ kind: 'joined', parts: fields.get('parts', list(object(readParameter))) }),
+}
+
+export function readInitializer(fields: Fields): Initializer {
+  const kinds = Object.keys(INITIALIZERS) as Initializer['kind'][]
+  return INITIALIZERS[fields.get('kind', choice(kinds, 'initializer'))](fields)
+}
+
+function readParameter(fields: Fields): Parameter {
+  const shape = fields.get('shape', extents)
+  const init = fields.get('init', object(readInitializer))
+  if (!fills(init, shape)) throw fault(fields.where, `${init.kind} does not make [${shape.join(', ')}]`)
+  return { shape, init }
+}
+
+/** Whether an initializer makes numbers of this shape. */
+function fills(init: Initializer, shape: readonly number[]): boolean {
+  if (init.kind === 'orthogonal' || init.kind === 'identity') return shape.length === 2
+  if (init.kind !== 'joined') return true
+  const last = shape.length - 1
+  const lasts = init.parts.reduce((sum, part) => sum + part.shape[last]!, 0)
+  const alike = (part: Parameter) => String(part.shape.with(-1, 0)) === String(shape.with(-1, 0))
+  return (
+    last >= 0 && init.parts.every((part) => part.shape.length > 0 && alike(part)) && lasts === shape[last]
+  )
+}
+
+/** Reads a cell. It has been traced: for the number of inputs that it was saved with. */
+export const readCell: Read<Cell> = object((fields) => {
+  const name = fields.get('name', text)
+  const options = fields.get('options', (value, where): CellOptions => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as CellOptions
+    throw fault(where, 'expected an object')
+  })
+  const graphs = fields.get('graphs', graphsReader(SYMBOLS))
+  const root = rootReader(SYMBOLS, graphs)
+  const traced: TracedCell = {
+    name,
+    inputs: fields.get('inputs', extent),
+    states: fields.get(
+      'states',
+      named((state) => state.get('shape', extents)),
+    ),
+    params: fields.get('params', named(readParameter)),
+    training: fields.get('training', root),
+    inference: fields.get('inference', root),
+  }
+  for (const way of ['training', 'inference'] as const) {
+    requireInterface(traced, traced[way], `${fields.where}.${way}`)
+  }
+  const outputs = [traced.training, traced.inference].map((graph) => printShape(graph.outputs[0]!.shape))
+  if (outputs[0] !== outputs[1]) {
+    throw fault(fields.where, `its output is ${outputs[0]} in training, ${outputs[1]} in inference`)
+  }
+  return {
+    name,
+    options,
+    trace(inputs) {
+      if (inputs === traced.inputs) return traced
+      throw new ShapeError(`cell ${name} was saved for ${traced.inputs} inputs; received ${inputs}`)
+    },
+  }
+})
+
+/** A list of named things as a record in the order of the list. */
+function named<T>(read: (fields: Fields) => T): Read<Readonly<Record<string, T>>> {
+  const entries = list(object((fields) => [fields.get('name', text), read(fields)] as const))
+  return (value, where) => {
+    const found: Named<T> = entries(value, where)
+    const record = Object.fromEntries(found)
+    // Names that stand twice, and numbers for names, which objects would bring into another order.
+    const kept = Object.keys(record)
+    if (kept.length === found.length && found.every(([name], i) => kept[i] === name)) return record
+    throw fault(where, 'its names are not apart from each other or not in order')
+  }
+}
+
+/** Refuses a graph that does not take x, states and parameters and give the output and the next states. */
+function requireInterface(cell: TracedCell, graph: Graph, where: string): void {
+  const states = Object.entries(cell.states).map(([name, shape]) => [name, shapeOf(['B', ...shape])] as const)
+  const expected: Named<Shape> = [
+    ['x', shapeOf(['B', cell.inputs])],
+    ...states,
+    ...Object.entries(cell.params).map(([name, { shape }]) => [name, shapeOf(shape)] as const),
+  ]
+  const received = graph.params.map(({ shape, dtype }, i) => `${graph.names[i]} ${dtype}${printShape(shape)}`)
+  const declared = expected.map(([name, shape]) => `${name} f32${printShape(shape)}`)
+  if (String(received) !== String(declared)) {
+    throw fault(where, `the cell declares (${declared.join(', ')}); its graph takes (${received.join(', ')})`)
+  }
+  const [output, ...next] = graph.outputs
+  const rows = shapeOf(['B'])
+  const features = output?.shape.slice(1) ?? []
+  if (
+    output?.dtype !== 'f32' ||
+    !sameShape(output.shape.slice(0, 1), rows) ||
+    features.length === 0 ||
+    features.some((each) => constantOf(each) === undefined)
+  ) {
+    throw fault(where, 'its first output must be f32[B, outputs]')
+  }
+  const fits = next.every(({ dtype, shape }, i) => dtype === 'f32' && sameShape(shape, states[i]?.[1] ?? []))
+  if (next.length !== states.length || !fits) {
+    throw fault(
+      where,
+      `the cell has the states ${Object.keys(cell.states).join(', ')}; its graph gives other ones`,
+    )
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Models as files: one safetensors file whose tensors are the weights by path and whose metadata describes the rest
+ * under `recurra`: input, layers, cells. What callers add stands beside it under `extra:`.
+ * Holds: loading runs no code from the file and needs none that is not here; a model that is loaded predicts the
+ * same, bit for bit, and is saved as the same bytes.
+ */
+import type { Recurrent } from '../layers/recurrent.ts'
+import { type InputSpec, Sequential } from '../layers/sequential.ts'
+import { readCell, writeCell } from './cell-data.ts'
+import { fault, integer, type Json, list, object, parseJson, type Read, shown, within } from './fields.ts'
+import { layerReader, writeLayer } from './layer-data.ts'
+import { dtype } from './op-data.ts'
+import { readSafetensors, writeSafetensors } from './safetensors.ts'
+
+const FORMAT = 1
+const DESCRIPTION = 'recurra'
+const EXTRA = 'extra:'
+
+export interface LoadedModel {
+  readonly model: Sequential
+  /** What was saved beside the model. */
+  readonly extra: Readonly<Record<string, string>>
+}
+
+/**
+ * A model as the bytes of one file: weights, layers, and the graphs of its cells. The same model gives the same bytes.
+ *
+ * @param extra texts to keep with it, such as a vocabulary
+ * @throws {ArgumentError} when the model does not know its input yet, or a layer is of a kind that files do not hold
+ */
+export function saveModel(model: Sequential, extra: Readonly<Record<string, string>> = {}): Uint8Array {
+  const extras = Object.entries(extra).map(([name, value]) => [`${EXTRA}${name}`, value])
+  return writeSafetensors(model.weights(), {
+    [DESCRIPTION]: JSON.stringify(describe(model)),
+    ...Object.fromEntries(extras),
+  })
+}
+
+/**
+ * The model in a file, and what was saved beside it. Cells come as their graphs: the code that defined them is not needed.
+ *
+ * @throws {FormatError} naming what is wrong with the file, and where; nothing else
+ */
+export function loadModel(bytes: Uint8Array): LoadedModel {
+  const { tensors, metadata } = readSafetensors(bytes)
+  const extra: Record<string, string> = Object.create(null)
+  let description: string | undefined
+  for (const [name, value] of Object.entries(metadata)) {
+    if (name === DESCRIPTION) description = value
+    else if (name.startsWith(EXTRA)) extra[name.slice(EXTRA.length)] = value
+    else throw fault('', `unknown metadata ${shown(name)}`)
+  }
+  if (description === undefined)
+    throw fault('', `it holds tensors, but no description under ${shown(DESCRIPTION)}`)
+  const model = readModel(parseJson(description, DESCRIPTION), '')
+  within('weights', () => model.setWeights(tensors))
+  return { model, extra }
+}
+
+function describe(model: Sequential): Json {
+  const { input, shapes } = model.built
+  const cells: Json[] = []
+  const places = new Map<string, number>()
+  const place = (at: number) => (layer: Recurrent) => {
+    const features = (at === 0 ? input.shape : shapes[at - 1]!).at(-1)!
+    const data = writeCell(layer.cell.trace(features), layer.cell.options)
+    const key = JSON.stringify(data)
+    const known = places.get(key) ?? cells.push(data) - 1
+    places.set(key, known)
+    return known
+  }
+  const layers = model.layers.map(({ name, layer }, at) => writeLayer(name, layer, place(at)))
+  return { format: FORMAT, input: { shape: input.shape, dtype: input.dtype }, layers, cells }
+}
+
+const MAX_LAYERS = 1000
+
+const readFormat: Read<number> = (value, where) => {
+  const format = integer(1, Number.MAX_SAFE_INTEGER)(value, where)
+  if (format === FORMAT) return format
+  throw fault(
+    where,
+    `is ${format}, but this version reads ${FORMAT}: update recurra to the version that wrote the file`,
+  )
+}
+
+const readInput: Read<InputSpec> = object((fields) => {
+  const extent = integer(1, 2 ** 31 - 1)
+  const sizes = list<number | null>((value, where) => (value === null ? null : extent(value, where)))
+  return { shape: fields.get('shape', sizes), dtype: fields.get('dtype', dtype) }
+})
+
+const readModel: Read<Sequential> = object((fields) => {
+  fields.get('format', readFormat)
+  const input = fields.get('input', readInput)
+  const cells = fields.get('cells', list(readCell, MAX_LAYERS))
+  const layers = fields.get('layers', list(layerReader(cells), MAX_LAYERS))
+  return within('layers', () => new Sequential(layers, input))
+})

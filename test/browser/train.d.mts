@@ -1,0 +1,1 @@
+export function trainAndHash(recurra: typeof import('../../src/index.ts')): Promise<string>
