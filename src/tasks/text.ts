@@ -9,7 +9,6 @@ import { DataError } from '../tensor/errors.ts'
 import { fit } from '../train/fit.ts'
 import { adam, linearDecay } from '../train/optimizers.ts'
 import { evaluate } from '../train/predict.ts'
-import type { Run } from '../train/run.ts'
 import type { Document } from './corpus.ts'
 import { Meter } from './meter.ts'
 import { createTextModel, parameterCount, type TextModel, textModelBytes, textOf } from './text-model.ts'
@@ -169,7 +168,8 @@ async function* training(
   const stop = () => run.stop()
   signal?.addEventListener('abort', stop)
   const meter = new Meter(start)
-  let [steps, samples] = [0, 0]
+  const sampler = new Sampler()
+  let steps = 0
   try {
     for await (const event of run) {
       if (event.kind !== 'step') continue
@@ -187,9 +187,11 @@ async function* training(
         bits: loss / Math.LN2,
         charactersPerSecond: tokensPerSecond,
       }
-      if (progress < 1 && elapsed() > SAMPLE_EVERY * (samples + 1)) {
-        samples = Math.floor(elapsed() / SAMPLE_EVERY)
-        yield { kind: 'sample', text: await sampleNow(run, textModel, seed + samples) }
+      // The sample is written while training goes on.
+      if (sampler.text !== undefined) yield { kind: 'sample', text: sampler.take() }
+      if (progress < 1 && elapsed() > SAMPLE_EVERY * (sampler.count + 1)) {
+        await run.sync()
+        sampler.start(textModel, seed + Math.floor(elapsed() / SAMPLE_EVERY))
       }
     }
   } finally {
@@ -199,9 +201,33 @@ async function* training(
   return steps
 }
 
-async function sampleNow(run: Run, textModel: TextModel, seed: number): Promise<string> {
-  await run.sync()
-  return textOf(textModel, { ...SAMPLE, seed })
+/** Writes samples beside the training, one at a time. */
+class Sampler {
+  /** How many were begun. */
+  count = 0
+  /** The one that is finished and was not taken. */
+  text: string | undefined
+  #failure: unknown
+
+  start(textModel: TextModel, seed: number): void {
+    this.count++
+    textOf(textModel, { ...SAMPLE, seed }).then(
+      (text) => {
+        this.text = text
+      },
+      (failure: unknown) => {
+        this.#failure = failure
+        this.text = ''
+      },
+    )
+  }
+
+  take(): string {
+    if (this.#failure !== undefined) throw this.#failure
+    const text = this.text!
+    this.text = undefined
+    return text
+  }
 }
 
 /** The mean −log₂ p of each character given all those before it: one row, its state carried from window to window. */
