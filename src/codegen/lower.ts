@@ -30,6 +30,7 @@ import {
   shifted,
   type View,
 } from './program.ts'
+import { strided } from './views.ts'
 
 export interface LowerOptions {
   /** Outputs that take the place of parameters: output number → parameter number. */
@@ -139,7 +140,7 @@ function lowerMove(
     const input = node.inputs[0]!
     const zero: Expr = { kind: 'constant', value: 0, dtype: node.dtype }
     scope.emit({ kind: 'map', shape: node.shape, stores: [{ view: into, expr: zero, dtype: node.dtype }] })
-    const inner = shifted(into, mulSize(op.low, into.strides[op.axis]!))
+    const inner = strided(into, op.axis, op.low, size(op.step))
     lowering.copy(scope, input.shape, lowering.accessOf(input, scope), inner, input.dtype)
   } else lowerRows(lowering, node as Node<OpOf<'gather' | 'scatterAdd'>>, into, scope)
 }

@@ -1,6 +1,6 @@
 /** Views of views: slices, transposes, broadcasts and reshapes move no numbers, they change offsets and strides. */
 import type { Node } from '../graph/node.ts'
-import { mulSize, ONE, type Shape, type Size, ZERO } from '../tensor/size.ts'
+import { mulSize, ONE, type Shape, type Size, size, subSize, ZERO } from '../tensor/size.ts'
 import { denseStrides, isDense, shifted, type View } from './program.ts'
 
 /** The view of a view node over its operand's; undefined where only a copy could give it. */
@@ -15,12 +15,20 @@ export function viewOf(node: Node, operand: View): View | undefined {
     case 'transpose':
       return { ...operand, strides: op.permutation.map((axis) => operand.strides[axis]!) }
     case 'slice':
-      return shifted(operand, mulSize(op.start, operand.strides[op.axis]!))
+      return strided(operand, op.axis, op.start, size(op.step))
+    case 'flip':
+      return strided(operand, op.axis, subSize(node.shape[op.axis]!, 1), size(-1))
     case 'reshape':
       return reshaped(operand, node.inputs[0]!.shape, node.shape)
     default:
       return undefined
   }
+}
+
+/** The view of elements start, start + step, … along an axis. */
+export function strided(view: View, axis: number, start: Size, step: Size): View {
+  const stride = view.strides[axis]!
+  return { ...shifted(view, mulSize(start, stride)), strides: view.strides.with(axis, mulSize(stride, step)) }
 }
 
 function reshaped(view: View, from: Shape, to: Shape): View | undefined {

@@ -7,6 +7,8 @@ import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import {
   addSize,
   constantOf,
+  floorDivSize,
+  mulSize,
   ONE,
   printShape,
   productOf,
@@ -70,6 +72,7 @@ function requireTypes(fn: ElementwiseName, inputs: readonly Node[]): void {
   const { operands } = ELEMENTWISE[fn]
   const first = inputs[0]!.dtype
   if (operands === 'f32' && inputs.some((input) => input.dtype !== 'f32')) throw typeError(fn, 'f32', inputs)
+  if (operands === 'i32' && inputs.some((input) => input.dtype !== 'i32')) throw typeError(fn, 'i32', inputs)
   if (operands === 'bool' && inputs.some((input) => input.dtype !== 'bool'))
     throw typeError(fn, 'bool', inputs)
   if (operands === 'select' && first !== 'bool') throw typeError(fn, 'a bool condition', inputs)
@@ -134,23 +137,60 @@ export function transpose(input: Node, permutation: readonly number[]): Node {
   return intern({ kind: 'transpose', permutation }, [input], shape, input.dtype)
 }
 
-export function slice(input: Node, axis: number, start: SizeLike, end: SizeLike): Node {
+/** Elements start, start + step, … below `end`. */
+export function slice(input: Node, axis: number, start: SizeLike, end: SizeLike, step = 1): Node {
   requireAxis('slice', input.shape, axis)
-  const [from, to, whole] = [size(start), size(end), input.shape[axis]!]
+  requireStep('slice', step)
+  const [from, to] = [size(start), size(end)]
   const message = () => `slice: ${from.key} … ${to.key} leaves axis ${axis} of ${printShape(input.shape)}`
-  for (const each of [from, subSize(to, from), subSize(whole, to)]) requireAtLeastZero(each, message)
-  if (constantOf(from) === 0 && to === whole) return input
-  const shape = input.shape.with(axis, subSize(to, from))
-  return intern({ kind: 'slice', axis, start: from }, [input], shape, input.dtype)
+  for (const each of [subSize(to, from), subSize(input.shape[axis]!, to)]) requireAtLeastZero(each, message)
+  return strided(input, axis, from, floorDivSize(addSize(subSize(to, from), step - 1), step), step)
 }
 
-export function pad(input: Node, axis: number, low: SizeLike, high: SizeLike): Node {
+/** `length` elements start, start + step, … */
+export function strided(input: Node, axis: number, start: Size, length: Size, step: number): Node {
+  requireAxis('slice', input.shape, axis)
+  requireStep('slice', step)
+  const whole = input.shape[axis]!
+  // Whole steps are counted: the last may reach up to step − 1 beyond the end.
+  const room = addSize(subSize(whole, addSize(start, mulSize(length, step))), step - 1)
+  for (const each of [start, length, room]) {
+    requireAtLeastZero(
+      each,
+      () =>
+        `slice: ${length.key} elements from ${start.key} on by ${step} leave axis ${axis} of ${printShape(input.shape)}`,
+    )
+  }
+  if (constantOf(start) === 0 && length === whole && step === 1) return input
+  return intern({ kind: 'slice', axis, start, step }, [input], input.shape.with(axis, length), input.dtype)
+}
+
+/** Element i at low + step · i of low + step · n + high; `high` may be as low as 1 − step: nothing follows the last. */
+export function pad(input: Node, axis: number, low: SizeLike, high: SizeLike, step = 1): Node {
   requireAxis('pad', input.shape, axis)
+  requireStep('pad', step)
   const [before, after] = [size(low), size(high)]
-  for (const each of [before, after]) requireAtLeastZero(each, () => `pad: ${each.key} elements`)
-  if (constantOf(before) === 0 && constantOf(after) === 0) return input
-  const shape = input.shape.with(axis, addSize(addSize(before, input.shape[axis]!), after))
-  return intern({ kind: 'pad', axis, low: before, high: after }, [input], shape, input.dtype)
+  for (const each of [before, addSize(after, step - 1)]) {
+    requireAtLeastZero(each, () => `pad: ${before.key} elements before, ${after.key} after`)
+  }
+  if (constantOf(before) === 0 && constantOf(after) === 0 && step === 1) return input
+  const length = addSize(addSize(before, mulSize(input.shape[axis]!, step)), after)
+  return intern(
+    { kind: 'pad', axis, low: before, high: after, step },
+    [input],
+    input.shape.with(axis, length),
+    input.dtype,
+  )
+}
+
+function requireStep(what: string, step: number): void {
+  if (Number.isInteger(step) && step >= 1) return
+  throw new ArgumentError(`${what}: step must be an integer of at least 1; received ${String(step)}`)
+}
+
+export function flip(input: Node, axis: number): Node {
+  requireAxis('flip', input.shape, axis)
+  return input.shape[axis] === ONE ? input : intern({ kind: 'flip', axis }, [input], input.shape, input.dtype)
 }
 
 export function concat(inputs: readonly Node[], axis: number): Node {
@@ -287,12 +327,6 @@ export function outputOf(scan: Node, index: number): Node {
   return intern({ kind: 'output', index }, [scan], shape, yielded.dtype)
 }
 
-/** Where a slice ends: its start and its length. */
-export function endOf(node: Node): Size {
-  if (node.op.kind !== 'slice') throw new ArgumentError(`expected a slice; received ${node.op.kind}`)
-  return addSize(node.op.start, node.shape[node.op.axis]!)
-}
-
 /** The same operation on other inputs; shapes are inferred anew. */
 export function rebuild(node: Node, inputs: readonly Node[]): Node {
   return inputs.every((input, i) => input === node.inputs[i]) ? node : construct(node, inputs)
@@ -317,9 +351,11 @@ export function construct(node: Node, inputs: readonly Node[]): Node {
     case 'transpose':
       return transpose(first, op.permutation)
     case 'slice':
-      return slice(first, op.axis, op.start, endOf(node))
+      return strided(first, op.axis, op.start, node.shape[op.axis]!, op.step)
     case 'pad':
-      return pad(first, op.axis, op.low, op.high)
+      return pad(first, op.axis, op.low, op.high, op.step)
+    case 'flip':
+      return flip(first, op.axis)
     case 'concat':
       return concat(inputs, op.axis)
     case 'reduce':

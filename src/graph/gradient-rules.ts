@@ -1,16 +1,18 @@
 /** The adjoint of every operation but scan (see grad.ts): from dy, the gradient of each operand. */
-import { addSize, type Size, subSize, ZERO } from '../tensor/size.ts'
+import { addSize, mulSize, type Size, subSize, ZERO } from '../tensor/size.ts'
 import {
   broadcast,
   constant,
   elementwise as e,
   einsum,
+  flip,
   gather,
   pad,
   reduce,
   reshape,
   scatterAdd,
   slice,
+  strided,
   transpose,
   zerosLike,
 } from './build.ts'
@@ -35,12 +37,17 @@ const ELEMENTWISE_RULES: Record<
   exp: (dy, y) => [e('mul', dy, y)],
   log: (dy, _y, a) => [e('div', dy, a)],
   sqrt: (dy, y) => [e('div', e('mul', dy, like(y, 0.5)), y)],
+  floor: 'none',
+  sin: (dy, _y, a) => [e('mul', dy, e('cos', a))],
+  cos: (dy, _y, a) => [e('neg', e('mul', dy, e('sin', a)))],
   tanh: (dy, y) => [e('mul', dy, e('sub', like(y, 1), e('mul', y, y)))],
   sigmoid: (dy, y) => [e('mul', dy, e('mul', y, e('sub', like(y, 1), y)))],
   add: (dy) => [dy, dy],
   sub: (dy) => [dy, e('neg', dy)],
   mul: (dy, _y, a, b) => [e('mul', dy, b), e('mul', dy, a)],
   div: (dy, y, _a, b) => [e('div', dy, b), e('neg', e('div', e('mul', dy, y), b))],
+  floorDiv: 'none',
+  mod: 'none',
   // Where both are equal the second takes all, so that relu = max(x, 0) has gradient 0 at 0.
   max: (dy, _y, a, b) => [when(e('less', b, a), dy), unless(e('less', b, a), dy)],
   min: (dy, _y, a, b) => [when(e('less', a, b), dy), unless(e('less', a, b), dy)],
@@ -54,6 +61,7 @@ const ELEMENTWISE_RULES: Record<
   toF32: (dy, _y, a) => [a.dtype === 'f32' ? dy : undefined],
   toI32: 'none',
   select: (dy, _y, condition) => [undefined, when(condition, dy), unless(condition, dy)],
+  random: 'none',
   stopGradient: 'none',
 }
 
@@ -82,14 +90,15 @@ const GRADIENT_RULES: { readonly [K in Exclude<OpKind, 'scan' | 'output'>]: Rule
     ),
   ],
   slice: (node, dy) => {
-    const { axis, start } = node.op
-    const end = addSize(start, node.shape[axis]!)
-    return [pad(dy, axis, start, subSize(node.inputs[0]!.shape[axis]!, end))]
+    const { axis, start, step } = node.op
+    const covered = addSize(start, mulSize(node.shape[axis]!, step))
+    return [pad(dy, axis, start, subSize(node.inputs[0]!.shape[axis]!, covered), step)]
   },
   pad: (node, dy) => {
-    const { axis, low } = node.op
-    return [slice(dy, axis, low, addSize(low, node.inputs[0]!.shape[axis]!))]
+    const { axis, low, step } = node.op
+    return [strided(dy, axis, low, node.inputs[0]!.shape[axis]!, step)]
   },
+  flip: (node, dy) => [flip(dy, node.op.axis)],
   concat: (node, dy) => {
     let start: Size = ZERO
     return node.inputs.map((input) => {

@@ -3,6 +3,7 @@
  * tested against it.
  */
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { philox } from '../tensor/random.ts'
 import { type Bindings, evaluateSize, type Shape } from '../tensor/size.ts'
 import { checkGuards } from './guards.ts'
 import { type Graph, type Node, type ScanNode, scanParts, topological } from './node.ts'
@@ -14,18 +15,23 @@ export interface F64Array {
   readonly shape: readonly number[]
 }
 
-const ELEMENTWISE: Record<ElementwiseName, (a: number, b: number, c: number) => number> = {
+const ELEMENTWISE: Record<ElementwiseName, (a: number, b: number, c: number, ...rest: number[]) => number> = {
   neg: (a) => -a,
   abs: (a) => Math.abs(a),
   exp: (a) => Math.exp(a),
   log: (a) => Math.log(a),
   sqrt: (a) => Math.sqrt(a),
+  floor: (a) => Math.floor(a),
+  sin: (a) => Math.sin(a),
+  cos: (a) => Math.cos(a),
   tanh: (a) => Math.tanh(a),
   sigmoid: (a) => 1 / (1 + Math.exp(-a)),
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
+  floorDiv: (a, b) => (b === 0 ? 0 : Math.floor(a / b)),
+  mod: (a, b) => (b === 0 ? 0 : a - b * Math.floor(a / b)),
   max: (a, b) => Math.max(a, b),
   min: (a, b) => Math.min(a, b),
   less: (a, b) => Number(a < b),
@@ -38,6 +44,7 @@ const ELEMENTWISE: Record<ElementwiseName, (a: number, b: number, c: number) => 
   toF32: (a) => a,
   toI32: (a) => Math.trunc(a),
   select: (a, b, c) => (a !== 0 ? b : c),
+  random: (a, b, c, d, e, f) => (philox([a, b, c, d!], [e!, f!])[0] >>> 8) / 2 ** 24,
   stopGradient: (a) => a,
 }
 
@@ -76,9 +83,10 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
   constant: ({ op }, _inputs, shape) => fill(shape, () => op.value),
   size: ({ op }, _inputs, shape, bindings) => fill(shape, () => evaluateSize(op.size, bindings)),
   iota: ({ op }, _inputs, shape) => fill(shape, (index) => index[op.axis]!),
-  elementwise: ({ op }, [a, b, c], shape) => {
+  elementwise: ({ op }, [a, b, c, ...rest], shape) => {
     const fn = ELEMENTWISE[op.fn]
-    return { shape, data: a!.data.map((value, i) => fn(value, b?.data[i] ?? 0, c?.data[i] ?? 0)) }
+    const at = (i: number) => rest.map(({ data }) => data[i]!)
+    return { shape, data: a!.data.map((value, i) => fn(value, b?.data[i] ?? 0, c?.data[i] ?? 0, ...at(i))) }
   },
   broadcast: ({ op }, [x], shape) =>
     fill(shape, (index) =>
@@ -97,13 +105,16 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
   },
   slice: ({ op }, [x], shape, bindings) => {
     const start = evaluateSize(op.start, bindings)
-    return fill(shape, (index) => read(x!, index.with(op.axis, index[op.axis]! + start)))
+    return fill(shape, (index) => read(x!, index.with(op.axis, index[op.axis]! * op.step + start)))
   },
+  flip: ({ op }, [x], shape) =>
+    fill(shape, (index) => read(x!, index.with(op.axis, shape[op.axis]! - 1 - index[op.axis]!))),
   pad: ({ op }, [x], shape, bindings) => {
     const low = evaluateSize(op.low, bindings)
     return fill(shape, (index) => {
-      const at = index[op.axis]! - low
-      return at >= 0 && at < x!.shape[op.axis]! ? read(x!, index.with(op.axis, at)) : 0
+      const at = (index[op.axis]! - low) / op.step
+      const isThere = Number.isInteger(at) && at >= 0 && at < x!.shape[op.axis]!
+      return isThere ? read(x!, index.with(op.axis, at)) : 0
     })
   },
   concat: ({ op }, inputs, shape) =>

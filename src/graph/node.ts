@@ -32,9 +32,9 @@ function opKey(op: Op): string {
     case 'size':
       return `size ${op.size.key}`
     case 'slice':
-      return `slice ${op.axis} ${op.start.key}`
+      return `slice ${op.axis} ${op.start.key} ${op.step}`
     case 'pad':
-      return `pad ${op.axis} ${op.low.key} ${op.high.key}`
+      return `pad ${op.axis} ${op.low.key} ${op.high.key} ${op.step}`
     case 'scatterAdd':
       return `scatterAdd ${op.rows.key}`
     case 'scan':

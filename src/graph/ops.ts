@@ -7,8 +7,8 @@ import type { Shape, Size } from '../tensor/size.ts'
 
 /** What an element-wise function reads and yields. `same`: all operands and the result share one type. */
 interface ElementwiseSignature {
-  readonly arity: 1 | 2 | 3
-  readonly operands: 'f32' | 'number' | 'bool' | 'any' | 'select'
+  readonly arity: 1 | 2 | 3 | 6
+  readonly operands: 'f32' | 'i32' | 'number' | 'bool' | 'any' | 'select'
   readonly result: Dtype | 'same'
 }
 
@@ -19,12 +19,19 @@ export const ELEMENTWISE = {
   exp: { arity: 1, operands: 'f32', result: 'f32' },
   log: { arity: 1, operands: 'f32', result: 'f32' },
   sqrt: { arity: 1, operands: 'f32', result: 'f32' },
+  /** The integer below, towards −∞. */
+  floor: { arity: 1, operands: 'f32', result: 'f32' },
+  sin: { arity: 1, operands: 'f32', result: 'f32' },
+  cos: { arity: 1, operands: 'f32', result: 'f32' },
   tanh: { arity: 1, operands: 'f32', result: 'f32' },
   sigmoid: { arity: 1, operands: 'f32', result: 'f32' },
   add: { arity: 2, operands: 'number', result: 'same' },
   sub: { arity: 2, operands: 'number', result: 'same' },
   mul: { arity: 2, operands: 'number', result: 'same' },
   div: { arity: 2, operands: 'f32', result: 'f32' },
+  /** ⌊a / b⌋ and a − b ⌊a / b⌋; both 0 where b is 0. */
+  floorDiv: { arity: 2, operands: 'i32', result: 'i32' },
+  mod: { arity: 2, operands: 'i32', result: 'i32' },
   max: { arity: 2, operands: 'number', result: 'same' },
   min: { arity: 2, operands: 'number', result: 'same' },
   less: { arity: 2, operands: 'number', result: 'bool' },
@@ -37,6 +44,8 @@ export const ELEMENTWISE = {
   toF32: { arity: 1, operands: 'any', result: 'f32' },
   toI32: { arity: 1, operands: 'any', result: 'i32' },
   select: { arity: 3, operands: 'select', result: 'same' },
+  /** A multiple of 2⁻²⁴ in [0, 1): the first word of Philox4x32-10 for counters c0 … c3 and keys k0, k1. */
+  random: { arity: 6, operands: 'i32', result: 'f32' },
   stopGradient: { arity: 1, operands: 'number', result: 'same' },
 } as const satisfies Record<string, ElementwiseSignature>
 
@@ -59,10 +68,18 @@ export type Op =
   | { readonly kind: 'reshape' }
   /** Axis i of the result is axis permutation[i] of the operand. */
   | { readonly kind: 'transpose'; readonly permutation: readonly number[] }
-  /** Elements start … start + (result's size) − 1 along one axis. */
-  | { readonly kind: 'slice'; readonly axis: number; readonly start: Size }
-  /** Zeros before and after along one axis. */
-  | { readonly kind: 'pad'; readonly axis: number; readonly low: Size; readonly high: Size }
+  /** Elements start, start + step, … along one axis, as many as the result has. */
+  | { readonly kind: 'slice'; readonly axis: number; readonly start: Size; readonly step: number }
+  /** Element i stands at low + step · i among zeros, along one axis of low + step · n + high elements. */
+  | {
+      readonly kind: 'pad'
+      readonly axis: number
+      readonly low: Size
+      readonly high: Size
+      readonly step: number
+    }
+  /** The last element first along one axis. */
+  | { readonly kind: 'flip'; readonly axis: number }
   | { readonly kind: 'concat'; readonly axis: number }
   | { readonly kind: 'reduce'; readonly fn: ReduceName; readonly axes: readonly number[] }
   /**

@@ -56,10 +56,11 @@ export function describeOp(op: Op): string {
     case 'transpose':
       return `transpose ${op.permutation.join(',')} `
     case 'slice':
-      return `slice axis ${op.axis} from ${op.start.key} `
+      return `slice axis ${op.axis} from ${op.start.key}${op.step === 1 ? '' : ` by ${op.step}`} `
     case 'pad':
-      return `pad axis ${op.axis} by ${op.low.key}, ${op.high.key} `
+      return `pad axis ${op.axis} by ${op.low.key}, ${op.high.key}${op.step === 1 ? '' : `, apart by ${op.step}`} `
     case 'concat':
+    case 'flip':
     case 'iota':
       return `${op.kind} axis ${op.axis} `
     case 'output':

@@ -71,6 +71,12 @@ export class Value {
   square(): Value {
     return mul(this, this)
   }
+  sin(): Value {
+    return sin(this)
+  }
+  cos(): Value {
+    return cos(this)
+  }
   exp(): Value {
     return exp(this)
   }
@@ -125,8 +131,8 @@ export class Value {
   transpose(permutation?: readonly number[]): Value {
     return transpose(this, permutation)
   }
-  slice(axis: number, start: SizeLike, end?: SizeLike): Value {
-    return slice(this, axis, start, end)
+  slice(axis: number, start: SizeLike, end?: SizeLike, step?: number): Value {
+    return slice(this, axis, start, end, step)
   }
   broadcastTo(shape: readonly (SizeLike | string)[]): Value {
     return broadcastTo(this, shape)
@@ -236,10 +242,17 @@ export const abs = (x: Operand): Value => apply('abs', x)
 export const exp = (x: Operand): Value => apply('exp', x)
 export const log = (x: Operand): Value => apply('log', x)
 export const sqrt = (x: Operand): Value => apply('sqrt', x)
+export const floor = (x: Operand): Value => apply('floor', x)
+export const sin = (x: Operand): Value => apply('sin', x)
+export const cos = (x: Operand): Value => apply('cos', x)
 /** tanh x = (e^x − e^−x) / (e^x + e^−x) */
 export const tanh = (x: Operand): Value => apply('tanh', x)
 /** σ(x) = 1 / (1 + e^−x) */
 export const sigmoid = (x: Operand): Value => apply('sigmoid', x)
+/** ⌊a / b⌋ of i32, 0 where b is 0 */
+export const floorDiv = (a: Operand, b: Operand): Value => apply('floorDiv', a, b)
+/** a − b ⌊a / b⌋ of i32: the sign of b, 0 where b is 0 */
+export const mod = (a: Operand, b: Operand): Value => apply('mod', a, b)
 /** max(x, 0); its gradient at 0 is 0 */
 export const relu = (x: Operand): Value => apply('max', x, 0)
 export const less = (a: Operand, b: Operand): Value => apply('less', a, b)
@@ -254,6 +267,12 @@ export const not = (a: Value): Value => apply('not', a)
 export const finite = (x: Value): Value => apply('isFinite', x)
 /** a where the condition holds, else b */
 export const where = (condition: Value, a: Operand, b: Operand): Value => apply('select', condition, a, b)
+/**
+ * Numbers in [0, 1), multiples of 2⁻²⁴: a pure function of six i32 numbers, four counters and two keys, by
+ * Philox4x32-10. The same six give the same number, on every machine.
+ */
+export const random = (counters: readonly [Operand, Operand, Operand, Operand, Operand, Operand]): Value =>
+  apply('random', ...counters)
 /** The same value, through which no gradient travels. */
 export const stopGradient = (x: Value): Value => apply('stopGradient', x)
 
@@ -345,10 +364,15 @@ export function transpose(x: Value, permutation?: readonly number[]): Value {
   const order = permutation ?? Array.from({ length: x.rank }, (_, axis) => x.rank - 1 - axis)
   return derive([x], ([node]) => build.transpose(node!, order))
 }
-/** Elements start … end − 1 along an axis. */
-export function slice(x: Value, axis: number, start: SizeLike, end?: SizeLike): Value {
+/** Elements start, start + step, … below `end` along an axis. */
+export function slice(x: Value, axis: number, start: SizeLike, end?: SizeLike, step = 1): Value {
   const at = normalAxis(x, axis)
-  return derive([x], ([node]) => build.slice(node!, at, start, end ?? node!.shape[at]!))
+  return derive([x], ([node]) => build.slice(node!, at, start, end ?? node!.shape[at]!, step))
+}
+/** The last element first along an axis. */
+export function flip(x: Value, axis: number): Value {
+  const at = normalAxis(x, axis)
+  return derive([x], ([node]) => build.flip(node!, at))
 }
 export function concat(values: readonly Value[], axis: number): Value {
   const first = values[0]

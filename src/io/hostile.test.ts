@@ -59,7 +59,14 @@ const constant = (value: Json, dtype: string): Json => ({
   dtype,
   inputs: [],
 })
-const slice = (start: Json, end: Json): Json => ({ op: 'slice', axis: 0, start, end, inputs: [0] })
+const slice = (start: Json, length: Json): Json => ({
+  op: 'slice',
+  axis: 0,
+  start,
+  length,
+  step: 1,
+  inputs: [0],
+})
 
 /** A graph that folds another one some times over. */
 function folding(body: number, times: number): Json {
@@ -149,7 +156,12 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
   ['a division by what may be 0', 'graph.nodes.+', iota(['floorDiv', 9, ['sum', [1, 'B'], [-1]]]), /below 1/],
   ['a size of an unknown kind', 'graph.nodes.+', iota(['power', 'B', 'B']), /unknown kind of size "power"/],
   ['an unknown size', 'graph.params.0.shape.0', 'Q', /unknown size "Q"; expected one of B, T/],
-  ['a slice past the end', 'graph.nodes.+', slice(0, ['sum', [2, 'B']]), /slice: 0 … 2·B leaves axis 0/],
+  [
+    'a slice past the end',
+    'graph.nodes.+',
+    slice(0, ['sum', [2, 'B']]),
+    /slice: 2·B elements from 0 on by 1 leave axis 0/,
+  ],
   ['a slice before the start', 'graph.nodes.+', slice(['sum', [1, 'B'], [-2]], 'B'), /may be negative/],
   ['a constant of no i32', 'graph.nodes.+', constant(0.5, 'i32'), /0.5 is no value of type i32/],
   ['a constant of no bool', 'graph.nodes.+', constant('NaN', 'bool'), /NaN is no value of type bool/],

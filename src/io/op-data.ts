@@ -105,23 +105,36 @@ const RULES: { readonly [K in Exclude<OpKind, 'param'>]: Rule<K> } = {
     write: (node) => ({
       axis: node.op.axis,
       start: writeSize(node.op.start),
-      end: writeSize(build.endOf(node)),
+      length: writeSize(node.shape[node.op.axis]!),
+      step: node.op.step,
     }),
     read(fields, [input], context) {
       const [axis, start] = [fields.get('axis', count), fields.get('start', length(context))]
-      return build.slice(input, axis, start, fields.get('end', length(context)))
+      const [elements, step] = [fields.get('length', length(context)), fields.get('step', count)]
+      return build.strided(input, axis, start, elements, step)
     },
   },
   pad: {
     arity: 1,
-    write: ({ op }) => ({ axis: op.axis, low: writeSize(op.low), high: writeSize(op.high) }),
+    write: ({ op }) => ({
+      axis: op.axis,
+      low: writeSize(op.low),
+      high: writeSize(op.high),
+      step: op.step,
+    }),
     read: (fields, [input], context) =>
       build.pad(
         input,
         fields.get('axis', count),
         fields.get('low', length(context)),
-        fields.get('high', length(context)),
+        fields.get('high', context.size),
+        fields.get('step', count),
       ),
+  },
+  flip: {
+    arity: 1,
+    write: ({ op }) => ({ axis: op.axis }),
+    read: (fields, [input]) => build.flip(input, fields.get('axis', count)),
   },
   concat: {
     write: ({ op }) => ({ axis: op.axis }),

@@ -20,7 +20,7 @@ const GROUP_LIMIT = 48
 /** Element-wise nodes after a product in one kernel, at most: their code stands once for each vector of a tile. */
 const EPILOGUE_LIMIT = 12
 
-export const VIEW_KINDS: ReadonlySet<string> = new Set(['broadcast', 'reshape', 'transpose', 'slice'])
+export const VIEW_KINDS: ReadonlySet<string> = new Set(['broadcast', 'reshape', 'transpose', 'slice', 'flip'])
 /** Computed wherever they are read. */
 export const LEAF_KINDS: ReadonlySet<string> = new Set(['constant', 'size', 'iota'])
 

@@ -11,7 +11,7 @@ import { describeOp, typeOf } from '../graph/print.ts'
 import { type OpenScan, openScan, type Pass, type ScanRule } from './rewrite.ts'
 import { closeScan, freshParam, type Lifted, lift, stack } from './scans.ts'
 
-const VIEWS = new Set(['broadcast', 'reshape', 'transpose', 'slice'])
+const VIEWS = new Set(['broadcast', 'reshape', 'transpose', 'slice', 'flip'])
 const HEAVY = new Set(['einsum', 'gather'])
 
 interface Dependence {

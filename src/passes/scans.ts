@@ -97,9 +97,11 @@ function liftOp(node: Node, inputs: readonly Lifted[], steps: Size): Lifted | un
     case 'transpose':
       return of(build.transpose(first.node, [0, ...shift(op.permutation)]))
     case 'slice':
-      return of(build.slice(first.node, op.axis + 1, op.start, build.endOf(node)))
+      return of(build.strided(first.node, op.axis + 1, op.start, node.shape[op.axis]!, op.step))
     case 'pad':
-      return of(build.pad(first.node, op.axis + 1, op.low, op.high))
+      return of(build.pad(first.node, op.axis + 1, op.low, op.high, op.step))
+    case 'flip':
+      return of(build.flip(first.node, op.axis + 1))
     case 'concat':
       return of(build.concat(all(), op.axis + 1))
     case 'reduce':

@@ -1,14 +1,14 @@
 /** Algebra that makes graphs smaller: identities, constants, views of views, sums of padded slices. */
 import * as build from '../graph/build.ts'
 import { isKind, type Node } from '../graph/node.ts'
-import { addSize, constantOf, subSize, ZERO } from '../tensor/size.ts'
+import { addSize, constantOf, mulSize, subSize, ZERO } from '../tensor/size.ts'
 import type { Pass, Rule } from './rewrite.ts'
 import { SCAN_RULES } from './simplify-scan.ts'
 
 const constantValue = (node: Node | undefined) => (node?.op.kind === 'constant' ? node.op.value : undefined)
 const like = (node: Node, value: number) => build.constant(value, node.shape, node.dtype)
 
-/** Arithmetic of constants, in f32 as the program would do it. */
+/** Arithmetic of constants; rounded to their type, as the program would. */
 const FOLD: Partial<Record<string, (a: number, b: number) => number>> = {
   neg: (a) => -a,
   add: (a, b) => a + b,
@@ -23,9 +23,9 @@ const foldConstants: Rule = (node) => {
   if (!isKind(node, 'elementwise')) return undefined
   const fold = FOLD[node.op.fn]
   const [a, b] = [constantValue(node.inputs[0]), constantValue(node.inputs[1] ?? node.inputs[0])]
-  return fold === undefined || a === undefined || b === undefined
-    ? undefined
-    : like(node, Math.fround(fold(a, b)))
+  if (fold === undefined || a === undefined || b === undefined) return undefined
+  if (node.dtype === 'f32') return like(node, Math.fround(fold(a, b)))
+  return like(node, node.op.fn === 'mul' ? Math.imul(a, b) : fold(a, b) | 0)
 }
 
 /** x + 0, x · 1, x · 0 … A product with a constant 0 is 0: what is multiplied by it is finite or masked. */
@@ -65,6 +65,7 @@ const constants: Rule = (node) => {
     case 'reshape':
     case 'transpose':
     case 'slice':
+    case 'flip':
       return value === undefined ? undefined : like(node, value)
     case 'pad':
     case 'reduce':
@@ -101,10 +102,17 @@ const viewsOfViews: Rule = (node) => {
   }
   if (isKind(node, 'reshape') && isKind(inner, 'reshape')) return build.reshape(inner.inputs[0]!, node.shape)
   if (isKind(node, 'slice') && isKind(inner, 'slice') && node.op.axis === inner.op.axis) {
-    const start = addSize(inner.op.start, node.op.start)
-    return build.slice(inner.inputs[0]!, node.op.axis, start, addSize(start, node.shape[node.op.axis]!))
+    const start = addSize(inner.op.start, mulSize(node.op.start, inner.op.step))
+    const step = inner.op.step * node.op.step
+    return build.strided(inner.inputs[0]!, node.op.axis, start, node.shape[node.op.axis]!, step)
   }
-  if (isKind(node, 'slice') && isKind(inner, 'concat') && node.op.axis === inner.op.axis) {
+  if (isKind(node, 'flip') && isKind(inner, 'flip') && node.op.axis === inner.op.axis) return inner.inputs[0]
+  if (
+    isKind(node, 'slice') &&
+    isKind(inner, 'concat') &&
+    node.op.axis === inner.op.axis &&
+    node.op.step === 1
+  ) {
     let start = ZERO
     for (const part of inner.inputs) {
       const low = subSize(node.op.start, start)
@@ -203,7 +211,7 @@ const padsToConcat: Rule = (node) => {
   let filled = ZERO
   while (rest.length > 0) {
     const at = rest.findIndex(
-      (term) => isKind(term, 'pad') && term.op.axis === axis && term.op.low === filled,
+      (term) => isKind(term, 'pad') && term.op.axis === axis && term.op.low === filled && term.op.step === 1,
     )
     if (at < 0) return undefined
     const part = rest.splice(at, 1)[0]!.inputs[0]!

@@ -56,6 +56,26 @@ export const CASES: Readonly<Record<string, Case>> = {
   tanh: unary(v.tanh),
   sigmoid: unary(v.sigmoid),
   relu: unary(v.relu),
+  'floor, sin, cos': unary((x) =>
+    x
+      .mul(20)
+      .sin()
+      .add(v.cos(x.mul(7)))
+      .add(v.floor(x.mul(3)).mul(0.1)),
+  ),
+  'integer division': {
+    inputs: [i('B', 5), f('B', 5)],
+    highest: 9,
+    build: (n, x) => {
+      const [a, b] = [n!.mul(7).sub(23), n!.sub(4)]
+      return v.floorDiv(a, b).add(v.mod(a, b).mul(100)).toF32().mul(0.01).mul(x!)
+    },
+  },
+  random: {
+    inputs: [i('B', 5), f('B', 5)],
+    highest: 9,
+    build: (n, x) => v.random([n!, v.iota(['B', 5], 0), v.iota([5], 0), 7, n!.mul(-1234567), 3]).mul(x!),
+  },
   stopGradient: { ...unary((x) => v.stopGradient(x).mul(x)), detached: true },
   add: binary(v.add),
   sub: binary(v.sub),
@@ -115,6 +135,24 @@ export const CASES: Readonly<Record<string, Case>> = {
       v
         .concat([a!.slice(1, 2, 6), b!, a!.slice(1, 0, 1).mul(3)], 1)
         .mul(v.concat([a!, b!.mul(0).slice(1, 0, 0)], 1)),
+  },
+  'strided slices': {
+    inputs: [f('B', 7), f('D', 'B')],
+    build: (a, b) =>
+      a!
+        .slice(1, 1, 7, 2)
+        .mul(a!.slice(1, 0, 5, 2))
+        .sum(0)
+        .add(b!.slice(0, 0, undefined, 2).sum()),
+  },
+  flip: {
+    inputs: [f('B', 6), f(6, 9), f('D', 6)],
+    build: (a, w, c) =>
+      v
+        .flip(a!, 0)
+        .matmul(v.flip(w!, 0))
+        .add(v.flip(c!, 1).matmul(v.flip(w!, 1)).sum(0))
+        .mul(v.flip(v.flip(a!, 1).matmul(w!), 1)),
   },
   'transpose, reshape, broadcast': {
     inputs: [f('B', 3, 'D')],

@@ -64,6 +64,7 @@ export class Code {
   readonly v128: Group<typeof ops.v128Ops>
   readonly i8x16: Group<typeof ops.i8x16Ops>
   readonly i32x4: Group<typeof ops.i32x4Ops>
+  readonly i64x2: Group<typeof ops.i64x2Ops>
   readonly f32x4: Group<typeof ops.f32x4Ops>
 
   /** The locals that hold the arguments. */
@@ -90,6 +91,7 @@ export class Code {
     this.v128 = this.#group('v128', ops.v128Ops)
     this.i8x16 = this.#group('i8x16', ops.i8x16Ops)
     this.i32x4 = this.#group('i32x4', ops.i32x4Ops)
+    this.i64x2 = this.#group('i64x2', ops.i64x2Ops)
     this.f32x4 = this.#group('f32x4', ops.f32x4Ops)
   }
 

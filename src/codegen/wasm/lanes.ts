@@ -7,8 +7,10 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import { ONE, type Size, ZERO } from '../../tensor/size.ts'
 import type { Expr, View } from '../program.ts'
 import type { Code, Local } from './assembler.ts'
+import { emitByLane, emitFloorDiv, emitMod, emitRandom } from './integers.ts'
 import type { KernelCode, Operand } from './kernel.ts'
 import { emitExp, emitLog, emitSigmoid, emitTanh } from './math.ts'
+import { emitCos, emitSin } from './trigonometry.ts'
 
 /** What follows the operands, the last argument's type given. */
 const APPLY: Record<ElementwiseName, (f: Code, operand: Dtype) => void> = {
@@ -17,12 +19,17 @@ const APPLY: Record<ElementwiseName, (f: Code, operand: Dtype) => void> = {
   exp: emitExp,
   log: emitLog,
   sqrt: (f) => f.f32x4.sqrt(),
+  floor: (f) => f.f32x4.floor(),
+  sin: emitSin,
+  cos: emitCos,
   tanh: emitTanh,
   sigmoid: emitSigmoid,
   add: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).add(),
   sub: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).sub(),
   mul: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).mul(),
   div: (f) => f.f32x4.div(),
+  floorDiv: (f) => emitByLane(f, emitFloorDiv),
+  mod: (f) => emitByLane(f, emitMod),
   max: (f, operand) => (operand === 'f32' ? f.f32x4.max() : f.i32x4.maxS()),
   min: (f, operand) => (operand === 'f32' ? f.f32x4.min() : f.i32x4.minS()),
   less: (f, operand) => (operand === 'f32' ? f.f32x4.lt() : f.i32x4.ltS()),
@@ -47,6 +54,7 @@ const APPLY: Record<ElementwiseName, (f: Code, operand: Dtype) => void> = {
     if (operand === 'bool') f.i32x4.neg()
   },
   select: (f) => f.v128.bitselect(),
+  random: emitRandom,
   stopGradient: () => {},
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Code, ModuleBuilder } from './assembler.ts'
 import { emitExp, emitLog, emitSigmoid, emitTanh } from './math.ts'
+import { emitCos, emitSin } from './trigonometry.ts'
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 
@@ -104,6 +105,21 @@ describe.each(Object.entries(functions))('%s', (name, { run, exact, bound, from,
     for (const index of [5, 10, 15]) expect(results[index]).toBe(results[0])
     if (name !== 'log') for (const index of [7, 9, 12]) expect(results[index]).toBe(results[2])
   })
+})
+
+test.each([
+  ['sin', vectorized(emitSin), Math.sin],
+  ['cos', vectorized(emitCos), Math.cos],
+] as const)('%s within ±8192: at most 1.55 ULP or 8.8e-8', (_, run, exact) => {
+  const inputs = [samples, Float32Array.from({ length: 60_000 }, (_, i) => (i - 30_000) / 300)]
+  for (const xs of inputs) {
+    const ys = run(xs)
+    const bad = xs.findIndex((x, i) => {
+      const error = Math.abs(ys[i]! - exact(x))
+      return Math.abs(x) <= 8192 && error > 8.8e-8 && errorInUlp(ys[i]!, exact(x)) > 1.55
+    })
+    expect(xs[bad]).toBeUndefined()
+  }
 })
 
 test('special values', () => {

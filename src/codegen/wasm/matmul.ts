@@ -236,9 +236,9 @@ function advanceRows(k: KernelCode, { place, rowBytes }: RowCursor, rows: number
 function pushRowAddress(k: KernelCode, { place, rowBytes }: RowCursor, row: number): number {
   const { f } = k
   f.get(place)
-  if (typeof rowBytes === 'number') return row * rowBytes
+  if (typeof rowBytes === 'number' && rowBytes >= 0) return row * rowBytes
   if (row === 0) return 0
-  f.get(rowBytes)
+  k.push(rowBytes)
   f.i32.const(row)
   f.i32.mul()
   f.i32.add()
@@ -249,7 +249,7 @@ function pushRowAddress(k: KernelCode, { place, rowBytes }: RowCursor, row: numb
 function emitTile(k: KernelCode, tiles: Tiles, panel: Local, panelEnd: Local, rows: number): void {
   const { f } = k
   const { a, b, aAt, bAt, sums, stepBytes } = tiles
-  const oneAddress = typeof a.rowBytes === 'number'
+  const oneAddress = typeof a.rowBytes === 'number' && a.rowBytes >= 0
   const addresses = oneAddress ? aAt.slice(0, 1) : aAt.slice(0, rows)
   for (const [row, address] of addresses.entries()) {
     pushRowAddress(k, a, row)

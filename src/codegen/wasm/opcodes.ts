@@ -269,6 +269,12 @@ export const i32x4Ops = {
   truncSatF32x4U: vectorUnary(249),
 }
 
+/** Products of 32-bit lanes, 64 bits wide: of lanes 0 and 1, of lanes 2 and 3. */
+export const i64x2Ops = {
+  extmulLowI32x4U: vectorBinary(222),
+  extmulHighI32x4U: vectorBinary(223),
+}
+
 export const f32x4Ops = {
   /** `v128.const` of four floats, or of one in every lane. */
   const: op(simd(12), [], ['v128'], 'f32Lanes'),

@@ -178,8 +178,8 @@ function pushLanes(k: KernelCode, from: Local, stride: Operand, first: number): 
   const { f } = k
   const address = (lane: number): number => {
     f.get(from)
-    if (typeof stride === 'number') return stride * lane
-    f.get(stride)
+    if (typeof stride === 'number' && stride >= 0) return stride * lane
+    k.push(stride)
     f.i32.const(lane)
     f.i32.mul()
     f.i32.add()
