@@ -5,7 +5,7 @@
 import { outputOf } from '../graph/build.ts'
 import { type Graph, isKind, type Node, type ScanNode, scanParts, topological } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
-import { fuse, type Item, LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
+import { fuse, type Item, LEAF_KINDS, type MoveKind, VIEW_KINDS } from '../passes/fuse.ts'
 import {
   addSize,
   modSize,
@@ -123,11 +123,7 @@ function lowerMap(
   if (stores.length > 0) scope.emit({ kind: 'map', shape, stores })
 }
 
-function lowerMove(
-  lowering: Lowering,
-  node: Node<OpOf<'gather' | 'scatterAdd' | 'concat' | 'pad'>>,
-  scope: Scope,
-): void {
+function lowerMove(lowering: Lowering, node: Node<OpOf<MoveKind>>, scope: Scope): void {
   const { op } = node
   const into = lowering.target(node, scope)
   if (op.kind === 'concat') {
@@ -142,16 +138,13 @@ function lowerMove(
     scope.emit({ kind: 'map', shape: node.shape, stores: [{ view: into, expr: zero, dtype: node.dtype }] })
     const inner = strided(into, op.axis, op.low, size(op.step))
     lowering.copy(scope, input.shape, lowering.accessOf(input, scope), inner, input.dtype)
-  } else lowerRows(lowering, node as Node<OpOf<'gather' | 'scatterAdd'>>, into, scope)
+  } else lowerRows(lowering, node as Node<OpOf<RowKind>>, into, scope)
 }
 
-/** gather and scatterAdd work on whole dense rows. */
-function lowerRows(
-  lowering: Lowering,
-  node: Node<OpOf<'gather' | 'scatterAdd'>>,
-  into: View,
-  scope: Scope,
-): void {
+type RowKind = 'gather' | 'scatterAdd' | 'argsort'
+
+/** These work on whole dense rows. */
+function lowerRows(lowering: Lowering, node: Node<OpOf<RowKind>>, into: View, scope: Scope): void {
   const dense = isDense(into, node.shape)
   const target = dense ? into : lowering.temporary(scope, 'rows', node.shape, node.dtype)
   if (node.op.kind === 'gather') {
@@ -163,6 +156,16 @@ function lowerRows(
       d: productOf(table.shape.slice(1)),
       table: lowering.denseAccess(table, scope),
       indices: lowering.denseAccess(indices, scope),
+      into: target,
+    })
+  } else if (node.op.kind === 'argsort') {
+    const input = node.inputs[0]!
+    scope.emit({
+      kind: 'argsort',
+      rows: productOf(node.shape.slice(0, -1)),
+      n: node.shape[node.shape.length - 1]!,
+      from: lowering.denseAccess(input, scope),
+      work: lowering.temporary(scope, 'order', node.shape.slice(-1), 'i32'),
       into: target,
     })
   } else {

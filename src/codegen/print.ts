@@ -49,6 +49,10 @@ function printKernel(kernel: Kernel): string[] {
       return [
         `gather ${kernel.n.key} rows of ${kernel.d.key} ${printView(kernel.into)} = ${printView(kernel.table)} at ${printView(kernel.indices)}`,
       ]
+    case 'argsort':
+      return [
+        `argsort ${kernel.rows.key} rows of ${kernel.n.key} ${printView(kernel.into)} = ${printView(kernel.from)}`,
+      ]
     case 'scatterAdd':
       return [
         `scatter-add ${kernel.n.key} rows of ${kernel.d.key} ${printView(kernel.into)} += ${printView(kernel.from)} at ${printView(kernel.indices)}`,

@@ -97,6 +97,15 @@ export type Kernel =
       readonly indices: View
       readonly into: View
     }
+  /** For every row of `from` [rows, N] the indices that put it in order; `work` [N] is used on the way. */
+  | {
+      readonly kind: 'argsort'
+      readonly rows: Size
+      readonly n: Size
+      readonly from: View
+      readonly work: View
+      readonly into: View
+    }
   /** Rows [N, D] summed into a table [V, D] at `indices` [N]. */
   | {
       readonly kind: 'scatterAdd'
@@ -170,6 +179,8 @@ export function reads(kernel: Kernel): View[] {
       return [kernel.a, kernel.b, ...loadsOf(kernel.epilogue)]
     case 'gather':
       return [kernel.table, kernel.indices]
+    case 'argsort':
+      return [kernel.from]
     case 'scatterAdd':
       return [kernel.indices, kernel.from]
   }
@@ -177,7 +188,8 @@ export function reads(kernel: Kernel): View[] {
 
 /** The views that a kernel writes. */
 export function writes(kernel: Kernel): View[] {
-  return kernel.kind === 'map' ? kernel.stores.map(({ view }) => view) : [kernel.into]
+  if (kernel.kind === 'map') return kernel.stores.map(({ view }) => view)
+  return kernel.kind === 'argsort' ? [kernel.into, kernel.work] : [kernel.into]
 }
 
 export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {

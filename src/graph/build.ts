@@ -262,6 +262,12 @@ export function gather(table: Node, indices: Node): Node {
   )
 }
 
+export function argsort(input: Node): Node {
+  if (input.dtype !== 'f32' || input.shape.length === 0)
+    throw typeError('argsort', 'f32 with an axis', [input])
+  return intern({ kind: 'argsort' }, [input], input.shape, 'i32')
+}
+
 export function scatterAdd(indices: Node, updates: Node, rows: Size): Node {
   if (indices.dtype !== 'i32' || updates.dtype !== 'f32')
     throw typeError('scatterAdd', 'i32, f32', [indices, updates])
@@ -364,6 +370,8 @@ export function construct(node: Node, inputs: readonly Node[]): Node {
       return einsum(first, op.a, second, op.b, op.out)
     case 'gather':
       return gather(first, second)
+    case 'argsort':
+      return argsort(first)
     case 'scatterAdd':
       return scatterAdd(first, second, op.rows)
     case 'scan':

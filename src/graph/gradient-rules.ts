@@ -119,6 +119,7 @@ const GRADIENT_RULES: { readonly [K in Exclude<OpKind, 'scan' | 'output'>]: Rule
     return [einsum(dy, out, node.inputs[1]!, b, a), einsum(node.inputs[0]!, a, dy, out, b)]
   },
   gather: (node, dy) => [scatterAdd(node.inputs[1]!, dy, node.inputs[0]!.shape[0]!), undefined],
+  argsort: 'none',
   scatterAdd: (node, dy) => [undefined, gather(dy, node.inputs[0]!)],
 }
 

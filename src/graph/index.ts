@@ -1,4 +1,5 @@
 /** Graphs by hand: trace a function, differentiate it, look at it, run it in f64. */
+export * from './functions.ts'
 export { gradient } from './grad.ts'
 export { interpret } from './interpret.ts'
 export type { Graph, Node } from './node.ts'

@@ -141,6 +141,20 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
     })
     return result
   },
+  argsort: (_node, [x], shape) => {
+    const length = shape[shape.length - 1]!
+    const result = new Float64Array(x!.data.length)
+    for (let start = 0; start < result.length; start += length) {
+      const key = (i: number) => (Number.isNaN(x!.data[start + i]) ? Infinity : x!.data[start + i]!)
+      const order = Array.from({ length }, (_, i) => i)
+      // Infinity − Infinity is NaN, which a comparison function must not give.
+      result.set(
+        order.sort((i, j) => (key(i) < key(j) ? -1 : key(i) > key(j) ? 1 : i - j)),
+        start,
+      )
+    }
+    return { shape, data: result }
+  },
   einsum: ({ op }, [a, b], shape) => {
     const sizes = new Map<string, number>()
     for (const [i, label] of [...op.a].entries()) sizes.set(label, a!.shape[i]!)

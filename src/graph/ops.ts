@@ -89,6 +89,8 @@ export type Op =
   | { readonly kind: 'einsum'; readonly a: Labels; readonly b: Labels; readonly out: Labels }
   /** Rows of a table [V, …D] at indices […N]: […N, …D]. An index outside 0 … V−1 reads zeros. */
   | { readonly kind: 'gather' }
+  /** The indices that put the last axis in order, as i32: lowest first, NaN last, equal ones as they stand. */
+  | { readonly kind: 'argsort' }
   /** The adjoint of gather: indices […N] and updates […N, …D] sum to a table [V, …D]. */
   | { readonly kind: 'scatterAdd'; readonly rows: Size }
   /**

@@ -163,6 +163,11 @@ const RULES: { readonly [K in Exclude<OpKind, 'param'>]: Rule<K> } = {
     write: () => ({}),
     read: (_, [table, indices]) => build.gather(table, indices),
   },
+  argsort: {
+    arity: 1,
+    write: () => ({}),
+    read: (_, [input]) => build.argsort(input),
+  },
   scatterAdd: {
     arity: 2,
     write: ({ op }) => ({ rows: writeSize(op.rows) }),

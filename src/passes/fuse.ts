@@ -7,12 +7,14 @@ import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph
 import type { OpOf } from '../graph/ops.ts'
 import { constantOf, type Shape, sameShape } from '../tensor/size.ts'
 
+export type MoveKind = 'gather' | 'scatterAdd' | 'argsort' | 'concat' | 'pad'
+
 export type Item =
   | { readonly kind: 'map'; readonly shape: Shape; readonly nodes: Node[]; readonly stores: Node[] }
   | { readonly kind: 'product'; readonly node: Node<OpOf<'einsum'>>; readonly epilogue: Node[]; result: Node }
   | { readonly kind: 'reduce'; readonly node: Node<OpOf<'reduce'>>; readonly inlined: ReadonlySet<Node> }
   | { readonly kind: 'scan'; readonly node: ScanNode }
-  | { readonly kind: 'move'; readonly node: Node<OpOf<'gather' | 'scatterAdd' | 'concat' | 'pad'>> }
+  | { readonly kind: 'move'; readonly node: Node<OpOf<MoveKind>> }
 
 /** Element-wise nodes in one kernel, at most: more would spill registers. */
 const GROUP_LIMIT = 48
@@ -65,8 +67,7 @@ export function fuse(outputs: readonly Node[]): Item[] {
       else if (isKind(node, 'reduce')) {
         const inlined = new Set([...inlinedIn].filter(([, reduce]) => reduce === node).map(([each]) => each))
         items.push({ kind: 'reduce', node, inlined })
-      } else
-        items.push({ kind: 'move', node: node as Node<OpOf<'gather' | 'scatterAdd' | 'concat' | 'pad'>> })
+      } else items.push({ kind: 'move', node: node as Node<OpOf<MoveKind>> })
     }
   }
   for (const [index, item] of items.entries()) {

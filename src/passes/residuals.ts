@@ -16,7 +16,7 @@ const DEAR = new Set(['exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'div'])
 /** Whether a node is worth keeping in memory rather than computing again. */
 function isDear(node: Node): boolean {
   if (isKind(node, 'elementwise')) return DEAR.has(node.op.fn)
-  return ['einsum', 'reduce', 'gather', 'scatterAdd', 'output', 'scan'].includes(node.op.kind)
+  return ['einsum', 'reduce', 'gather', 'argsort', 'scatterAdd', 'output', 'scan'].includes(node.op.kind)
 }
 
 /** Elements of a shape where every symbol is 16: enough to compare candidates. */

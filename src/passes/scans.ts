@@ -113,6 +113,8 @@ function liftOp(node: Node, inputs: readonly Lifted[], steps: Size): Lifted | un
     }
     case 'gather':
       return first.stacked ? undefined : of(build.gather(first.node, second.node))
+    case 'argsort':
+      return of(build.argsort(first.node))
     case 'param':
     case 'constant':
     case 'size':

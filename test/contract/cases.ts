@@ -1,4 +1,5 @@
 /** Functions that between them use every operation, both ways through time; the contract suite holds each to the oracle. */
+import * as fn from '../../src/graph/functions.ts'
 import { scan } from '../../src/graph/scan.ts'
 import type { ParamSpec } from '../../src/graph/trace.ts'
 import type { Value } from '../../src/graph/value.ts'
@@ -135,6 +136,42 @@ export const CASES: Readonly<Record<string, Case>> = {
       v
         .concat([a!.slice(1, 2, 6), b!, a!.slice(1, 0, 1).mul(3)], 1)
         .mul(v.concat([a!, b!.mul(0).slice(1, 0, 0)], 1)),
+  },
+  'sort, top k, argmax': unary((x) =>
+    fn
+      .sort(x, 0)
+      .add(fn.sort(x, 2, { descending: true }))
+      .mul(fn.topK(x, 2, 1).values.sum(1, { keepDims: true }))
+      .add(fn.argMax(x, 1).toF32().expandDims(1)),
+  ),
+  'cumulative sum': unary((x) => fn.cumulativeSum(x, 2).mul(fn.cumulativeSum(x, 0)).mul(0.2)),
+  'convolution over time': {
+    inputs: [f('T', 'B', 3), f(3, 3, 2)],
+    build: (x, w) =>
+      fn
+        .convolution(x!, w!, { axes: [0], padding: 'same', dilations: 2 })
+        .add(fn.convolution(x!, w!, { axes: [0], padding: 'causal' })),
+  },
+  'convolution over two axes': {
+    inputs: [f('B', 5, 6, 2), f(2, 3, 2, 3)],
+    build: (x, w) => fn.convolution(x!, w!, { axes: [1, 2], strides: [1, 2], padding: 'valid' }),
+  },
+  'random distributions': {
+    inputs: [i('B'), f('B', 'D')],
+    build: (rows, x) => {
+      const key = { seed: 7, update: 3, stream: 12345, rows: rows!, time: 2 }
+      const normal = fn.randomNormal(['B', x!.shape[1]!], key)
+      const kept = fn.randomBernoulli(0.5, ['B', x!.shape[1]!], key)
+      return x!
+        .mul(normal)
+        .add(kept.mul(x!))
+        .add(
+          fn
+            .randomCategorical(v.zeros(['B', 4]), key)
+            .toF32()
+            .expandDims(1),
+        )
+    },
   },
   'strided slices': {
     inputs: [f('B', 7), f('D', 'B')],

@@ -19,6 +19,7 @@ import { emitMap } from './map.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitReduce } from './reduce.ts'
 import { emitGather, emitPack, emitScatterAdd } from './rows.ts'
+import { emitArgsort } from './sort.ts'
 import { SizeTable } from './table.ts'
 
 export interface Emitted {
@@ -34,6 +35,7 @@ const EMIT: {
   pack: emitPack,
   matmul: emitMatmul,
   gather: emitGather,
+  argsort: emitArgsort,
   scatterAdd: emitScatterAdd,
 }
 
