@@ -1,6 +1,7 @@
 /** Functions that between them use every operation, both ways through time; the contract suite holds each to the oracle. */
 import * as fn from '../../src/graph/functions.ts'
 import { scan } from '../../src/graph/scan.ts'
+import { scanUntil } from '../../src/graph/scan-until.ts'
 import type { ParamSpec } from '../../src/graph/trace.ts'
 import type { Value } from '../../src/graph/value.ts'
 import * as v from '../../src/graph/value.ts'
@@ -228,6 +229,33 @@ export const CASES: Readonly<Record<string, Case>> = {
       scan({ carry: { x: x! }, steps: 5 }, ({ carry: { x } }) => ({
         carry: { x: x.mul(0.9).add(x.square().mul(0.1)) },
       })).carry.x,
+  },
+  'scan until all have ended': {
+    inputs: [f('B', 2), f('T', 'B', 2)],
+    build: (h, x) => {
+      const { carry, ys, count } = scanUntil(
+        { carry: { h: h! }, xs: { x: x! } },
+        ({ carry: { h }, x: { x }, t }) => {
+          const next = h.mul(0.9).add(x.tanh())
+          return { carry: { h: next }, y: { next }, until: t.equal(1) }
+        },
+      )
+      return ys.next.sum(0).add(carry.h).mul(count.toF32())
+    },
+  },
+  'scan until each row has ended': {
+    inputs: [f('B', 2), f('T', 'B', 2), i('B')],
+    highest: 6,
+    build: (h, x, last) => {
+      const { carry, ys, count } = scanUntil(
+        { carry: { h: h! }, xs: { x: x! }, rows: true },
+        ({ carry: { h }, x: { x }, t }) => {
+          const next = h.mul(0.9).add(x.tanh())
+          return { carry: { h: next }, y: { next }, until: t.equal(last!) }
+        },
+      )
+      return ys.next.sum(0).add(carry.h).mul(count.toF32().expandDims(1))
+    },
   },
   'scan within a scan': {
     inputs: [f('T', 'D', 'B', 2), f(2, 2), f('B', 2)],
