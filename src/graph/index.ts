@@ -2,6 +2,7 @@
 export * from './functions.ts'
 export { gradient } from './grad.ts'
 export { interpret } from './interpret.ts'
+export { ELEMENTWISE_NAMES, OPERATOR_NAMES, type OperatorNames, REDUCE_NAMES } from './names.ts'
 export type { Graph, Node } from './node.ts'
 export { printGraph } from './print.ts'
 export { scan } from './scan.ts'
