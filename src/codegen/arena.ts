@@ -1,6 +1,6 @@
 /** Addresses for a program's buffers under given sizes: what persists first, then temporaries by their lifetimes. */
 import { alignUp, placeRegions } from '../passes/plan.ts'
-import { type Bindings, evaluateSize, symbolsOf } from '../tensor/size.ts'
+import { type Bindings, evaluateSize, type Size, symbolsOf } from '../tensor/size.ts'
 import { type Buffer, type Program, reads, type Step, writes } from './program.ts'
 
 export interface Arena {
@@ -13,36 +13,55 @@ export interface Arena {
 
 const ELEMENT_BYTES = 4
 
-export function placeBuffers(program: Program, bindings: Bindings, base: number): Arena {
-  const addresses = new Map<Buffer, number>()
-  const bytesOf = (buffer: Buffer) => ELEMENT_BYTES * evaluateSize(buffer.elements, bindings)
-  const owners = program.buffers.filter((buffer) => !program.aliases.has(buffer))
-  let end = alignUp(base)
-  // What has a fixed size first: it keeps its place when lengths change.
-  const persistent = owners.filter((buffer) => buffer.persistent)
-  const isFixed = (buffer: Buffer) => symbolsOf(buffer.elements).size === 0
-  for (const buffer of [...persistent.filter(isFixed), ...persistent.filter((each) => !isFixed(each))]) {
-    addresses.set(buffer, end)
-    end += alignUp(bytesOf(buffer))
-  }
-  const lifetimes = lifetimesOf(program)
-  const temporaries = owners.filter((buffer) => !buffer.persistent && lifetimes.has(buffer))
-  const regions = temporaries.map((buffer) => ({ bytes: bytesOf(buffer), ...lifetimes.get(buffer)! }))
-  const placement = placeRegions(regions, end)
-  for (const [i, buffer] of temporaries.entries()) addresses.set(buffer, placement.offsets[i]!)
-  for (const [alias, owner] of program.aliases) addresses.set(alias, addresses.get(owner)!)
-  return { addresses, persistentEnd: end, end: placement.bytes }
+interface Lifetime {
+  first: number
+  last: number
 }
 
-/** Bytes of what persists (inputs, outputs), and of all. */
-export function memoryOf(program: Program, bindings: Bindings): { persistent: number; total: number } {
-  const { persistentEnd, end } = placeBuffers(program, bindings, 0)
-  return { persistent: persistentEnd, total: end }
+/** Places a program's buffers; what does not depend on sizes is found out once. */
+export class Planner {
+  readonly #persistent: readonly Buffer[]
+  readonly #temporaries: readonly { readonly buffer: Buffer; readonly life: Lifetime }[]
+  readonly #aliases: ReadonlyMap<Buffer, Buffer>
+
+  constructor(program: Program) {
+    const owners = program.buffers.filter((buffer) => !program.aliases.has(buffer))
+    const persistent = owners.filter((buffer) => buffer.persistent)
+    const isFixed = (buffer: Buffer) => symbolsOf(buffer.elements).size === 0
+    // What has a fixed size first: it keeps its place when lengths change.
+    this.#persistent = [...persistent.filter(isFixed), ...persistent.filter((each) => !isFixed(each))]
+    const lifetimes = lifetimesOf(program)
+    this.#temporaries = owners.flatMap((buffer) => {
+      const life = lifetimes.get(buffer)
+      return buffer.persistent || life === undefined ? [] : [{ buffer, life }]
+    })
+    this.#aliases = program.aliases
+  }
+
+  place(bindings: Bindings, base: number): Arena {
+    const values = new Map<Size, number>()
+    const bytesOf = ({ elements }: Buffer) => {
+      const known = values.get(elements) ?? ELEMENT_BYTES * evaluateSize(elements, bindings)
+      values.set(elements, known)
+      return known
+    }
+    const addresses = new Map<Buffer, number>()
+    let end = alignUp(base)
+    for (const buffer of this.#persistent) {
+      addresses.set(buffer, end)
+      end += alignUp(bytesOf(buffer))
+    }
+    const regions = this.#temporaries.map(({ buffer, life }) => ({ bytes: bytesOf(buffer), ...life }))
+    const placement = placeRegions(regions, end)
+    for (const [i, { buffer }] of this.#temporaries.entries()) addresses.set(buffer, placement.offsets[i]!)
+    for (const [alias, owner] of this.#aliases) addresses.set(alias, addresses.get(owner)!)
+    return { addresses, persistentEnd: end, end: placement.bytes }
+  }
 }
 
 /** The first and the last top-level step that touches each buffer. A loop is one step: what it uses lives through it. */
-function lifetimesOf(program: Program): Map<Buffer, { first: number; last: number }> {
-  const lifetimes = new Map<Buffer, { first: number; last: number }>()
+function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
+  const lifetimes = new Map<Buffer, Lifetime>()
   const touch = (step: Step, at: number): void => {
     if (step.kind === 'loop') {
       for (const inner of step.body) touch(inner, at)

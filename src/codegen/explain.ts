@@ -2,7 +2,7 @@
 import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
 import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
 import { type Bindings, evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
-import { memoryOf } from './arena.ts'
+import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
 import { runPasses } from './passes.ts'
 import type { Program, Step } from './program.ts'
@@ -95,7 +95,7 @@ function memoryLines(program: Program, sizes: ExplainOptions['sizes']): string[]
   for (const name of Object.keys(sizes ?? {})) missing.delete(name)
   if (missing.size > 0) return [`bytes: give sizes for ${[...missing].join(', ')}`]
   const bindings: Bindings = new Map(Object.entries(sizes ?? {}))
-  const { persistent, total } = memoryOf(program, bindings)
+  const { persistentEnd: persistent, end: total } = new Planner(program).place(bindings, 0)
   const sum = program.buffers
     .filter((buffer) => !buffer.persistent)
     .reduce((bytes, { elements }) => bytes + 4 * evaluateSize(elements, bindings), 0)

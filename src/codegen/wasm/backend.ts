@@ -3,7 +3,7 @@ import { checkGuards } from '../../graph/guards.ts'
 import type { TensorData } from '../../tensor/dtype.ts'
 import { RecurraError } from '../../tensor/errors.ts'
 import { type Bindings, evaluateSize } from '../../tensor/size.ts'
-import { type Arena, placeBuffers } from '../arena.ts'
+import { type Arena, Planner } from '../arena.ts'
 import { type Call, checkInput, type Executable, neverWritten } from '../executable.ts'
 import type { Program, Slot } from '../program.ts'
 import { emitWasm } from './emit.ts'
@@ -27,6 +27,7 @@ class WasmExecutable implements Executable {
   readonly #table: SizeTable
   readonly #memory: WebAssembly.Memory
   readonly #run: () => void
+  readonly #planner: Planner
   readonly #written = new Set<Slot>()
   #arena: Arena | undefined
   #bound = ''
@@ -34,6 +35,7 @@ class WasmExecutable implements Executable {
 
   constructor(program: Program, table: SizeTable, memory: WebAssembly.Memory, run: () => void) {
     this.#program = program
+    this.#planner = new Planner(program)
     this.#table = table
     this.#memory = memory
     this.#run = run
@@ -59,7 +61,7 @@ class WasmExecutable implements Executable {
   }
 
   memoryBytes(bindings: Bindings): number {
-    return placeBuffers(this.#program, bindings, this.#table.end).end + SLACK
+    return this.#planner.place(bindings, this.#table.end).end + SLACK
   }
 
   /** The numbers of a slot. Taken anew each time: growth detaches older views. */
@@ -77,7 +79,7 @@ class WasmExecutable implements Executable {
     const key = JSON.stringify([...bindings].sort())
     if (key === this.#bound) return
     checkGuards(this.#program.guards, bindings)
-    const arena = placeBuffers(this.#program, bindings, this.#table.end)
+    const arena = this.#planner.place(bindings, this.#table.end)
     const kept = this.#rescue(arena, bindings)
     this.#grow(arena.end + SLACK)
     this.#arena = arena
