@@ -11,7 +11,7 @@ const arrows = {
   layers: ['cells', 'init', 'graph'],
   data: [],
   train: ['layers', 'codegen', 'graph', 'data'],
-  io: ['layers', 'cells', 'graph'],
+  io: ['layers', 'cells', 'init', 'graph'],
   inspect: ['train', 'layers', 'graph'],
   tasks: ['inspect', 'io', 'train', 'data', 'layers', 'cells', 'init', 'codegen', 'passes', 'graph'],
   cli: ['tasks', 'inspect', 'io', 'train', 'data', 'layers', 'cells', 'init', 'codegen', 'passes', 'graph'],

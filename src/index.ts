@@ -1,23 +1,35 @@
 /** The public list. Subpaths hold more: `recurra/graph`, `recurra/cells`, `recurra/train`, `recurra/data`, `recurra/io`. */
 export { type Cell, defineCell } from './cells/define.ts'
 export { elmanCell } from './cells/elman.ts'
+export { gruCell } from './cells/gru.ts'
+export { jordanCell } from './cells/jordan.ts'
 export { lstmCell } from './cells/lstm.ts'
+export { stacked } from './cells/stacked.ts'
 export { type ExplainOptions, explain } from './codegen/explain.ts'
 export { concat, relu, sigmoid, softmax, tanh, type Value, where } from './graph/value.ts'
 export {
   filled,
+  glorotNormal,
   glorotUniform,
+  heNormal,
+  heUniform,
+  type Initializer,
   identity,
   joined,
+  lecunNormal,
+  lecunUniform,
   normal,
   ones,
   orthogonal,
+  truncatedNormal,
   uniform,
   zeros,
 } from './init/initializers.ts'
+export { bidirectional } from './layers/bidirectional.ts'
 export { dense } from './layers/dense.ts'
 export { embedding } from './layers/embedding.ts'
-export { elman, lstm, recurrent } from './layers/recurrent.ts'
+export { layerNorm } from './layers/layer-norm.ts'
+export { elman, gru, jordan, lstm, recurrent } from './layers/recurrent.ts'
 export { type Sequential, sequential, summary } from './layers/sequential.ts'
 export {
   ArgumentError,

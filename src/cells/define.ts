@@ -22,6 +22,8 @@ export interface TracedCell {
   readonly inputs: number
   readonly states: Readonly<Record<string, readonly number[]>>
   readonly params: Readonly<Record<string, Parameter>>
+  /** The state that is the output of the step before, where the cell says so: teacher forcing replaces it. */
+  readonly feedback?: string | undefined
   /** Parameters x [B, inputs], states [B, …], params …; outputs: the output [B, …], next states. */
   readonly training: Graph
   readonly inference: Graph
@@ -55,6 +57,8 @@ interface Declaration<O, S extends string, P extends string> {
   readonly name?: string
   readonly state: (options: O) => Readonly<Record<S, StateShape>>
   readonly params: (options: O & { readonly inputs: number }) => Readonly<Record<P, Parameter>>
+  /** The state that is the output of the step before; teacher forcing may put the target there. */
+  readonly feedback?: NoInfer<S>
 }
 
 /**
@@ -85,36 +89,38 @@ function makeCell<O extends object, S extends string, P extends string>(
   step: (input: StepInput<O, S, P>) => StepResult<S>,
   options: O,
 ): Cell {
-  const name = declaration.name ?? 'cell'
-  const traced = new Map<number, TracedCell>()
-  return {
-    name,
-    options: options as CellOptions,
-    trace(inputs) {
-      let made = traced.get(inputs)
-      if (made === undefined) {
-        made = traceCell(name, declaration, step, options, inputs)
-        traced.set(inputs, made)
-      }
-      return made
-    },
+  const { name = 'cell', feedback } = declaration
+  const trace = (inputs: number): TracedCell => {
+    const states = Object.fromEntries(
+      Object.entries<StateShape>(declaration.state(options)).map(([key, shape]) => [
+        key,
+        stateShape(name, key, shape),
+      ]),
+    )
+    const params = declaration.params({ ...options, inputs })
+    return traceStep({ name, inputs, states, params, feedback }, (input) =>
+      step({ ...input, options } as StepInput<O, S, P>),
+    )
+  }
+  return { name, options: options as CellOptions, trace: tracedOnce(trace) }
+}
+
+/** Remembers what was traced, by the number of inputs. */
+export function tracedOnce(trace: Cell['trace']): Cell['trace'] {
+  const known = new Map<number, TracedCell>()
+  return (inputs) => {
+    const traced = known.get(inputs) ?? trace(inputs)
+    known.set(inputs, traced)
+    return traced
   }
 }
 
-function traceCell<O extends object, S extends string, P extends string>(
-  name: string,
-  declaration: Declaration<O, S, P>,
-  step: (input: StepInput<O, S, P>) => StepResult<S>,
-  options: O,
-  inputs: number,
+/** Traces a step, once for training and once for inference. */
+export function traceStep(
+  cell: Omit<TracedCell, 'training' | 'inference'>,
+  step: (input: Omit<StepInput<unknown, string, string>, 'options'>) => StepResult<string>,
 ): TracedCell {
-  const states = Object.fromEntries(
-    Object.entries<StateShape>(declaration.state(options)).map(([key, shape]) => [
-      key,
-      stateShape(name, key, shape),
-    ]),
-  )
-  const params: Record<string, Parameter> = declaration.params({ ...options, inputs })
+  const { name, inputs, states, params, feedback } = cell
   const specs = [
     { name: 'x', shape: ['B', inputs] },
     ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
@@ -127,9 +133,9 @@ function traceCell<O extends object, S extends string, P extends string>(
         const [x, ...rest] = values as [Value, ...Value[]]
         const state = named(Object.keys(states), rest)
         const own = named(Object.keys(params), rest.slice(Object.keys(states).length))
-        const result = step({ x, state, params: own, options, training } as StepInput<O, S, P>)
+        const result = step({ x, state, params: own, training })
         checkOutput(name, result?.output)
-        const next = checkStates(state, result.state as Values)
+        const next = checkStates(state, result.state)
         return [result.output, ...Object.keys(states).map((key) => next[key]!)]
       },
       (outputs) => outputs,
@@ -139,11 +145,23 @@ function traceCell<O extends object, S extends string, P extends string>(
     }
     return graph
   }
-  const [training, inference] = [graphOf(true), graphOf(false)]
-  if (!sameShape(training.outputs[0]!.shape, inference.outputs[0]!.shape)) {
+  const traced = { ...cell, training: graphOf(true), inference: graphOf(false) }
+  if (!sameShape(traced.training.outputs[0]!.shape, traced.inference.outputs[0]!.shape)) {
     throw new ShapeError(`cell ${name}: its output must have one shape, in training and in inference`)
   }
-  return { name, inputs, states, params, training, inference }
+  if (feedback !== undefined && !feedsBack(traced, feedback)) {
+    throw new ArgumentError(
+      `cell ${name}: feedback names the state that holds the output; received ${feedback}, ` +
+        `the states are {${Object.keys(states).join(', ')}}`,
+    )
+  }
+  return traced
+}
+
+/** Whether a state is the output of the step before, so that another value can stand for it. */
+export function feedsBack({ states, training, inference }: TracedCell, state: string): boolean {
+  const place = Object.keys(states).indexOf(state)
+  return place >= 0 && [training, inference].every(({ outputs }) => outputs[place + 1] === outputs[0])
 }
 
 function named(names: readonly string[], values: readonly Value[]): Values {

@@ -1,43 +1,35 @@
-import { relu, type Value } from '../graph/value.ts'
-import { glorotUniform, orthogonal, zeros } from '../init/initializers.ts'
-import { requireChoice, requireUnits } from '../tensor/checks.ts'
+import { parameter } from '../init/initializers.ts'
+import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
+import { activation, BASICS, biases, type CellBasics, type Fields, type Filled, fill } from './options.ts'
 
-export interface ElmanOptions {
-  /** H, the size of the hidden state. */
-  readonly units: number
-  /** Default: tanh. */
-  readonly activation?: 'tanh' | 'sigmoid' | 'relu' | 'linear'
+export interface ElmanOptions extends CellBasics {
+  /** φ. Default: tanh. */
+  readonly activation?: Activation
 }
 
-const ACTIVATIONS = {
-  tanh: (x: Value) => x.tanh(),
-  sigmoid: (x: Value) => x.sigmoid(),
-  relu: (x: Value) => relu(x),
-  linear: (x: Value) => x,
-} as const
+export const ELMAN = { ...BASICS, activation: activation('tanh') } satisfies Fields<ElmanOptions>
 
 /**
  * The vanilla recurrent cell (Elman 1990), SimpleRNN in Keras: h(t) = φ(x U + h(t−1) W + b).
  *
  * x [B, I], h [B, H]; U [I, H], W [H, H], b [H]; the output is h(t).
- * @throws {ArgumentError} for units below 1 or an activation that is not there
+ * @throws {ArgumentError} for units below 1, an option or an activation that is not there
  */
 export function elmanCell(options: ElmanOptions) {
-  requireUnits('elman', options.units)
-  requireChoice('elman', 'activation', options.activation ?? 'tanh', Object.keys(ACTIVATIONS))
-  return define(options)
+  return define(fill('elman', ELMAN, options))
 }
 
-const define = defineCell<ElmanOptions>()({
+const define = defineCell<Filled<typeof ELMAN>>()({
   name: 'elman',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units }) => ({
-    U: glorotUniform(inputs, units),
-    W: orthogonal(units, units),
-    b: zeros(units),
+  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
+    U: parameter([inputs, units], kernelInitializer),
+    W: parameter([units, units], recurrentInitializer),
+    ...biases(useBias, { b: parameter([units], biasInitializer) }),
   }),
-}).step(({ x, state: { h }, params: { U, W, b }, options }) => {
-  const next = ACTIVATIONS[options.activation ?? 'tanh'](x.matmul(U).add(h.matmul(W)).add(b))
+}).step(({ x, state: { h }, params, options }) => {
+  const sum = x.matmul(params.U).add(h.matmul(params.W))
+  const next = ACTIVATIONS[options.activation](sum.add(options.useBias ? params.b : 0))
   return { output: next, state: { h: next } }
 })

@@ -1,44 +1,70 @@
-import { glorotUniform, joined, ones, orthogonal, zeros } from '../init/initializers.ts'
-import { requireUnits } from '../tensor/checks.ts'
+import { joined, ones, parameter } from '../init/initializers.ts'
+import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
+import {
+  activation,
+  BASICS,
+  biases,
+  type CellBasics,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+} from './options.ts'
 
-export interface LstmOptions {
-  /** H, the size of the hidden state and of the cell state. */
-  readonly units: number
+export interface LstmOptions extends CellBasics {
+  /** φ, of the candidate and of the cell state. Default: tanh. */
+  readonly activation?: Activation
+  /** σ, of the gates. Default: sigmoid. */
+  readonly recurrentActivation?: Activation
   /** The forget gate's bias begins at 1 (Jozefowicz et al. 2015). Default: true. */
   readonly unitForgetBias?: boolean
 }
+
+export const LSTM = {
+  ...BASICS,
+  activation: activation('tanh'),
+  recurrentActivation: activation('sigmoid'),
+  unitForgetBias: flag(true),
+} satisfies Fields<LstmOptions>
 
 /**
  * Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000):
  *
  *     [i f g o] = x U + h(t−1) W + b
- *     c(t) = σ(f) ⊙ c(t−1) + σ(i) ⊙ tanh(g)
- *     h(t) = σ(o) ⊙ tanh(c(t))
+ *     c(t) = σ(f) ⊙ c(t−1) + σ(i) ⊙ φ(g)
+ *     h(t) = σ(o) ⊙ φ(c(t))
  *
  * x [B, I], h and c [B, H]; U [I, 4H], W [H, 4H], b [4H], in Keras's order i, f, c, o. The output is h(t).
- * @throws {ArgumentError} for units below 1
+ * @throws {ArgumentError} for units below 1, an option or an activation that is not there
  */
 export function lstmCell(options: LstmOptions) {
-  requireUnits('lstm', options.units)
-  return define(options)
+  return define(fill('lstm', LSTM, options))
 }
 
-const define = defineCell<LstmOptions>()({
+const define = defineCell<Filled<typeof LSTM>>()({
   name: 'lstm',
   state: ({ units }) => ({ h: units, c: units }),
-  params: ({ inputs, units, unitForgetBias }) => ({
-    U: glorotUniform(inputs, 4 * units),
-    W: orthogonal(units, 4 * units),
-    b: unitForgetBias === false ? zeros(4 * units) : joined(zeros(units), ones(units), zeros(2 * units)),
-  }),
-}).step(({ x, state: { h, c }, params: { U, W, b }, options: { units } }) => {
-  const gates = x.matmul(U).add(h.matmul(W)).add(b)
-  const part = (gate: number) => gates.slice(1, gate * units, (gate + 1) * units)
-  const next = part(1)
-    .sigmoid()
+  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
+    const bias = (size: number) => parameter([size], options.biasInitializer)
+    const b = options.unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+    return {
+      U: parameter([inputs, 4 * units], kernelInitializer),
+      W: parameter([units, 4 * units], recurrentInitializer),
+      ...biases(options.useBias, { b }),
+    }
+  },
+}).step(({ x, state: { h, c }, params, options }) => {
+  const { units, useBias } = options
+  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const gates = x
+    .matmul(params.U)
+    .add(h.matmul(params.W))
+    .add(useBias ? params.b : 0)
+  const part = (place: number) => gates.slice(1, place * units, (place + 1) * units)
+  const next = gate(part(1))
     .mul(c)
-    .add(part(0).sigmoid().mul(part(2).tanh()))
-  const output = part(3).sigmoid().mul(next.tanh())
+    .add(gate(part(0)).mul(squash(part(2))))
+  const output = gate(part(3)).mul(squash(next))
   return { output, state: { h: output, c: next } }
 })

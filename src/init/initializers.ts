@@ -1,17 +1,29 @@
 /**
  * Initializers: how a parameter's numbers come to be, as data, so that files can hold them. Names and defaults are
- * those of Keras 3. The numbers depend on the seed, the parameter's path and its shape alone.
+ * those of Keras 3. numbers.ts makes the numbers.
  */
 import { ArgumentError } from '../tensor/errors.ts'
-import { fillNormal, fillUniform, streamOf } from '../tensor/random.ts'
-import { elementCount } from '../tensor/tensor.ts'
+
+/**
+ * Numbers of mean 0 whose variance follows from the fans, the numbers of inputs and outputs of one unit:
+ * glorot 2 / (in + out) (Glorot and Bengio 2010), he 2 / in (He et al. 2015), lecun 1 / in (LeCun et al. 1998).
+ * The normal ones are redrawn beyond two deviations.
+ */
+export type Scaling =
+  | 'glorotUniform'
+  | 'glorotNormal'
+  | 'heUniform'
+  | 'heNormal'
+  | 'lecunUniform'
+  | 'lecunNormal'
 
 export type Initializer =
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'uniform'; readonly low: number; readonly high: number }
   | { readonly kind: 'normal'; readonly deviation: number }
-  /** Uniform within ±√(6 / (fan in + fan out)) (Glorot and Bengio 2010). */
-  | { readonly kind: 'glorotUniform' }
+  /** Normal, redrawn beyond two deviations. */
+  | { readonly kind: 'truncatedNormal'; readonly deviation: number }
+  | { readonly [K in Scaling]: { readonly kind: K } }[Scaling]
   /** Rows or columns, whichever are fewer, of length 1 and at right angles (Saxe et al. 2014). */
   | { readonly kind: 'orthogonal'; readonly gain: number }
   /** 1 where row and column are equal, times `gain`. */
@@ -25,7 +37,50 @@ export interface Parameter {
   readonly init: Initializer
 }
 
-function parameter(shape: readonly number[], init: Initializer): Parameter {
+type NumberFields<I> = Exclude<keyof I, 'kind' | 'parts'>
+
+/** The numbers that stand beside each kind. */
+const NUMBERS: {
+  readonly [K in Initializer['kind']]: readonly NumberFields<Extract<Initializer, { kind: K }>>[]
+} = {
+  constant: ['value'],
+  uniform: ['low', 'high'],
+  normal: ['deviation'],
+  truncatedNormal: ['deviation'],
+  glorotUniform: [],
+  glorotNormal: [],
+  heUniform: [],
+  heNormal: [],
+  lecunUniform: [],
+  lecunNormal: [],
+  orthogonal: ['gain'],
+  identity: ['gain'],
+  joined: [],
+}
+
+/** @throws {ArgumentError} for what is no initializer */
+export function requireInitializer(what: string, name: string, init: Initializer): void {
+  const numbers = new Map<string, readonly string[]>(Object.entries(NUMBERS)).get(init?.kind)
+  if (numbers === undefined) {
+    throw new ArgumentError(
+      `${what}: ${name} must be an object with a kind of ${Object.keys(NUMBERS).join(', ')}; ` +
+        `received ${JSON.stringify(init)}`,
+    )
+  }
+  const given = new Map<string, unknown>(Object.entries(init))
+  for (const field of numbers) {
+    if (typeof given.get(field) === 'number' && !Number.isNaN(given.get(field))) continue
+    throw new ArgumentError(
+      `${what}: ${name} of kind ${init.kind} needs the number ${field}; received ${String(given.get(field))}`,
+    )
+  }
+}
+
+/**
+ * A parameter of a shape whose numbers an initializer makes.
+ * @throws {ArgumentError} for sizes below 1, and for a shape that the initializer does not make
+ */
+export function parameter(shape: readonly number[], init: Initializer): Parameter {
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 1) {
       throw new ArgumentError(
@@ -33,7 +88,20 @@ function parameter(shape: readonly number[], init: Initializer): Parameter {
       )
     }
   }
+  if (!makes(init, shape)) throw new ArgumentError(`${init.kind} does not make [${shape.join(', ')}]`)
   return { shape, init }
+}
+
+/** Whether an initializer makes numbers of this shape. */
+function makes(init: Initializer, shape: readonly number[]): boolean {
+  if (init.kind === 'orthogonal' || init.kind === 'identity') return shape.length === 2
+  if (init.kind !== 'joined') return true
+  const last = shape.length - 1
+  const lasts = init.parts.reduce((sum, part) => sum + part.shape[last]!, 0)
+  const alike = (part: Parameter) => String(part.shape.with(-1, 0)) === String(shape.with(-1, 0))
+  return (
+    last >= 0 && init.parts.every((part) => part.shape.length > 0 && alike(part)) && lasts === shape[last]
+  )
 }
 
 export const zeros = (...shape: number[]): Parameter => parameter(shape, { kind: 'constant', value: 0 })
@@ -44,7 +112,14 @@ export const uniform = (low: number, high: number, ...shape: number[]): Paramete
   parameter(shape, { kind: 'uniform', low, high })
 export const normal = (deviation: number, ...shape: number[]): Parameter =>
   parameter(shape, { kind: 'normal', deviation })
+export const truncatedNormal = (deviation: number, ...shape: number[]): Parameter =>
+  parameter(shape, { kind: 'truncatedNormal', deviation })
 export const glorotUniform = (...shape: number[]): Parameter => parameter(shape, { kind: 'glorotUniform' })
+export const glorotNormal = (...shape: number[]): Parameter => parameter(shape, { kind: 'glorotNormal' })
+export const heUniform = (...shape: number[]): Parameter => parameter(shape, { kind: 'heUniform' })
+export const heNormal = (...shape: number[]): Parameter => parameter(shape, { kind: 'heNormal' })
+export const lecunUniform = (...shape: number[]): Parameter => parameter(shape, { kind: 'lecunUniform' })
+export const lecunNormal = (...shape: number[]): Parameter => parameter(shape, { kind: 'lecunNormal' })
 export const orthogonal = (rows: number, columns: number, gain = 1): Parameter =>
   parameter([rows, columns], { kind: 'orthogonal', gain })
 export const identity = (rows: number, columns: number, gain = 1): Parameter =>
@@ -62,89 +137,4 @@ export function joined(...parts: readonly Parameter[]): Parameter {
   }
   const last = parts.reduce((sum, { shape }) => sum + shape[shape.length - 1]!, 0)
   return parameter([...lead, last], { kind: 'joined', parts })
-}
-
-/** The numbers of a parameter, row-major. */
-export function initialize({ shape, init }: Parameter, seed: number, path: string): Float32Array {
-  const data = new Float32Array(elementCount(shape))
-  const stream = streamOf(path)
-  switch (init.kind) {
-    case 'constant':
-      return data.fill(init.value)
-    case 'uniform':
-      fillUniform(data, seed, stream, init.low, init.high)
-      return data
-    case 'normal':
-      fillNormal(data, seed, stream, 0, init.deviation)
-      return data
-    case 'glorotUniform': {
-      const limit = Math.sqrt(6 / sumOf(fans(shape)))
-      fillUniform(data, seed, stream, -limit, limit)
-      return data
-    }
-    case 'orthogonal':
-      fillNormal(data, seed, stream, 0, 1)
-      return orthogonalize(data, shape as [number, number], init.gain)
-    case 'identity':
-      for (let i = 0; i < Math.min(shape[0]!, shape[1]!); i++) data[i * shape[1]! + i] = init.gain
-      return data
-    case 'joined':
-      fillJoined(data, shape[shape.length - 1]!, init.parts, seed, path)
-      return data
-  }
-}
-
-/** Fan in and fan out: of a matrix its rows and columns; of more axes, times the sizes of the leading ones. */
-function fans(shape: readonly number[]): [number, number] {
-  if (shape.length < 2) return [shape[0] ?? 1, shape[0] ?? 1]
-  const field = elementCount(shape.slice(0, -2))
-  return [shape[shape.length - 2]! * field, shape[shape.length - 1]! * field]
-}
-
-function sumOf([a, b]: readonly [number, number]): number {
-  return a + b
-}
-
-function fillJoined(
-  data: Float32Array,
-  columns: number,
-  parts: readonly Parameter[],
-  seed: number,
-  path: string,
-): void {
-  let start = 0
-  for (const [i, part] of parts.entries()) {
-    const own = initialize(part, seed, `${path}[${i}]`)
-    const width = part.shape[part.shape.length - 1]!
-    for (let at = 0; at < own.length; at++) {
-      data[Math.floor(at / width) * columns + start + (at % width)] = own[at]!
-    }
-    start += width
-  }
-}
-
-/** The modified Gram–Schmidt process over rows or columns, whichever are fewer, in f64. */
-function orthogonalize(data: Float32Array, [rows, columns]: readonly [number, number], gain: number) {
-  const byRow = rows <= columns
-  const [count, length] = byRow ? [rows, columns] : [columns, rows]
-  const at = (vector: number, i: number) => (byRow ? vector * columns + i : i * columns + vector)
-  const basis: Float64Array[] = []
-  for (let vector = 0; vector < count; vector++) {
-    const own = Float64Array.from({ length }, (_, i) => data[at(vector, i)]!)
-    for (const known of basis) {
-      const along = dot(own, known)
-      for (let i = 0; i < length; i++) own[i]! -= along * known[i]!
-    }
-    const norm = Math.sqrt(dot(own, own))
-    for (let i = 0; i < length; i++) own[i]! /= norm
-    basis.push(own)
-    for (let i = 0; i < length; i++) data[at(vector, i)] = gain * own[i]!
-  }
-  return data
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
 }

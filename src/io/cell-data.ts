@@ -3,7 +3,8 @@
  * loaded from them: the code that defined it is not needed and not looked for.
  * Holds: the graphs of a loaded cell take and give what the cell declares.
  */
-import type { Cell, CellOptions, TracedCell } from '../cells/define.ts'
+import { type Cell, type CellOptions, feedsBack, type TracedCell } from '../cells/define.ts'
+import { type Initializer, type Parameter, parameter } from '../cells/index.ts'
 import type { Graph } from '../graph/node.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
@@ -17,13 +18,13 @@ import {
   number,
   object,
   type Read,
+  shown,
   text,
+  within,
   writeNumber,
 } from './fields.ts'
 import { GraphWriter, graphsReader, rootReader } from './graph-data.ts'
 
-type Parameter = TracedCell['params'][string]
-type Initializer = Parameter['init']
 type Named<T> = readonly (readonly [name: string, value: T])[]
 
 /** Sizes that a step may name: rows and steps. */
@@ -39,6 +40,7 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
     options: plain(options, 0) ?? {},
     states: Object.entries(cell.states).map(([name, shape]) => ({ name, shape })),
     params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
+    feedback: cell.feedback,
     graphs: writer.graphs,
     training,
     inference,
@@ -83,7 +85,13 @@ const INITIALIZERS: {
     high: fields.get('high', number),
   }),
   normal: (fields) => ({ kind: 'normal', deviation: fields.get('deviation', number) }),
+  truncatedNormal: (fields) => ({ kind: 'truncatedNormal', deviation: fields.get('deviation', number) }),
   glorotUniform: () => ({ kind: 'glorotUniform' }),
+  glorotNormal: () => ({ kind: 'glorotNormal' }),
+  heUniform: () => ({ kind: 'heUniform' }),
+  heNormal: () => ({ kind: 'heNormal' }),
+  lecunUniform: () => ({ kind: 'lecunUniform' }),
+  lecunNormal: () => ({ kind: 'lecunNormal' }),
   orthogonal: (fields) => ({ kind: 'orthogonal', gain: fields.get('gain', number) }),
   identity: (fields) => ({ kind: 'identity', gain: fields.get('gain', number) }),
   joined: (fields) => ({ kind: 'joined', parts: fields.get('parts', list(object(readParameter))) }),
@@ -97,20 +105,7 @@ export function readInitializer(fields: Fields): Initializer {
 function readParameter(fields: Fields): Parameter {
   const shape = fields.get('shape', extents)
   const init = fields.get('init', object(readInitializer))
-  if (!fills(init, shape)) throw fault(fields.where, `${init.kind} does not make [${shape.join(', ')}]`)
-  return { shape, init }
-}
-
-/** Whether an initializer makes numbers of this shape. */
-function fills(init: Initializer, shape: readonly number[]): boolean {
-  if (init.kind === 'orthogonal' || init.kind === 'identity') return shape.length === 2
-  if (init.kind !== 'joined') return true
-  const last = shape.length - 1
-  const lasts = init.parts.reduce((sum, part) => sum + part.shape[last]!, 0)
-  const alike = (part: Parameter) => String(part.shape.with(-1, 0)) === String(shape.with(-1, 0))
-  return (
-    last >= 0 && init.parts.every((part) => part.shape.length > 0 && alike(part)) && lasts === shape[last]
-  )
+  return within(fields.where, () => parameter(shape, init))
 }
 
 /** Reads a cell. It has been traced: for the number of inputs that it was saved with. */
@@ -130,6 +125,7 @@ export const readCell: Read<Cell> = object((fields) => {
       named((state) => state.get('shape', extents)),
     ),
     params: fields.get('params', named(readParameter)),
+    feedback: fields.maybe('feedback', text),
     training: fields.get('training', root),
     inference: fields.get('inference', root),
   }
@@ -139,6 +135,12 @@ export const readCell: Read<Cell> = object((fields) => {
   const outputs = [traced.training, traced.inference].map((graph) => printShape(graph.outputs[0]!.shape))
   if (outputs[0] !== outputs[1]) {
     throw fault(fields.where, `its output is ${outputs[0]} in training, ${outputs[1]} in inference`)
+  }
+  if (traced.feedback !== undefined && !feedsBack(traced, traced.feedback)) {
+    throw fault(
+      fields.where,
+      `its feedback names ${shown(traced.feedback)}, which is no state that holds its output`,
+    )
   }
   return {
     name,

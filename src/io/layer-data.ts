@@ -1,82 +1,138 @@
 /**
- * Layers as plain data: kind, name, options, and for a recurrent one the place of its cell. Reading goes through the
+ * Layers as plain data: kind, name, options, and for recurrent ones the places of their cells. Reading goes through the
  * layers' own constructors.
  */
 import type { Cell } from '../cells/define.ts'
+import type { Activation, Initializer } from '../cells/index.ts'
+import { Bidirectional, type BidirectionalOptions } from '../layers/bidirectional.ts'
 import { Dense, type DenseOptions } from '../layers/dense.ts'
 import { Embedding, type EmbeddingOptions } from '../layers/embedding.ts'
 import type { Layer } from '../layers/layer.ts'
+import { LayerNorm, type LayerNormOptions } from '../layers/layer-norm.ts'
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { readInitializer, writeInitializer } from './cell-data.ts'
-import { choice, entryOf, flag, integer, type Json, object, type Read, text, within } from './fields.ts'
+import {
+  choice,
+  entryOf,
+  type Fields,
+  flag,
+  integer,
+  type Json,
+  number,
+  object,
+  type Read,
+  text,
+  within,
+  writeNumber,
+} from './fields.ts'
 
-/** One reader an option, so that an option added to a layer does not compile until it is saved. Names stand apart. */
-type OptionReaders<O> = { readonly [K in Exclude<keyof O, 'name'>]-?: Read<NonNullable<O[K]>> }
-
-const size = integer(1, 2 ** 31 - 1)
-
-const DENSE: OptionReaders<DenseOptions> = {
-  units: size,
-  // The constructor knows which there are.
-  activation: text as Read<NonNullable<DenseOptions['activation']>>,
+/** An option's way to the file and back. */
+interface Option<T> {
+  write(value: T): Json
+  readonly read: Read<T>
 }
-const EMBEDDING: OptionReaders<EmbeddingOptions> = {
+
+/** One entry an option, so that an option added to a layer does not compile until it is saved. Names stand apart. */
+type Options<O> = { readonly [K in Exclude<keyof O, 'name'>]-?: Option<NonNullable<O[K]>> }
+
+function asIs<T extends Json>(read: Read<T>): Option<T> {
+  return { read, write: (value) => value }
+}
+
+const size = asIs(integer(1, 2 ** 31 - 1))
+const truth = asIs(flag)
+const real: Option<number> = { read: number, write: writeNumber }
+/** The constructor knows which there are. */
+const activation = asIs(text as Read<Activation>)
+const initializer: Option<Initializer> = { read: object(readInitializer), write: writeInitializer }
+
+const DENSE: Options<DenseOptions> = {
+  units: size,
+  activation,
+  useBias: truth,
+  kernelInitializer: initializer,
+  biasInitializer: initializer,
+  tiedTo: asIs(text),
+}
+const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
   outputDim: size,
-  embeddingsInitializer: object(readInitializer),
+  embeddingsInitializer: initializer,
 }
-const RECURRENT: OptionReaders<RecurrentOptions> = {
-  returnSequences: flag,
-  returnState: flag,
-  initialState: choice(['zeros', 'trainable']),
-  goBackwards: flag,
+const LAYER_NORM: Options<LayerNormOptions> = { epsilon: real, center: truth, scale: truth }
+const RECURRENT: Options<RecurrentOptions> = {
+  returnSequences: truth,
+  returnState: truth,
+  initialState: asIs(choice(['zeros', 'trainable'])),
+  goBackwards: truth,
+}
+const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
+  mergeMode: asIs(choice(['concat', 'sum', 'mul', 'ave'])),
 }
 
 /** `place` says where in the file a layer's cell stands. */
 export function writeLayer(name: string, layer: Layer, place: (layer: Recurrent) => number): Json {
-  if (layer instanceof Dense) return { kind: 'dense', name, options: writeOptions(DENSE, layer.options) }
-  if (layer instanceof Embedding) {
-    const { embeddingsInitializer: init, ...options } = layer.options
-    const written = init === undefined ? {} : { embeddingsInitializer: writeInitializer(init) }
-    const sizes = writeOptions({ inputDim: size, outputDim: size }, options)
-    return { kind: 'embedding', name, options: { ...sizes, ...written } }
-  }
-  if (layer instanceof Recurrent) {
-    return { kind: 'recurrent', name, cell: place(layer), options: writeOptions(RECURRENT, layer.options) }
+  const recurrence = (each: Recurrent) => ({ cell: place(each), options: write(RECURRENT, each.options) })
+  if (layer instanceof Dense) return { kind: 'dense', name, options: write(DENSE, layer.options) }
+  if (layer instanceof Embedding) return { kind: 'embedding', name, options: write(EMBEDDING, layer.options) }
+  if (layer instanceof LayerNorm)
+    return { kind: 'layerNorm', name, options: write(LAYER_NORM, layer.options) }
+  if (layer instanceof Recurrent) return { kind: 'recurrent', name, ...recurrence(layer) }
+  if (layer instanceof Bidirectional) {
+    const [forward, backward] = [recurrence(layer.forward), recurrence(layer.backward)]
+    return { kind: 'bidirectional', name, options: write(BIDIRECTIONAL, layer.options), forward, backward }
   }
   throw new ArgumentError(
-    `layer ${name} cannot be saved: files hold dense, embedding and recurrent layers; received ${layer.kind}`,
+    `layer ${name} cannot be saved: files hold ${Object.keys(READERS).join(', ')} layers; received ${layer.kind}`,
   )
+}
+
+type Reader = (fields: Fields, name: string, cells: readonly Cell[]) => Layer
+
+const READERS = {
+  dense: (fields, name) => new Dense({ ...fields.get('options', reader(DENSE)), name }),
+  embedding: (fields, name) => new Embedding({ ...fields.get('options', reader(EMBEDDING)), name }),
+  layerNorm: (fields, name) => new LayerNorm({ ...fields.get('options', reader(LAYER_NORM)), name }),
+  recurrent: readRecurrent,
+  bidirectional: (fields, name, cells) => {
+    const read = object((own) => readRecurrent(own, undefined, cells))
+    const [forward, backwardLayer] = [fields.get('forward', read), fields.get('backward', read)]
+    return new Bidirectional(forward, {
+      ...fields.get('options', reader(BIDIRECTIONAL)),
+      backwardLayer,
+      name,
+    })
+  },
+} as const satisfies Readonly<Record<string, Reader>>
+
+function readRecurrent(fields: Fields, name: string | undefined, cells: readonly Cell[]): Recurrent {
+  const cell = fields.get('cell', entryOf(cells, 'cell'))
+  return new Recurrent(cell, { ...fields.get('options', reader(RECURRENT)), name })
 }
 
 export function layerReader(cells: readonly Cell[]): Read<Layer> {
   return object((fields) => {
-    const kind = fields.get('kind', choice(['dense', 'embedding', 'recurrent'], 'layer'))
+    const kind = fields.get('kind', choice(Object.keys(READERS) as (keyof typeof READERS)[], 'layer'))
     const name = fields.get('name', text)
-    return within(fields.where, () => {
-      if (kind === 'dense') return new Dense({ ...fields.get('options', optionsReader(DENSE)), name })
-      if (kind === 'embedding')
-        return new Embedding({ ...fields.get('options', optionsReader(EMBEDDING)), name })
-      const cell = fields.get('cell', entryOf(cells, 'cell'))
-      return new Recurrent(cell, { ...fields.get('options', optionsReader(RECURRENT)), name })
-    })
+    return within(fields.where, () => READERS[kind](fields, name, cells))
   })
 }
 
-function writeOptions<O extends object>(
-  readers: OptionReaders<O>,
-  options: O,
-): { readonly [name: string]: Json } {
-  const given = new Map(Object.entries(options))
-  return Object.fromEntries(Object.keys(readers).map((name) => [name, given.get(name)]))
+function write<O extends object>(options: Options<O>, values: O): { readonly [name: string]: Json } {
+  const given = new Map<string, unknown>(Object.entries(values))
+  const written = Object.entries<Option<unknown>>(options).map(([name, option]) => {
+    const value = given.get(name)
+    return [name, value === undefined ? undefined : option.write(value)]
+  })
+  return Object.fromEntries(written)
 }
 
 /** Options that are missing though they must be there are the constructors' business. */
-function optionsReader<O>(readers: OptionReaders<O>): Read<O> {
+function reader<O>(options: Options<O>): Read<Omit<O, 'name'>> {
   return object((fields) => {
-    const entries = Object.entries<Read<unknown>>(readers)
-    const found = entries.map(([name, read]) => [name, fields.maybe(name, read)] as const)
-    return Object.fromEntries(found.filter(([, value]) => value !== undefined)) as O
+    const entries = Object.entries<Option<unknown>>(options)
+    const found = entries.map(([name, { read }]) => [name, fields.maybe(name, read)] as const)
+    return Object.fromEntries(found.filter(([, value]) => value !== undefined)) as Omit<O, 'name'>
   })
 }

@@ -10,15 +10,19 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CASES } from '../../test/contract/cases.ts'
 import { defineCell } from '../cells/define.ts'
+import { jordanCell } from '../cells/jordan.ts'
+import { lstmCell } from '../cells/lstm.ts'
 import { gradient } from '../graph/grad.ts'
 import { scan } from '../graph/scan.ts'
 import { trace } from '../graph/trace.ts'
 import { concat, where } from '../graph/value.ts'
 import { glorotUniform, joined, ones, orthogonal, zeros } from '../init/initializers.ts'
+import { bidirectional } from '../layers/bidirectional.ts'
 import { dense } from '../layers/dense.ts'
 import { embedding } from '../layers/embedding.ts'
 import type { Signal } from '../layers/layer.ts'
-import { elman, lstm, recurrent } from '../layers/recurrent.ts'
+import { layerNorm } from '../layers/layer-norm.ts'
+import { elman, gru, lstm, recurrent } from '../layers/recurrent.ts'
 import { type Sequential, sequential } from '../layers/sequential.ts'
 import { FormatError, ShapeError } from '../tensor/errors.ts'
 import { tensor } from '../tensor/tensor.ts'
@@ -58,6 +62,29 @@ const MODELS: Readonly<Record<string, () => Sequential>> = {
     sequential([
       elman({ units: 5, activation: 'relu', returnSequences: true, returnState: true }),
       elman({ units: 3 }),
+    ]).build({ shape: [null, 2], dtype: 'f32' }),
+  'gru, both ways, tied': () =>
+    sequential([
+      embedding({ inputDim: 7, outputDim: 4, embeddingsInitializer: { kind: 'heNormal' } }),
+      bidirectional(gru({ units: 4, returnSequences: true, initialState: 'trainable' }), {
+        mergeMode: 'ave',
+        backwardLayer: gru({ units: 4, returnSequences: true, goBackwards: true, resetAfter: false }),
+      }),
+      layerNorm({ epsilon: 1e-5, center: false }),
+      dense({ units: 7, tiedTo: 'embedding', useBias: false }),
+    ]).build({ shape: [null], dtype: 'i32' }),
+  'cells on each other, output fed back': () =>
+    sequential([
+      layerNorm({ scale: false }),
+      recurrent([lstmCell({ units: 3, useBias: false }), jordanCell({ units: 3, outputs: 2 })], {
+        returnSequences: true,
+        returnState: true,
+      }),
+      dense({
+        units: 2,
+        kernelInitializer: { kind: 'identity', gain: 2 },
+        biasInitializer: { kind: 'lecunUniform' },
+      }),
     ]).build({ shape: [null, 2], dtype: 'f32' }),
   'a cell of the user': () =>
     sequential([

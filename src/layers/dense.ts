@@ -1,45 +1,92 @@
-import { relu, sigmoid, softmax, tanh, type Value } from '../graph/value.ts'
-import { glorotUniform, zeros } from '../init/initializers.ts'
-import { requireChoice, requireUnits } from '../tensor/checks.ts'
+import { ACTIVATIONS, type Activation } from '../cells/activations.ts'
+import {
+  activation,
+  BIAS,
+  count,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  KERNEL,
+  optional,
+  text,
+} from '../cells/options.ts'
+import type { Value } from '../graph/value.ts'
+import { glorotUniform, type Initializer, parameter } from '../init/initializers.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { printShape, sameShape, shapeOf } from '../tensor/size.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
-
-const ACTIVATIONS = {
-  linear: (x: Value) => x,
-  tanh: (x: Value) => tanh(x),
-  sigmoid: (x: Value) => sigmoid(x),
-  relu: (x: Value) => relu(x),
-  softmax: (x: Value) => softmax(x),
-} as const
 
 export interface DenseOptions {
   /** O, the number of outputs. */
   readonly units: number
   /** Default: linear, which losses on logits expect. */
-  readonly activation?: keyof typeof ACTIVATIONS
-  readonly name?: string
+  readonly activation?: Activation
+  /** Default: true. */
+  readonly useBias?: boolean
+  /** How V begins. Default: glorotUniform. */
+  readonly kernelInitializer?: Initializer
+  /** How c begins. Default: zeros. */
+  readonly biasInitializer?: Initializer
+  /**
+   * The name of an embedding before this layer, [O, I], whose table is V turned on its side: one variable with two uses
+   * (Press and Wolf 2017).
+   */
+  readonly tiedTo?: string | undefined
+  readonly name?: string | undefined
 }
+
+const FIELDS = {
+  units: count,
+  activation: activation('linear'),
+  useBias: flag(true),
+  kernelInitializer: optional(KERNEL),
+  biasInitializer: BIAS,
+  tiedTo: text,
+  name: text,
+} satisfies Fields<DenseOptions>
 
 /** y = φ(x V + c) at every step: x […, I], V [I, O], c [O]. */
 export class Dense implements Layer {
   readonly kind = 'dense'
   readonly name: string | undefined
-  readonly options: DenseOptions
+  readonly options: Filled<typeof FIELDS>
 
   constructor(options: DenseOptions) {
-    requireUnits('dense', options.units)
-    requireChoice('dense', 'activation', options.activation ?? 'linear', Object.keys(ACTIVATIONS))
+    this.options = fill('dense', FIELDS, options)
     this.name = options.name
-    this.options = options
+    if (options.tiedTo !== undefined && options.kernelInitializer !== undefined) {
+      throw new ArgumentError(
+        `dense: expected kernelInitializer or tiedTo; received both, but a kernel that is tied to ${options.tiedTo} begins there`,
+      )
+    }
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
-    const { units, activation = 'linear' } = this.options
-    const V = scope.param('V', glorotUniform(featuresOf('dense', signal), units))
-    const c = scope.param('c', zeros(units))
-    return { ...signal, value: ACTIVATIONS[activation](signal.value.matmul(V).add(c)) }
+    const { units, useBias, biasInitializer } = this.options
+    const V = this.#kernel(featuresOf('dense', signal), scope)
+    const c = useBias ? scope.param('c', parameter([units], biasInitializer)) : 0
+    return { ...signal, value: ACTIVATIONS[this.options.activation](signal.value.matmul(V).add(c)) }
+  }
+
+  #kernel(features: number, scope: LayerScope): Value {
+    const { units, kernelInitializer, tiedTo } = this.options
+    if (tiedTo === undefined) {
+      const begin = glorotUniform(features, units)
+      return scope.param('V', parameter(begin.shape, kernelInitializer ?? begin.init))
+    }
+    const table = scope.shared(`${tiedTo}/E`)
+    if (!sameShape(table.shape, shapeOf([units, features]))) {
+      throw new ShapeError(
+        `dense: with ${units} units on ${features} features it can be tied to [${units}, ${features}]; ` +
+          `received ${tiedTo}/E ${printShape(table.shape)}`,
+      )
+    }
+    return table.transpose()
   }
 }
 
+/** A layer that is the same at every step; the equation stands at {@link Dense}. */
 export function dense(options: DenseOptions): Dense {
   return new Dense(options)
 }

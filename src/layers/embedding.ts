@@ -1,11 +1,9 @@
+import { count, type Fields, type Filled, fill, initializer, text } from '../cells/options.ts'
 import { gather } from '../graph/value.ts'
-import type { Initializer } from '../init/initializers.ts'
-import { requireUnits } from '../tensor/checks.ts'
+import { type Initializer, parameter } from '../init/initializers.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
-
-const DEFAULT: Initializer = { kind: 'uniform', low: -0.05, high: 0.05 }
 
 export interface EmbeddingOptions {
   /** V, the size of the vocabulary. */
@@ -14,20 +12,25 @@ export interface EmbeddingOptions {
   readonly outputDim: number
   /** How the table begins. Default: uniform within ±0.05. */
   readonly embeddingsInitializer?: Initializer
-  readonly name?: string
+  readonly name?: string | undefined
 }
+
+const FIELDS = {
+  inputDim: count,
+  outputDim: count,
+  embeddingsInitializer: initializer({ kind: 'uniform', low: -0.05, high: 0.05 }),
+  name: text,
+} satisfies Fields<EmbeddingOptions>
 
 /** Row x of a table [V, D] for every token x. A token outside 0 … V−1 reads zeros. */
 export class Embedding implements Layer {
   readonly kind = 'embedding'
   readonly name: string | undefined
-  readonly options: EmbeddingOptions
+  readonly options: Filled<typeof FIELDS>
 
   constructor(options: EmbeddingOptions) {
-    requireUnits('embedding', options.inputDim, 'inputDim')
-    requireUnits('embedding', options.outputDim, 'outputDim')
+    this.options = fill('embedding', FIELDS, options)
     this.name = options.name
-    this.options = options
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
@@ -36,8 +39,8 @@ export class Embedding implements Layer {
         `embedding: expected i32 tokens; received ${signal.value.dtype}${printShape(signal.value.shape)}`,
       )
     }
-    const { inputDim, outputDim, embeddingsInitializer: init = DEFAULT } = this.options
-    const table = scope.param('E', { shape: [inputDim, outputDim], init })
+    const { inputDim, outputDim, embeddingsInitializer } = this.options
+    const table = scope.param('E', parameter([inputDim, outputDim], embeddingsInitializer))
     return { ...signal, value: gather(table, signal.value) }
   }
 }

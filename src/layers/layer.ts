@@ -17,6 +17,11 @@ export interface LayerScope {
   readonly lengths: Value | undefined
   /** The parameter of that name: the same one each time. */
   param(name: string, parameter: Parameter): Value
+  /**
+   * The parameter `layer/name` of a layer before this one: one variable with two uses.
+   * @throws {ArgumentError} where there is none
+   */
+  shared(path: string): Value
   /** The state a recurrence begins with, [B, …]: `begin`, unless one is carried over or given. */
   initial(name: string, begin: Value): Value
   /** Says what a state is after the last step. */

@@ -1,12 +1,17 @@
 /** A cell folded through time. */
 
 import type { Cell, TracedCell } from '../cells/define.ts'
-import { type ElmanOptions, elmanCell } from '../cells/elman.ts'
-import { type LstmOptions, lstmCell } from '../cells/lstm.ts'
+import { ELMAN, type ElmanOptions, elmanCell } from '../cells/elman.ts'
+import { GRU, type GruOptions, gruCell } from '../cells/gru.ts'
+import { JORDAN, type JordanOptions, jordanCell } from '../cells/jordan.ts'
+import { LSTM, type LstmOptions, lstmCell } from '../cells/lstm.ts'
+import { choice, type Fields, type Filled, fill, flag, text } from '../cells/options.ts'
+import { requireCell, stacked } from '../cells/stacked.ts'
 import { callGraph } from '../graph/inline.ts'
 import { scan } from '../graph/scan.ts'
 import { type Value, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
@@ -26,6 +31,14 @@ export interface RecurrentOptions {
   readonly name?: string
 }
 
+const FIELDS = {
+  returnSequences: flag(false),
+  returnState: flag(false),
+  initialState: choice('zeros', ['zeros', 'trainable']),
+  goBackwards: flag(false),
+  name: text,
+} satisfies Fields<RecurrentOptions>
+
 /**
  * Runs a cell over a sequence [T, B, I]. With lengths, a row's states hold once it has ended, its later outputs are
  * 0, and going backwards begins at its own last step.
@@ -35,14 +48,15 @@ export class Recurrent implements Layer {
   readonly name: string | undefined
   readonly returnState: boolean
   readonly cell: Cell
-  readonly options: RecurrentOptions
+  readonly options: Filled<typeof FIELDS>
 
   constructor(cell: Cell, options: RecurrentOptions) {
+    requireCell('recurrent', cell)
+    this.options = fill(cell.name, FIELDS, options)
     this.kind = cell.name
     this.name = options.name
-    this.returnState = options.returnState ?? false
+    this.returnState = this.options.returnState
     this.cell = cell
-    this.options = options
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
@@ -59,7 +73,8 @@ export class Recurrent implements Layer {
     const names = Object.keys(cell.states)
     // The last output is a state of its own unless the cell says that it is one already.
     const outputState = names[graph.outputs.indexOf(graph.outputs[0]!, 1) - 1]
-    const carriesOutput = this.options.returnSequences !== true && outputState === undefined
+    const { returnSequences, goBackwards } = this.options
+    const carriesOutput = !returnSequences && outputState === undefined
     const output = graph.outputs[0]!
     const carry: Record<string, Value> = Object.fromEntries(
       names.map((name) => [name, scope.initial(name, this.begin(cell, name, scope))]),
@@ -69,7 +84,7 @@ export class Recurrent implements Layer {
       {
         carry,
         xs: { x: value },
-        reverse: this.options.goBackwards ?? false,
+        reverse: goBackwards,
         ...(scope.lengths === undefined ? {} : { lengths: scope.lengths }),
       },
       ({ carry: states, x: { x } }) => {
@@ -80,7 +95,7 @@ export class Recurrent implements Layer {
       },
     )
     for (const name of names) scope.final(name, result.carry[name]!)
-    if (this.options.returnSequences === true) return { value: result.ys.output, sequence: true }
+    if (returnSequences) return { value: result.ys.output, sequence: true }
     return { value: result.carry[outputState ?? OUTPUT]!, sequence: false }
   }
 
@@ -91,25 +106,48 @@ export class Recurrent implements Layer {
   }
 }
 
-/** A cell folded through time: any cell, built in or of your own. */
-export function recurrent(cell: Cell, options: RecurrentOptions = {}): Recurrent {
-  return new Recurrent(cell, options)
+/**
+ * A cell folded through time: any cell, built in or of your own. A list of cells is a stack of them
+ * ({@link stacked}).
+ * @throws {ArgumentError} for what is no cell, or an option that is not there
+ */
+export function recurrent(cell: Cell | readonly Cell[], options: RecurrentOptions = {}): Recurrent {
+  return new Recurrent(isList(cell) ? stacked(cell) : cell, options)
 }
 
-/** An LSTM layer; the equations stand at {@link lstmCell}. */
-export function lstm({
-  units,
-  unitForgetBias = true,
-  ...options
-}: LstmOptions & RecurrentOptions): Recurrent {
-  return recurrent(lstmCell({ units, unitForgetBias }), options)
+function isList(cell: Cell | readonly Cell[]): cell is readonly Cell[] {
+  return Array.isArray(cell)
 }
 
 /** A vanilla recurrent layer, Keras's SimpleRNN; the equation stands at {@link elmanCell}. */
-export function elman({
-  units,
-  activation = 'tanh',
-  ...options
-}: ElmanOptions & RecurrentOptions): Recurrent {
-  return recurrent(elmanCell({ units, activation }), options)
+export function elman(options: ElmanOptions & RecurrentOptions): Recurrent {
+  return layerOf('elman', elmanCell, ELMAN, options)
+}
+
+/** A GRU layer; the equations stand at {@link gruCell}. */
+export function gru(options: GruOptions & RecurrentOptions): Recurrent {
+  return layerOf('gru', gruCell, GRU, options)
+}
+
+/** A layer whose output is fed back; the equations stand at {@link jordanCell}. */
+export function jordan(options: JordanOptions & RecurrentOptions): Recurrent {
+  return layerOf('jordan', jordanCell, JORDAN, options)
+}
+
+/** An LSTM layer; the equations stand at {@link lstmCell}. */
+export function lstm(options: LstmOptions & RecurrentOptions): Recurrent {
+  return layerOf('lstm', lstmCell, LSTM, options)
+}
+
+/** Of the options of a layer, some are its cell's. */
+function layerOf<O extends object>(
+  kind: string,
+  cell: (options: O) => Cell,
+  fields: Fields<O>,
+  options: O & RecurrentOptions,
+): Recurrent {
+  requireKnown(kind, options, [...Object.keys(fields), ...Object.keys(FIELDS)])
+  const { returnSequences, returnState, initialState, goBackwards, name, ...own } = options
+  const layer = { returnSequences, returnState, initialState, goBackwards, name }
+  return new Recurrent(cell(own as unknown as O), layer)
 }

@@ -1,7 +1,8 @@
 /** A model: layers one after the other, and the numbers of their parameters. */
 import { traceWith } from '../graph/trace.ts'
 import { iota, less, type Value, where, zeros } from '../graph/value.ts'
-import { initialize, type Parameter } from '../init/initializers.ts'
+import type { Parameter } from '../init/initializers.ts'
+import { initialize } from '../init/numbers.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { constantOf } from '../tensor/size.ts'
@@ -134,12 +135,23 @@ export class Sequential {
   forward(x: Value, scope: ModelScope, seen: (signal: Signal) => void = () => {}): Forward {
     const sequence = this.#isSequence(x)
     const states = new Map<string, Value>()
+    const shared = new Map<string, Value>()
     let signal = masked(swapped({ value: x, sequence }), scope.lengths)
     for (const { name, layer } of this.layers) {
       const own: LayerScope = {
         training: scope.training,
         lengths: signal.sequence ? scope.lengths : undefined,
-        param: (key, parameter) => scope.param(`${name}/${key}`, parameter),
+        param: (key, parameter) => {
+          const value = scope.param(`${name}/${key}`, parameter)
+          shared.set(`${name}/${key}`, value)
+          return value
+        },
+        shared: (path) => {
+          const value = shared.get(path)
+          if (value !== undefined) return value
+          const known = [...shared.keys()].join(', ') || 'none'
+          throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
+        },
         initial: (key, begin) => scope.initial(`${name}/${key}`, begin),
         final: (key, value) => states.set(`${name}/${key}`, value),
       }
@@ -152,7 +164,7 @@ export class Sequential {
   /** Paths of the states that the model returns with its output. */
   returnedStates(): string[] {
     const returning = new Set(this.layers.filter(({ layer }) => layer.returnState).map(({ name }) => name))
-    return [...this.built.states.keys()].filter((path) => returning.has(path.slice(0, path.lastIndexOf('/'))))
+    return [...this.built.states.keys()].filter((path) => returning.has(path.slice(0, path.indexOf('/'))))
   }
 
   #isSequence(x: Value): boolean {

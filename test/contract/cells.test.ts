@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Cell, defineCell } from '../../src/cells/define.ts'
 import { elmanCell } from '../../src/cells/elman.ts'
+import { gruCell } from '../../src/cells/gru.ts'
+import { jordanCell } from '../../src/cells/jordan.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
+import { stacked } from '../../src/cells/stacked.ts'
 import { glorotUniform, joined, normal, ones, orthogonal, zeros } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
@@ -13,6 +16,7 @@ import { fit as train } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { predictWithStates } from '../../src/train/predict.ts'
 import { trainingGraph } from '../../src/train/step.ts'
+import { centralDifferences } from './gradients.ts'
 import { type Named, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
 
 const long = process.env['RECURRA_LONG'] === '1'
@@ -55,7 +59,16 @@ const memory = defineCell<Units>()({
 
 const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   elman: elmanCell,
+  'elman without bias': (options) => elmanCell({ ...options, useBias: false, activation: 'sigmoid' }),
+  gru: gruCell,
+  'gru, reset before the product': (options) => gruCell({ ...options, resetAfter: false }),
+  'gru without biases, other functions': (options) =>
+    gruCell({ ...options, useBias: false, activation: 'softmax', recurrentActivation: 'softmax' }),
+  jordan: ({ units }) => jordanCell({ units: units + 1, outputs: units }),
   lstm: lstmCell,
+  'lstm without bias, other functions': (options) =>
+    lstmCell({ ...options, useBias: false, activation: 'sigmoid', recurrentActivation: 'softmax' }),
+  'cells on each other': ({ units }) => stacked([gruCell({ units: 2 }), lstmCell({ units })]),
   "a user's minimal gated unit": minimalGated,
   "a user's cell with a matrix state": memory,
 }
@@ -94,19 +107,9 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
     const property = fc.property(configurations(4, 2, 3), (configuration) => {
       const model = modelOf(make, configuration)
       const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
-      const graph = { ...named.graph, outputs: named.graph.outputs.slice(0, 1) }
       const [values, sizes] = [valuesOf(model, configuration), sizesOf(configuration)]
-      const numeric = [...model.built.params.keys()].map((path) => {
-        const begin = Float64Array.from(values[path]!)
-        const lossAt = (i: number, step: number) => {
-          const moved = { ...values, [path]: begin.with(i, begin[i]! + step) }
-          return runOracle({ ...named, graph, outputs: ['loss'] }, moved, sizes)['loss']![0]!
-        }
-        const difference = (i: number, step: number) => lossAt(i, step) - lossAt(i, -step)
-        // Fourth order: its own error stays far below the tolerance where the gradient is small.
-        return [`d ${path}`, begin.map((_, i) => (8 * difference(i, 1e-3) - difference(i, 2e-3)) / 12e-3)]
-      })
-      expect(outside('f64', runOracle(named, values, sizes), Object.fromEntries(numeric))).toEqual([])
+      const numeric = centralDifferences(named, [...model.built.params.keys()], values, sizes)
+      expect(outside('f64', runOracle(named, values, sizes), numeric)).toEqual([])
     })
     fc.assert(property, { numRuns: long ? 50 : 8 })
   })

@@ -2,11 +2,6 @@
  * Against PyTorch in double precision: losses, outputs, final states, every gradient, and whole training steps. Both
  * sides get the same numbers, exact in f32. Runs with RECURRA_ORACLES=1 where Python can import torch.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { isKind } from '../../src/graph/node.ts'
 import { dense } from '../../src/layers/dense.ts'
@@ -17,27 +12,7 @@ import { adam, type Optimizer, sgd } from '../../src/train/optimizers.ts'
 import type { NamedGraph } from '../../src/train/session.ts'
 import { type StepOptions, trainingGraph } from '../../src/train/step.ts'
 import { type Named, openWasm, outside, random, runOracle, traceLoss } from '../contract/support.ts'
-
-const wanted = process.env['RECURRA_ORACLES'] === '1'
-const python = (wanted ? ['/usr/bin/python3', 'python3'] : []).find(
-  (command) => spawnSync(command, ['-c', 'import torch']).status === 0,
-)
-const skipped = python === undefined
-const reason = wanted ? 'no python3 can import torch' : 'RECURRA_ORACLES is not 1'
-if (skipped) console.log(`skipped: against PyTorch: ${reason}`)
-
-/** One process answers all cases. */
-function ask(cases: readonly object[]): Named[] {
-  const folder = mkdtempSync(join(tmpdir(), 'recurra-pytorch-'))
-  try {
-    const [asked, answered] = [join(folder, 'cases.json'), join(folder, 'answers.json')]
-    writeFileSync(asked, JSON.stringify(cases))
-    execFileSync(python!, [fileURLToPath(new URL('pytorch.py', import.meta.url)), asked, answered])
-    return JSON.parse(readFileSync(answered, 'utf8')) as Named[]
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+import { ask, skipped } from './python.ts'
 
 const KINDS = (['elman', 'lstm'] as const).flatMap((cell) => [1, 2].map((layers) => ({ cell, layers })))
 const LOSSES = ['meanSquaredError', 'softmaxCrossEntropy'] as const
@@ -121,7 +96,10 @@ function stepOf(model: Sequential, options: StepOptions): NamedGraph {
 }
 
 describe.skipIf(skipped)('against PyTorch', () => {
-  const answers = skipped ? [] : ask([...gradients, ...training].map(({ told }) => told))
+  const answers = ask(
+    'pytorch.py',
+    [...gradients, ...training].map(({ told }) => told),
+  )
 
   test.each(KINDS)(
     '$cell, layers: $layers: loss, outputs, final states and all gradients',

@@ -1,0 +1,74 @@
+import { sub, type Value } from '../graph/value.ts'
+import { parameter } from '../init/initializers.ts'
+import { ACTIVATIONS, type Activation } from './activations.ts'
+import { defineCell } from './define.ts'
+import {
+  activation,
+  BASICS,
+  biases,
+  type CellBasics,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+} from './options.ts'
+
+export interface GruOptions extends CellBasics {
+  /** φ, of the candidate. Default: tanh. */
+  readonly activation?: Activation
+  /** σ, of the gates. Default: sigmoid. */
+  readonly recurrentActivation?: Activation
+  /** Whether the reset gate acts after the product with W instead of before it. Default: true. */
+  readonly resetAfter?: boolean
+}
+
+export const GRU = {
+  ...BASICS,
+  activation: activation('tanh'),
+  recurrentActivation: activation('sigmoid'),
+  resetAfter: flag(true),
+} satisfies Fields<GruOptions>
+
+/**
+ * Gated recurrent unit (Cho et al. 2014), as in Keras: the update gate z keeps, the reset gate r forgets.
+ *
+ *     z = σ(x Uz + h(t−1) Wz + bz)      r = σ(x Ur + h(t−1) Wr + br)
+ *     ĥ = φ(x Uh + bh + (r ⊙ h(t−1)) Wh)              with resetAfter: false
+ *     ĥ = φ(x Uh + bh + r ⊙ (h(t−1) Wh + b′h))        with resetAfter: true, as PyTorch and cuDNN compute it
+ *     h(t) = z ⊙ h(t−1) + (1 − z) ⊙ ĥ
+ *
+ * x [B, I], h [B, H]; U [I, 3H], W [H, 3H] in Keras's order z, r, h. b is [3H], or with resetAfter [2, 3H]: the
+ * input's and the state's, which add up in z and r. The output is h(t).
+ * @throws {ArgumentError} for units below 1, an option or an activation that is not there
+ */
+export function gruCell(options: GruOptions) {
+  return define(fill('gru', GRU, options))
+}
+
+const define = defineCell<Filled<typeof GRU>>()({
+  name: 'gru',
+  state: ({ units }) => ({ h: units }),
+  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
+    const b = parameter(options.resetAfter ? [2, 3 * units] : [3 * units], options.biasInitializer)
+    return {
+      U: parameter([inputs, 3 * units], kernelInitializer),
+      W: parameter([units, 3 * units], recurrentInitializer),
+      ...biases(options.useBias, { b }),
+    }
+  },
+}).step(({ x, state: { h }, params, options }) => {
+  const { units, useBias, resetAfter } = options
+  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const part = (all: Value, place: number) => all.slice(1, place * units, (place + 1) * units)
+  const bias = (row: number) => (resetAfter ? params.b.slice(0, row, row + 1) : params.b)
+  const input = x.matmul(params.U).add(useBias ? bias(0) : 0)
+  const own = resetAfter
+    ? h.matmul(params.W).add(useBias ? bias(1) : 0)
+    : h.matmul(params.W.slice(1, 0, 2 * units))
+  const gateOf = (place: number) => gate(part(input, place).add(part(own, place)))
+  const [z, r] = [gateOf(0), gateOf(1)]
+  const recalled = resetAfter ? r.mul(part(own, 2)) : r.mul(h).matmul(part(params.W, 2))
+  const candidate = squash(part(input, 2).add(recalled))
+  const next = z.mul(h).add(sub(1, z).mul(candidate))
+  return { output: next, state: { h: next } }
+})

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { ArgumentError } from '../tensor/errors.ts'
+import { type Initializer, parameter, requireInitializer } from './initializers.ts'
+import { initialize } from './numbers.ts'
+
+const shape = [300, 200]
+const numbersOf = (init: Initializer, seed = 1, path = 'a/U') =>
+  Array.from(initialize(parameter(shape, init), seed, path))
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value) / values.length
+
+test.each<[Initializer['kind'], variance: number, largest: number]>([
+  ['glorotUniform', 2 / 500, Math.sqrt(6 / 500)],
+  ['heUniform', 2 / 300, Math.sqrt(6 / 300)],
+  ['lecunUniform', 1 / 300, Math.sqrt(3 / 300)],
+  // Two deviations of the distribution before it is cut.
+  ['glorotNormal', 2 / 500, (2 * Math.sqrt(2 / 500)) / 0.87962566103423978],
+  ['heNormal', 2 / 300, (2 * Math.sqrt(2 / 300)) / 0.87962566103423978],
+  ['lecunNormal', 1 / 300, (2 * Math.sqrt(1 / 300)) / 0.87962566103423978],
+  ['truncatedNormal', (0.3 * 0.87962566103423978) ** 2, 0.6],
+])('%s has its variance and its bounds', (kind, variance, largest) => {
+  const values = numbersOf({ kind, deviation: 0.3 } as Initializer)
+  expect(mean(values.map((value) => value * value)) / variance).toBeCloseTo(1, 1.7)
+  expect(Math.abs(mean(values))).toBeLessThan(0.02 * largest)
+  const reached = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / largest
+  expect([reached > 0.99, reached < 1 + 1e-6]).toEqual([true, true])
+})
+
+test('numbers depend on seed and path alone', () => {
+  for (const kind of ['heUniform', 'lecunNormal'] as const) {
+    expect(numbersOf({ kind })).toEqual(numbersOf({ kind }))
+    expect(numbersOf({ kind }, 2)).not.toEqual(numbersOf({ kind }))
+    expect(numbersOf({ kind }, 1, 'b/U')).not.toEqual(numbersOf({ kind }))
+  }
+})
+
+test.each<[string, () => unknown, RegExp]>([
+  ['no size', () => parameter([2, 0], { kind: 'heNormal' }), /at least 1; received \[2, 0\]/],
+  ['a vector', () => parameter([4], { kind: 'orthogonal', gain: 1 }), /orthogonal does not make \[4\]/],
+  [
+    'parts of another size',
+    () => parameter([3], { kind: 'joined', parts: [parameter([2], { kind: 'constant', value: 0 })] }),
+    /joined does not make \[3\]/,
+  ],
+  [
+    'an unknown kind',
+    () => requireInitializer('lstm', 'kernelInitializer', { kind: 'toString' } as never),
+    /lstm: kernelInitializer must be an object with a kind of constant.* received {"kind":"toString"}/,
+  ],
+  ['a name', () => requireInitializer('a', 'b', 'heNormal' as never), /a: b must be .* received "heNormal"/],
+  [
+    'a number left out',
+    () => requireInitializer('a', 'b', { kind: 'uniform', low: 0 } as never),
+    /a: b of kind uniform needs the number high; received undefined/,
+  ],
+])('refused: %s', (_, act, said) => {
+  expect(act).toThrow(ArgumentError)
+  expect(act).toThrow(said)
+})

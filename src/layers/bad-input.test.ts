@@ -1,0 +1,114 @@
+/** Bad options of cells and layers throw typed errors that say what was expected and what came. */
+import { expect, test } from 'vitest'
+import { gruCell } from '../cells/gru.ts'
+import { lstmCell } from '../cells/lstm.ts'
+import { stacked } from '../cells/stacked.ts'
+import { RecurraError } from '../tensor/errors.ts'
+import { bidirectional } from './bidirectional.ts'
+import { dense } from './dense.ts'
+import { embedding } from './embedding.ts'
+import type { Layer } from './layer.ts'
+import { layerNorm } from './layer-norm.ts'
+import { elman, gru, jordan, lstm, recurrent } from './recurrent.ts'
+import { sequential } from './sequential.ts'
+
+/** What TypeScript would not let through. */
+const odd = (value: unknown) => value as never
+const units = 2
+const words = () => embedding({ inputDim: 5, outputDim: 3 })
+const tied = (units: number, tiedTo = 'embedding') => dense({ units, tiedTo })
+const ofTokens = (...layers: Layer[]) => sequential(layers, { input: { shape: [null], dtype: 'i32' } })
+const ofNumbers = (...layers: Layer[]) => sequential(layers, { input: { shape: [null, 2], dtype: 'f32' } })
+const back = gru({ units, goBackwards: true })
+const diagonal = { kind: 'identity', gain: 1 } as const
+
+test.each<[string, () => unknown, code: string, said: string]>([
+  ['no options', () => gruCell(odd(undefined)), 'argument', 'gru: expected an object | undefined'],
+  ['units', () => gru({ units: 1.5 }), 'argument', 'gru: units | at least 1 | 1.5'],
+  ['outputs', () => jordan(odd({ units })), 'argument', 'jordan: outputs | at least 1 | undefined'],
+  ['a misspelt option', () => gru(odd({ units, reset: 1 })), 'argument', 'reset; | resetAfter, returnSeq'],
+  [
+    'another cell’s option',
+    () => gruCell(odd({ units, unitForgetBias: true })),
+    'argument',
+    'gru: there is no',
+  ],
+  ['a misspelt one of a layer', () => dense(odd({ unit: 1 })), 'argument', 'dense: there is no option unit;'],
+  ['a flag', () => lstm({ units, useBias: odd('no') }), 'argument', 'lstm: useBias | true or false | no'],
+  ['a layer’s flag', () => gru({ units, returnState: odd(1) }), 'argument', 'gru: returnState | received 1'],
+  ['a gate', () => lstm({ units, recurrentActivation: odd('swish') }), 'argument', 'hardSigmoid | swish'],
+  [
+    'a state',
+    () => elman({ units, initialState: odd('ones') }),
+    'argument',
+    'elman: initialState | trainable',
+  ],
+  [
+    'an initializer',
+    () => dense({ units, kernelInitializer: odd('zeros') }),
+    'argument',
+    'dense: k | "zeros"',
+  ],
+  ['a bias', () => ofNumbers(elman({ units, biasInitializer: diagonal })), 'argument', 'identity | [2]'],
+  ['a name', () => dense({ units, name: odd(3) }), 'argument', 'dense: name must be a text; received 3'],
+  ['no epsilon', () => layerNorm({ epsilon: 0 }), 'argument', 'epsilon must be a number above 0; received 0'],
+  ['layer norm of tokens', () => ofTokens(layerNorm()), 'shape', 'layerNorm: expected f32 | i32[T, B]'],
+  ['a cell not called', () => recurrent(odd(gruCell)), 'argument', 'recurrent: | received function (call it'],
+  ['no cells', () => recurrent([]), 'argument', 'stacked: expected at least one cell'],
+  [
+    'a layer for a cell',
+    () => stacked([lstmCell({ units }), odd(back)]),
+    'argument',
+    'a cell; received object',
+  ],
+  [
+    'one way',
+    () => bidirectional(back, { backwardLayer: back }),
+    'argument',
+    'opposite | goBackwards: true twice',
+  ],
+  [
+    'unlike results',
+    () => bidirectional(gru({ units, returnSequences: true }), { backwardLayer: back }),
+    'argument',
+    'one returnSequences | true and false',
+  ],
+  [
+    'unlike widths',
+    () => ofNumbers(bidirectional(gru({ units: 3 }), { backwardLayer: back, mergeMode: 'sum' })),
+    'shape',
+    'sum needs outputs of one shape; received [B, 3] and [B, 2]',
+  ],
+  [
+    'a merge',
+    () => bidirectional(back, { mergeMode: odd('max') }),
+    'argument',
+    'concat, sum, mul, ave | max',
+  ],
+  ['no recurrence', () => bidirectional(odd(words())), 'argument', 'recurrent layer; received embedding'],
+  [
+    'tied to nothing',
+    () => ofTokens(words(), tied(5, 'a')),
+    'argument',
+    'parameter a/E; there are embedding/E',
+  ],
+  ['tied to what follows', () => ofNumbers(tied(5)), 'argument', 'no layer before it | there are none'],
+  ['tied to another size', () => ofTokens(words(), tied(4)), 'shape', '[4, 3] | embedding/E [5, 3]'],
+  [
+    'tied, with a beginning of its own',
+    () => dense({ units, tiedTo: 'a', kernelInitializer: diagonal }),
+    'argument',
+    'kernelInitializer or tiedTo',
+  ],
+])('%s', (_, act, code, said) => {
+  let error: unknown
+  try {
+    act()
+  } catch (thrown) {
+    error = thrown
+  }
+  expect(error).toBeInstanceOf(RecurraError)
+  for (const part of said.split(' | ')) {
+    expect(error).toMatchObject({ code, message: expect.stringContaining(part) })
+  }
+})

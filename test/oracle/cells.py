@@ -1,0 +1,183 @@
+"""Answers cases of cells.test.ts: python3 cells.py CASES.json ANSWERS.json. All in double precision.
+
+A case holds a model's layers as Recurra describes them, its weights by path in Recurra's layout, and a batch. PyTorch's
+own recurrent modules run wherever they have the cell; the rest are loops of tensor operations. Weights stay in Recurra's
+layout as leaves: PyTorch's are computed from them, so gradients arrive in it.
+"""
+import json
+import sys
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, hardsigmoid, layer_norm, mse_loss
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "hardSigmoid": hardsigmoid,
+}
+STATES = {"lstm": ["h", "c"], "jordan": ["o"]}
+MERGES = {
+    "concat": lambda a, b: torch.cat([a, b], -1),
+    "sum": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "ave": lambda a, b: (a + b) / 2,
+}
+
+
+class Part:
+    """One cell of a layer: the layer's own, a direction's, a level's."""
+
+    def __init__(self, weights, cell, prefix, initial):
+        self.weights, self.prefix, self.initial = weights, prefix, initial
+        self.kind, self.options = cell["name"], cell["options"]
+        self.states = STATES.get(self.kind, ["h"])
+
+    def __getitem__(self, name):
+        if name in ("b", "c") and not self.options["useBias"]:
+            return torch.zeros(1)
+        return self.weights[self.prefix + name]
+
+    def begin(self, state, B):
+        size = self.options["outputs" if state == "o" else "units"]
+        return self.weights.get(self.initial + state, torch.zeros(size)).expand(B, -1)
+
+    def module(self):
+        """PyTorch's class for this cell, if it has one."""
+        activations = (self.options["activation"], self.options.get("recurrentActivation"))
+        if self.kind == "elman" and activations[0] in ("tanh", "relu"):
+            return lambda *sizes, **more: nn.RNN(*sizes, nonlinearity=activations[0], **more)
+        if activations != ("tanh", "sigmoid"):
+            return None
+        return {"lstm": nn.LSTM, "gru": nn.GRU if self.options.get("resetAfter") else None}[self.kind]
+
+    def flat(self):
+        """W_ih, W_hh, b_ih, b_hh as PyTorch has them: transposed, a GRU's gates in the order r z n."""
+        H = self.options["units"]
+        order = (1, 0, 2) if self.kind == "gru" else range(self["U"].shape[1] // H)
+        blocks = lambda w: torch.cat([w[..., k * H : (k + 1) * H] for k in order], -1)
+        width = self["U"].shape[1]
+        b = self["b"].expand(2, width) if self.kind == "gru" else torch.stack([self["b"].expand(width), torch.zeros(width)])
+        return [blocks(self["U"]).T, blocks(self["W"]).T, blocks(b[0]), blocks(b[1])]
+
+    def step(self, x, state):
+        """Output and next states of the cells that PyTorch does not have."""
+        phi, gate = (ACTIVATIONS.get(self.options.get(name)) for name in ("activation", "recurrentActivation"))
+        U, W, b = self["U"], self["W"], self["b"]
+        if self.kind == "jordan":
+            o = phi(x @ U + state[0] @ W + b) @ self["V"] + self["c"]
+            return o, [o]
+        H = self.options["units"]
+        if self.kind == "gru":
+            h = state[0]
+            assert not self.options["resetAfter"]
+            xz, xr, xh = (x @ U + b).split(H, -1)
+            Wz, Wr, Wh = W.split(H, -1)
+            z, r = gate(xz + h @ Wz), gate(xr + h @ Wr)
+            h = z * h + (1 - z) * phi(xh + (r * h) @ Wh)
+            return h, [h]
+        i, f, g, o = (x @ U + state[0] @ W + b).split(H, -1)
+        c = gate(f) * state[1] + gate(i) * phi(g)
+        h = gate(o) * phi(c)
+        return h, [h, c]
+
+
+def by_module(make, parts, directions, x, lengths):
+    """Outputs [B, T, …] and, for each part, its final states."""
+    H, L = parts[0].options["units"], len(parts) // directions
+    module = make(x.shape[2], H, num_layers=L, bidirectional=directions == 2, batch_first=True)
+    module._flat_weights = [weight for part in parts for weight in part.flat()]
+    begin = [torch.stack([part.begin(state, len(x)) for part in parts]) for state in parts[0].states]
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    y, final = module(packed, tuple(begin) if len(begin) > 1 else begin[0])
+    y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+    final = final if isinstance(final, tuple) else (final,)
+    return y, [[state[k] for state in final] for k in range(len(parts))]
+
+
+def by_loop(part, x, lengths):
+    state = [part.begin(name, len(x)) for name in part.states]
+    outputs = []
+    for t in range(x.shape[1]):
+        alive = (t < lengths)[:, None]
+        y, after = part.step(x[:, t], state)
+        state = [torch.where(alive, new, old) for new, old in zip(after, state)]
+        outputs.append(torch.where(alive, y, torch.zeros(())))
+    return torch.stack(outputs, 1), [state]
+
+
+class Model:
+    def __init__(self, case):
+        self.case = case
+        leaf = lambda given: torch.tensor(given["data"]).reshape(given["shape"]).requires_grad_()
+        self.weights = {path: leaf(given) for path, given in case["weights"].items()}
+        self.finals = {}
+
+    def recurrent(self, name, layer, x, lengths):
+        part = lambda cell, own: Part(self.weights, cell, f"{name}/{own}", f"{name}/initial {own}")
+        directions = 1
+        if layer["kind"] == "bidirectional":
+            directions = 2
+            cells = [(layer[way]["cell"], f"{name}/{way} ") for way in ("forward", "backward")]
+            parts = [Part(self.weights, cell, own, f"{own}initial ") for cell, own in cells]
+        elif layer["kind"] == "stacked":
+            parts = [part(cell, f"{k} ") for k, cell in enumerate(layer["cell"]["options"]["cells"])]
+        else:
+            parts = [part(layer["cell"], "")]
+        make = parts[0].module()
+        y, finals = by_loop(parts[0], x, lengths) if make is None else by_module(make, parts, directions, x, lengths)
+        for each, final in zip(parts, finals):
+            self.finals.update({f"final {each.prefix}{state}": value for state, value in zip(each.states, final)})
+        options = layer["forward"]["options"] if directions == 2 else layer["options"]
+        if directions == 2:
+            halves = y.chunk(2, -1) if options["returnSequences"] else [final[0] for final in finals]
+            return MERGES[layer["options"]["mergeMode"]](*halves), options["returnSequences"]
+        return y if options["returnSequences"] else finals[-1][0], options["returnSequences"]
+
+    def forward(self, x, lengths):
+        sequence = True
+        for each in self.case["layers"]:
+            name, layer = each["name"], each["layer"]
+            options, weight = layer["options"], lambda key: self.weights.get(f"{name}/{key}")
+            if layer["kind"] == "embedding":
+                x = weight("E")[x.long()]
+            elif layer["kind"] == "layerNorm":
+                x = layer_norm(x, x.shape[-1:], weight("g"), weight("b"), options["epsilon"])
+            elif layer["kind"] == "dense":
+                V = self.weights[f"{options['tiedTo']}/E"].T if "tiedTo" in options else weight("V")
+                x = ACTIVATIONS[options["activation"]](x @ V + (weight("c") if options["useBias"] else 0))
+            else:
+                x, sequence = self.recurrent(name, layer, x, lengths)
+        return x, sequence
+
+
+def answer(case):
+    model = Model(case)
+    B, T = case["B"], case["T"]
+    lengths = torch.tensor(case["lengths"] if case["lengths"] is not None else [T] * B)
+    output, sequence = model.forward(torch.tensor(case["x"]).reshape(B, T, *case["inputs"]), lengths)
+    there = torch.arange(T) < lengths[:, None] if sequence else torch.ones(B, dtype=torch.bool)
+    if case["loss"] == "softmaxCrossEntropy":
+        loss = cross_entropy(output[there], torch.tensor(case["y"]).reshape(there.shape)[there])
+    else:
+        loss = mse_loss(output[there], torch.tensor(case["y"]).reshape(output.shape)[there])
+    loss.backward()
+    return {
+        "loss": [loss.item()],
+        "output": output.flatten().tolist(),
+        **{path: value.flatten().tolist() for path, value in model.finals.items()},
+        **{f"d {path}": leaf.grad.flatten().tolist() for path, leaf in model.weights.items()},
+    }
+
+
+with open(sys.argv[1]) as file:
+    cases = json.load(file)
+answers = [answer(case) for case in cases]
+with open(sys.argv[2], "w") as file:
+    json.dump(answers, file)
