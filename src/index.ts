@@ -41,7 +41,18 @@ export {
 export { type NestedNumbers, type Tensor, tensor } from './tensor/tensor.ts'
 export { type FitOptions, fit } from './train/fit.ts'
 export { type GenerateOptions, generate } from './train/generate.ts'
-export { adam, linearDecay, sgd } from './train/optimizers.ts'
+export { huber, type Loss, type LossFunction } from './train/losses.ts'
+export { adam, adamW, type Optimizer, rmsprop, sgd } from './train/optimizers.ts'
 export { evaluate, predict, predictWithStates } from './train/predict.ts'
 export type { History, Run, TrainingEvent } from './train/run.ts'
+export {
+  constantRate,
+  cosineDecay,
+  exponentialDecay,
+  linearDecay,
+  type Schedule,
+  stepDecay,
+  warmup,
+} from './train/schedules.ts'
+export type { TrainingState } from './train/state.ts'
 export { trainingGraph } from './train/step.ts'

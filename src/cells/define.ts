@@ -61,6 +61,9 @@ interface Declaration<O, S extends string, P extends string> {
   readonly feedback?: NoInfer<S>
 }
 
+/** Words, numbered in a stack: no name of a state or parameter can come to mean something else in a path. */
+export const MEMBER_NAME = /^(?:\d+ )*[A-Za-z_]\w*$/
+
 /**
  * Declares a cell: what it remembers and what it learns, then one step.
  *
@@ -121,6 +124,12 @@ export function traceStep(
   step: (input: Omit<StepInput<unknown, string, string>, 'options'>) => StepResult<string>,
 ): TracedCell {
   const { name, inputs, states, params, feedback } = cell
+  for (const each of [...Object.keys(states), ...Object.keys(params)]) {
+    if (MEMBER_NAME.test(each)) continue
+    throw new ArgumentError(
+      `cell ${name}: states and parameters are named by words; received ${JSON.stringify(each)}`,
+    )
+  }
   const specs = [
     { name: 'x', shape: ['B', inputs] },
     ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),

@@ -26,8 +26,6 @@ export function addGenerate(program: Command): void {
 }
 
 async function generate(path: string, options: GenerateFlags): Promise<void> {
-  // Whoever read the output has gone, as `head` does.
-  process.stdout.on('error', () => process.exit(0))
   const textModel = await loadTextModel(path)
   let pending = options.prompt ?? ''
   for await (const character of writeText(textModel, options)) {

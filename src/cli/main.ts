@@ -4,13 +4,10 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { RecurraError } from '../tensor/errors.ts'
 import { addGenerate } from './generate.ts'
+import { complain, onOutputEnd } from './output.ts'
 import { addTrain } from './train.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
-
-function complain(message: string): void {
-  process.stderr.write(`recurra: ${message.trim().replace(/\s*\n\s*/g, ' ')}\n`)
-}
 
 /** Says what went wrong and returns the exit code. */
 function failed(error: unknown): number {
@@ -32,6 +29,7 @@ const program = new Command('recurra')
 addTrain(program)
 addGenerate(program)
 
+onOutputEnd((code) => process.exit(code))
 try {
   await program.parseAsync()
 } catch (error) {

@@ -25,6 +25,12 @@ export function notNegative(text: string): number {
   throw new InvalidArgumentError('Expected a number of at least 0.')
 }
 
+/** The name of a file. */
+export function fileName(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('Expected the name of a file.')
+}
+
 /** NaN where the text is not a plain finite number. */
 function decimal(text: string): number {
   return /^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) && Number.isFinite(Number(text))

@@ -5,7 +5,8 @@ import { requireWritable } from '../tasks/output.ts'
 import { trainText } from '../tasks/text.ts'
 import { INTERRUPTED, onInterrupt } from './interrupt.ts'
 import { Lines } from './lines.ts'
-import { LARGEST_SEED, LARGEST_SIZE, positive, whole } from './options.ts'
+import { fileName, LARGEST_SEED, LARGEST_SIZE, positive, whole } from './options.ts'
+import { onOutputEnd } from './output.ts'
 import { Pane } from './pane.ts'
 import type { Reporter } from './report.ts'
 
@@ -34,7 +35,7 @@ export function addTrain(program: Command): void {
       new Option('--seconds <S>', 'how long to train').argParser(positive).default(60).conflicts('epochs'),
     )
     .option('--epochs <N>', 'passes over the text instead; the same seed then gives the same file', whole(1))
-    .option('--out <FILE>', 'where to save the model', 'model.safetensors')
+    .option('--out <FILE>', 'where to save the model', fileName, 'model.safetensors')
     .option('--units <N>', 'units of the LSTM', size, 128)
     .option('--batch <N>', 'rows of a batch', size, 16)
     .option('--steps <N>', 'steps of a window, through which gradients travel', size, 64)
@@ -49,8 +50,13 @@ async function train(files: readonly string[], flags: TrainFlags): Promise<void>
   const { signal } = controller
   const stop = () => controller.abort()
   const release = onInterrupt(stop)
-  // Whoever read the output has gone: nobody sees the rest, but what was learnt is kept.
-  process.stdout.on('error', stop)
+  // Nobody sees the rest, but what was learnt is kept.
+  let outputFailed = false
+  onOutputEnd((code) => {
+    outputFailed = code === 1
+    if (outputFailed) process.exitCode = 1
+    stop()
+  })
   const reporter: Reporter = isTerminal() ? new Pane(process.stdout, files) : new Lines(files)
   signal.addEventListener('abort', () => reporter.stopping())
   try {
@@ -63,7 +69,7 @@ async function train(files: readonly string[], flags: TrainFlags): Promise<void>
       if (event.kind === 'saved') saved = event.path
     }
     reporter.close()
-    if (!signal.aborted) return
+    if (!signal.aborted || outputFailed) return
     process.stdout.write(
       saved === ''
         ? 'stopped before the first step: nothing to save\n'

@@ -74,6 +74,45 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
   ],
   ['a scalar', () => sequences([tensor(1)], one, { batch: 1 }), DataError, /no time step/],
 
+  ...[undefined, null, 7, 'ab', [undefined], [7], ['ab'], [null]].flatMap((odd): typeof cases => [
+    [
+      `odd inputs ${JSON.stringify(odd)}`,
+      () => sequences(odd as never, one, { batch: 1 }),
+      ArgumentError,
+      /inputs/,
+    ],
+  ]),
+  ...[undefined, null, 7, 'a', ['ab'], [null], [1, [2]]].flatMap((odd): typeof cases => [
+    [
+      `odd targets ${JSON.stringify(odd)}`,
+      () =>
+        sequences([[[1]], [[2]]].slice(0, Array.isArray(odd) ? odd.length : 1), odd as never, { batch: 1 }),
+      ArgumentError,
+      /targets/,
+    ],
+  ]),
+  ['no options', () => sequences(one, one, undefined as never), ArgumentError, /options \{ batch \}/],
+  [
+    'a misspelt option',
+    () => sequences(one, one, { batch: 1, shufle: 1 } as never),
+    ArgumentError,
+    /no option shufle/,
+  ],
+  [
+    'another misspelt one',
+    () => textWindows(ids, { batch: 1, steps: 1, stride: 1 } as never),
+    ArgumentError,
+    /no option stride/,
+  ],
+  [
+    'ids in a list',
+    () => textWindows([1, 2, 3] as never, { batch: 1, steps: 1 }),
+    ArgumentError,
+    /Int32Array/,
+  ],
+  ['half a class', () => sequences(one, [0.5], { batch: 1 }), DataError, /received 0\.5.*tensor/],
+  ['rows of unlike sizes', () => sequences([[1], [1, 2]], [0, 1], { batch: 1 }), ShapeError, /row 1 2\./],
+
   ['order', () => wittenBell(ids, -1, 3), ArgumentError, /order must be .* 0; received -1/],
   ['id above V', () => wittenBell(Int32Array.of(0, 3), 1, 3), DataError, /0 to 2; received 3 at 1/],
   [

@@ -71,3 +71,16 @@ test('sequences of vectors with one target a row', () => {
   expect(last!.targets).toEqual(tensor([[30]]))
   expect(last!.lengths).toEqual(tensor(Int32Array.of(1)))
 })
+
+test('plain numbers are one class a row; rows of numbers have no time', () => {
+  const [first] = [...sequences([[[1], [2]], [[3]]], [1, 0], { batch: 2 })]
+  expect(first!.targets).toEqual(tensor(Int32Array.of(1, 0)))
+  expect(first!.lengths).toEqual(tensor(Int32Array.of(2, 1)))
+
+  const rows = sequences([[1, 2], [3, 4], [5, 6]], [0, 1, 0], { batch: 2 }) // biome-ignore format: one line
+  expect(rows.tokens).toBe(3)
+  expect([...rows]).toEqual([
+    { inputs: tensor([[1, 2], [3, 4]]), targets: tensor(Int32Array.of(0, 1)), reset: true }, // biome-ignore format: as above
+    { inputs: tensor([[5, 6]]), targets: tensor(Int32Array.of(0)), reset: true },
+  ])
+})

@@ -4,9 +4,9 @@
  * B rows of a batch, T time steps.
  */
 import { allocate } from '../tensor/dtype.ts'
-import { DataError, ShapeError } from '../tensor/errors.ts'
+import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
-import { requireInteger } from './guards.ts'
+import { requireInteger, requireOptions } from './guards.ts'
 
 /** What one training step reads. */
 export interface Batch {
@@ -40,13 +40,19 @@ export interface Batches extends Iterable<Batch> {
  * @param ids the n tokens of the stream
  * @param options.batch B, the rows
  * @param options.steps T, the time steps of a window
- * @throws {ArgumentError} unless both sizes are integers of at least 1
+ * @throws {ArgumentError} unless `ids` is an Int32Array and both sizes are integers of at least 1
  * @throws {DataError} when the stream has no full window for each row: n < B·T + 1
  */
 export function textWindows(
   ids: Int32Array,
   options: { readonly batch: number; readonly steps: number },
 ): Batches {
+  if (!(ids instanceof Int32Array)) {
+    throw new ArgumentError(
+      'textWindows: expected ids in an Int32Array, as Vocabulary.encode or Int32Array.from makes it',
+    )
+  }
+  requireOptions('textWindows', options, ['batch', 'steps'])
   const { batch, steps } = options
   requireInteger('batch', batch, 1)
   requireInteger('steps', steps, 1)
@@ -85,35 +91,42 @@ export type Sequence = Tensor | readonly NestedNumbers[]
  * Sequences of unlike lengths, in the order given, padded with zeros to the longest of their batch. Every batch has
  * `lengths` and resets; the last may have fewer rows.
  *
+ * Lists of numbers (f32 [features]) with one target a row are rows without time: they come as they are, without lengths.
+ *
  *     sequences([[[1], [2], [3]], [[4]]], tensor([[0], [1]]), { batch: 2 })   // inputs f32 [2, 3, 1], lengths [3, 1]
  *
  * @param inputs N sequences, alike in all but length
- * @param targets a list of N sequences, each as long as its input (one target a step); or one tensor [N, …] (one a row)
+ * @param targets a list of N sequences, each as long as its input (one target a step); or one tensor [N, …] (one a
+ * row), where plain numbers are one class a row, i32 [N]
  * @param options.batch B, the rows of every batch but perhaps the last
- * @throws {ArgumentError} unless `batch` is an integer of at least 1
+ * @throws {ArgumentError} unless `batch` is an integer of at least 1, and for lists that are none
  * @throws {DataError} when there is no sequence, one has no step, or inputs and targets differ in number or length
  * @throws {ShapeError} when sequences differ in element type or in their sizes after time
  */
 export function sequences(
   inputs: readonly Sequence[],
-  targets: readonly Sequence[] | Tensor,
+  targets: readonly Sequence[] | readonly number[] | Tensor,
   options: { readonly batch: number },
 ): Batches {
+  requireOptions('sequences', options, ['batch'])
   const { batch } = options
   requireInteger('batch', batch, 1)
   const rows = alike('inputs', inputs)
   const lengths = Int32Array.from(rows, ({ shape }) => shape[0]!)
-  const targetsOf = 'data' in targets ? perRow(targets, rows.length) : perStep(targets, lengths)
+  const one = oneARow(targets)
+  const targetsOf = one !== undefined ? perRow(one, rows.length) : perStep(targets as Sequence[], lengths)
+  const timeless = one !== undefined && rows[0]!.shape.length === 1 && rows[0]!.dtype === 'f32'
+  if (timeless) requireSameSize(lengths)
   return {
     count: Math.ceil(rows.length / batch),
-    tokens: lengths.reduce((sum, length) => sum + length, 0),
+    tokens: timeless ? rows.length : lengths.reduce((sum, length) => sum + length, 0),
     *[Symbol.iterator]() {
       for (let start = 0; start < rows.length; start += batch) {
         const end = Math.min(start + batch, rows.length)
         yield {
           inputs: pad(rows.slice(start, end)),
           targets: targetsOf(start, end),
-          lengths: tensor(lengths.slice(start, end)),
+          ...(timeless ? {} : { lengths: tensor(lengths.slice(start, end)) }),
           reset: true,
         }
       }
@@ -122,6 +135,38 @@ export function sequences(
 }
 
 type Rows = (start: number, end: number) => Tensor
+
+function isTensor(value: unknown): value is Tensor {
+  if (typeof value !== 'object' || value === null) return false
+  const { data, shape } = value as Partial<Tensor>
+  return ArrayBuffer.isView(data) && Array.isArray(shape)
+}
+
+/** Targets that are one a row as a tensor; undefined where they are a list of sequences. */
+function oneARow(targets: readonly Sequence[] | readonly number[] | Tensor): Tensor | undefined {
+  if (isTensor(targets)) return targets
+  const isNumber = (each: unknown) => typeof each === 'number'
+  if (!Array.isArray(targets) || targets.length === 0 || !targets.every(isNumber)) return undefined
+  const odd = targets.find((each) => (each | 0) !== each)
+  if (odd === undefined) return tensor(targets, undefined, 'i32')
+  throw new DataError(
+    `targets: plain numbers are classes, whole numbers; received ${odd}. For values give a tensor: tensor([[0.5], …])`,
+  )
+}
+
+function requireList(name: string, all: unknown): void {
+  if (Array.isArray(all)) return
+  throw new ArgumentError(`${name}: expected a list of sequences; received ${typeof all}`)
+}
+
+function requireSameSize(sizes: Int32Array): void {
+  const at = sizes.findIndex((size) => size !== sizes[0])
+  if (at < 0) return
+  throw new ShapeError(
+    `inputs: rows of numbers must be of equal size; row 0 has ${sizes[0]}, row ${at} ${sizes[at]}. ` +
+      'For sequences, write each step as a list ([[0.1], [0.2]]), or give ids as i32 tensors.',
+  )
+}
 
 function perRow(targets: Tensor, count: number): Rows {
   const { data, shape, dtype } = targets
@@ -136,6 +181,7 @@ function perRow(targets: Tensor, count: number): Rows {
 }
 
 function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
+  requireList('targets', targets)
   if (targets.length !== lengths.length) {
     throw new DataError(`expected targets for ${lengths.length} sequences; received ${targets.length}`)
   }
@@ -153,8 +199,15 @@ function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
 
 /** The sequences as tensors that differ only in their first size, which is at least 1. */
 function alike(name: string, all: readonly Sequence[]): Tensor[] {
+  requireList(name, all)
   if (all.length === 0) throw new DataError(`${name}: expected at least one sequence; received none`)
-  const rows = all.map((one) => ('data' in one ? one : tensor(one)))
+  const rows = all.map((one: Sequence, i) => {
+    if (isTensor(one)) return one
+    if (Array.isArray(one)) return tensor(one)
+    throw new ArgumentError(
+      `${name}: sequence ${i} must be nested numbers or a tensor; received ${typeof one}`,
+    )
+  })
   const kind = ({ dtype, shape }: Tensor) => `${dtype} [${['T', ...shape.slice(1)].join(', ')}]`
   for (const [i, row] of rows.entries()) {
     if (!(row.shape[0]! > 0)) throw new DataError(`${name}: sequence ${i} has no time step. Leave it out.`)

@@ -1,5 +1,16 @@
 /** Checks of arguments that every file of this folder shares. */
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
+
+/** @throws {ArgumentError} unless `value` is an object with no other options than these */
+export function requireOptions(what: string, value: object, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new ArgumentError(
+      `${what}: expected the options { ${known.join(', ')} }; received ${String(value)}`,
+    )
+  }
+  requireKnown(what, value, known)
+}
 
 /** @throws {ArgumentError} unless `value` is an integer of at least `least` */
 export function requireInteger(name: string, value: number, least: number): void {

@@ -30,7 +30,7 @@ export function holdOut(documents: readonly Int32Array[], fraction: number): Spl
     if (ids.length < 2) {
       throw new DataError(
         `the ${part} part needs at least 2 tokens, but holding out ${fraction} of ${train.length + heldOut.length} ` +
-          `leaves it ${ids.length}. Give a longer text or another fraction.`,
+          `leaves it ${ids.length}. Give a longer text.`,
       )
     }
   }

@@ -201,8 +201,12 @@ export function concat(inputs: readonly Node[], axis: number): Node {
   if (inputs.length === 1) return first
   let total = size(0)
   for (const input of inputs) {
-    if (input.shape.length !== first.shape.length) matchShapes('concat', first.shape, input.shape)
-    matchShapes(`concat along axis ${axis}`, first.shape.with(axis, ONE), input.shape.with(axis, ONE))
+    const message = () =>
+      `concat along axis ${axis}: ${printShape(first.shape)} and ${printShape(input.shape)} differ in other axes`
+    if (input.shape.length !== first.shape.length) throw new ShapeError(message())
+    for (const [other, each] of first.shape.entries()) {
+      if (other !== axis) requireEqual(each, input.shape[other]!, message)
+    }
     total = addSize(total, input.shape[axis]!)
   }
   return intern({ kind: 'concat', axis }, inputs, first.shape.with(axis, total), first.dtype)

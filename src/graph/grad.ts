@@ -13,16 +13,19 @@ import { derive, type Value } from './value.ts'
 /**
  * ∂loss/∂w for each w, any values of the forward graph. Differentiable again.
  * @throws {ShapeError} when the loss is not a number
+ * @throws {ArgumentError} inside a step, when the loss depends on an outer w through other outer values
  */
 export function gradient(loss: Value, wrt: readonly Value[]): Value[] {
   if (loss.rank !== 0)
     throw new ShapeError(`gradient: expected a scalar loss; received shape ${printShape(loss.shape)}`)
   if (loss.dtype !== 'f32') throw new ArgumentError(`gradient: expected an f32 loss; received ${loss.dtype}`)
-  return wrt.map((_, i) =>
-    derive(
-      [loss, ...wrt],
-      ([output, ...sources]) => adjoint([output!], [constant(1)], sources)[i] ?? zerosLike(sources[i]!),
-    ),
+  let gradients: (Node | undefined)[] | undefined
+  return wrt.map((each, i) =>
+    derive([loss, ...wrt], ([output, ...sources]) => {
+      loss.trace?.requireNoOtherPath(each)
+      gradients ??= adjoint([output!], [constant(1)], sources)
+      return gradients[i] ?? zerosLike(sources[i]!)
+    }),
   )
 }
 

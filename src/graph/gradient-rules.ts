@@ -111,8 +111,11 @@ const GRADIENT_RULES: { readonly [K in Exclude<OpKind, 'scan' | 'output'>]: Rule
   reduce: (node, dy) => {
     const x = node.inputs[0]!
     const kept = otherAxes(x.shape.length, node.op.axes)
-    const spread = broadcast(dy, x.shape, kept)
-    return [node.op.fn === 'sum' ? spread : when(e('equal', x, broadcast(node, x.shape, kept)), spread)]
+    if (node.op.fn === 'sum') return [broadcast(dy, x.shape, kept)]
+    // Equal largest ones share the gradient, as PyTorch's amax has it.
+    const largest = e('equal', x, broadcast(node, x.shape, kept))
+    const share = e('div', dy, reduce('sum', e('toF32', largest), node.op.axes))
+    return [when(largest, broadcast(share, x.shape, kept))]
   },
   einsum: (node, dy) => {
     const { a, b, out } = node.op

@@ -42,7 +42,7 @@ const ELEMENTWISE: Record<ElementwiseName, (a: number, b: number, c: number, ...
   not: (a) => Number(a === 0),
   isFinite: (a) => Number(Number.isFinite(a)),
   toF32: (a) => a,
-  toI32: (a) => Math.trunc(a),
+  toI32: (a) => (Number.isNaN(a) ? 0 : Math.min(2147483647, Math.max(-2147483648, Math.trunc(a)))),
   select: (a, b, c) => (a !== 0 ? b : c),
   random: (a, b, c, d, e, f) => (philox([a, b, c, d!], [e!, f!])[0] >>> 8) / 2 ** 24,
   stopGradient: (a) => a,

@@ -52,6 +52,10 @@ export function scan<C extends Values, X extends Values, Y extends Values>(
   const inputs = Object.keys(options.xs ?? {})
   const xs = (options.xs ?? {}) as X
   const steps = stepCount(options.steps, xs)
+  if (options.lengths !== undefined && (options.lengths.rank !== 1 || options.lengths.dtype !== 'i32')) {
+    const { dtype, shape } = options.lengths
+    throw new ShapeError(`scan: lengths must be i32[B]; received ${dtype}${printShape(shape)}`)
+  }
   const specs = [
     ...states.map((name) => specOf(name, options.carry[name]!.shape, options.carry[name]!)),
     ...inputs.map((name) => specOf(name, xs[name]!.shape.slice(1), xs[name]!)),
@@ -66,7 +70,7 @@ export function scan<C extends Values, X extends Values, Y extends Values>(
       const alive = options.lengths === undefined ? undefined : less(t, options.lengths)
       const read = pick(inputs, params.slice(states.length, -1)) as X
       const x = alive === undefined ? read : mapValues(read, (value) => masked(alive, value, 0))
-      const result = step({ carry, x, t })
+      const result = step({ carry, x, t }) ?? {}
       const next = checkStates(options.carry, result.carry)
       yieldNames = Object.keys(result.y ?? {})
       const ys = yieldNames.map((name) => result.y![name]!)
@@ -112,6 +116,11 @@ function specOf(name: string, shape: Shape, value: Value) {
 function stepCount(given: SizeLike | undefined, xs: Values): Size {
   const first = Object.values(xs)[0]
   if (first !== undefined) {
+    if (given !== undefined && size(given) !== first.shape[0]) {
+      throw new ShapeError(
+        `scan: steps is ${size(given).key}, but the per-step inputs have ${first.shape[0]?.key}`,
+      )
+    }
     if (first.rank === 0) throw new ShapeError('scan: a per-step input needs a time axis; received a number')
     return first.shape[0]!
   }

@@ -7,7 +7,7 @@ import { ArgumentError } from '../tensor/errors.ts'
 import { type Shape, type SizeLike, shapeOf } from '../tensor/size.ts'
 import { param } from './build.ts'
 import { collectGuards } from './guards.ts'
-import { type Graph, makeGraph, type Node, type ParamNode } from './node.ts'
+import { type Graph, makeGraph, type Node, type ParamNode, topological } from './node.ts'
 import { type Scope, Value } from './value.ts'
 
 /** One function being traced. */
@@ -46,6 +46,18 @@ class Trace implements Scope {
     this.captured.set(outer.node, { outer, inner })
     return inner
   }
+
+  requireNoOtherPath(value: Value): void {
+    if (value.trace === this || value.trace === undefined || this.parent === undefined) return
+    const outer = this.parent.lift(value).node
+    const others = [...this.captured.keys()].filter((node) => node !== outer)
+    if (topological(others).includes(outer)) {
+      throw new ArgumentError(
+        'gradient: inside a step, the loss depends on an outer value through other outer values, which are constants there; ' +
+          'compute those inside the step, or take the gradient outside',
+      )
+    }
+  }
 }
 
 let current: Trace | undefined
@@ -78,7 +90,11 @@ export function traceWith<R>(
         trace.addParam(shapeOf(spec.shape), spec.dtype ?? 'f32', spec.name ?? `p${i}`),
       )
       const result = build(params)
-      return { result, outputs: outputsOf(result).map((output) => trace.lift(output).node) }
+      const outputs = outputsOf(result)
+      if (!Array.isArray(outputs) || !outputs.every((output) => output instanceof Value)) {
+        throw new ArgumentError('a traced function must return an array of symbolic values')
+      }
+      return { result, outputs: outputs.map((output) => trace.lift(output).node) }
     })
     const graph = makeGraph(trace.params, built.outputs, trace.names, guards)
     return { graph, result: built.result, captured: [...trace.captured.values()].map(({ outer }) => outer) }

@@ -27,6 +27,8 @@ export interface Scope {
   readonly depth: number
   /** A value of an enclosing trace as this one sees it. */
   lift(value: Value): Value
+  /** Throws where other outer values that this trace has taken in depend on this outer one. */
+  requireNoOtherPath(value: Value): void
 }
 
 /** A symbolic tensor. */
@@ -48,6 +50,13 @@ export class Value {
   }
   get rank(): number {
     return this.node.shape.length
+  }
+
+  /** A step runs once, on values that have no numbers yet: `if (x > 0)` would take one way for good. */
+  [Symbol.toPrimitive](): never {
+    throw new ArgumentError(
+      'a symbolic value has no number while it is traced: use where(condition, a, b), x.greater(0), x.add(1)',
+    )
   }
 
   add(other: Operand): Value {
@@ -396,6 +405,9 @@ export function broadcastTo(x: Value, shape: readonly (SizeLike | string)[]): Va
 }
 export function expandDims(x: Value, axis: number): Value {
   const at = axis < 0 ? axis + x.rank + 1 : axis
+  if (!Number.isInteger(axis) || at < 0 || at > x.rank) {
+    throw new ShapeError(`expandDims: ${axis} is no place among the axes of ${printShape(x.shape)}`)
+  }
   return derive([x], ([node]) =>
     build.reshape(node!, [...node!.shape.slice(0, at), ONE, ...node!.shape.slice(at)]),
   )

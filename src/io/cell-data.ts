@@ -3,7 +3,7 @@
  * loaded from them: the code that defined it is not needed and not looked for.
  * Holds: the graphs of a loaded cell take and give what the cell declares.
  */
-import { type Cell, type CellOptions, feedsBack, type TracedCell } from '../cells/define.ts'
+import { type Cell, type CellOptions, feedsBack, MEMBER_NAME, type TracedCell } from '../cells/define.ts'
 import { type Initializer, type Parameter, parameter } from '../cells/index.ts'
 import type { Graph } from '../graph/node.ts'
 import { ShapeError } from '../tensor/errors.ts'
@@ -158,6 +158,8 @@ function named<T>(read: (fields: Fields) => T): Read<Readonly<Record<string, T>>
   return (value, where) => {
     const found: Named<T> = entries(value, where)
     const record = Object.fromEntries(found)
+    const odd = found.find(([name]) => !MEMBER_NAME.test(name))
+    if (odd !== undefined) throw fault(where, `${shown(odd[0])} is no name of a state or parameter`)
     // Names that stand twice, and numbers for names, which objects would bring into another order.
     const kept = Object.keys(record)
     if (kept.length === found.length && found.every(([name], i) => kept[i] === name)) return record

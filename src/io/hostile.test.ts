@@ -7,6 +7,7 @@ import { recurrent } from '../layers/recurrent.ts'
 import { sequential } from '../layers/sequential.ts'
 import { FormatError } from '../tensor/errors.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { NO_CHECKSUM, sealed } from './checksum.ts'
 import type { Json } from './fields.ts'
 import { loadModel, saveModel } from './model.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
@@ -38,7 +39,12 @@ function fileWith(path: string, value?: Json): Uint8Array {
 }
 
 function fileOf(description: string, weights: ReadonlyMap<string, Tensor> = tensors): Uint8Array {
-  return writeSafetensors(weights, { recurra: description })
+  return fileWithMetadata({ recurra: description }, weights)
+}
+
+/** With the checksum that fits. */
+function fileWithMetadata(texts: Record<string, string>, weights: ReadonlyMap<string, Tensor> = tensors) {
+  return sealed(writeSafetensors(weights, { ...texts, checksum: NO_CHECKSUM }))
 }
 
 function refuses(bytes: Uint8Array, message: RegExp): void {
@@ -248,6 +254,14 @@ test('weights that are missing, extra or of another shape are refused, and metad
   refuses(weights('victim/X', tensor([1])), /weights: the model has no parameter victim\/X/)
   refuses(weights('victim/b', tensor([1])), /weights: parameter victim\/b is f32\[2\]; received f32\[1\]/)
   refuses(weights('victim/b', tensor(new Int32Array(2))), /received i32\[2\]/)
+  for (const odd of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    refuses(
+      weights('victim/b', tensor([0, odd])),
+      new RegExp(`parameter "victim/b" holds ${odd} at element 1`),
+    )
+  }
+  const { recurra } = metadata
+  refuses(writeSafetensors(tensors, { recurra: recurra! }), /the file is damaged: its checksum/)
   refuses(writeSafetensors(tensors), /no description under "recurra"/)
-  refuses(writeSafetensors(tensors, { ...metadata, code: '1' }), /unknown metadata "code"/)
+  refuses(fileWithMetadata({ ...metadata, code: '1' }), /unknown metadata "code"/)
 })

@@ -24,9 +24,10 @@ import type { Signal } from '../layers/layer.ts'
 import { layerNorm } from '../layers/layer-norm.ts'
 import { elman, gru, lstm, recurrent } from '../layers/recurrent.ts'
 import { type Sequential, sequential } from '../layers/sequential.ts'
-import { FormatError, ShapeError } from '../tensor/errors.ts'
+import { ArgumentError, FormatError, ShapeError } from '../tensor/errors.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { predict } from '../train/predict.ts'
+import { sealed } from './checksum.ts'
 import { parseJson } from './fields.ts'
 import { GraphWriter, graphsReader, rootReader } from './graph-data.ts'
 import { loadModel, saveModel } from './model.ts'
@@ -34,20 +35,20 @@ import { loadModel, saveModel } from './model.ts'
 /** Branches on `training`, folds a scan of its own, and holds numbers that JSON does not have. */
 const own = defineCell<{ units: number; squash: (x: number) => number }>()({
   name: 'own',
-  state: ({ units }) => ({ h: units, Σ: 1 }),
+  state: ({ units }) => ({ h: units, sum: 1 }),
   params: ({ inputs, units }) => ({
     U: glorotUniform(inputs, units),
     W: orthogonal(units, units),
     b: joined(zeros(1), ones(units - 1)),
   }),
-}).step(({ x, state: { h, Σ: sum }, params: { U, W, b }, training }) => {
+}).step(({ x, state: { h, sum }, params: { U, W, b }, training }) => {
   const input = x.matmul(U).add(b)
   const { carry } = scan({ carry: { g: h }, steps: 3 }, ({ carry: { g }, t }) => ({
     carry: { g: g.matmul(W).mul(t.toF32().add(0.5)).add(input).tanh() },
   }))
   const next = where(carry.g.less(-0.25), -0, carry.g).min(Number.POSITIVE_INFINITY)
   const output = concat([training ? next.mul(0.9) : next, sum], 1)
-  return { output, state: { h: next, Σ: sum.add(next.sum(1, { keepDims: true })) } }
+  return { output, state: { h: next, sum: sum.add(next.sum(1, { keepDims: true })) } }
 })
 
 const MODELS: Readonly<Record<string, () => Sequential>> = {
@@ -198,22 +199,68 @@ test('a layer that files cannot hold is named', () => {
   expect(() => saveModel(model)).toThrow(/layer twice cannot be saved/)
 })
 
+test.each<[string, unknown, RegExp]>([
+  ['a buffer', saveModel(pairs()).buffer, /received ArrayBuffer: write new Uint8Array/],
+  ['nothing', undefined, /received Undefined/],
+  ['a text', 'model.safetensors', /received String/],
+])('loading %s says what is expected', (_, bytes, message) => {
+  expect(() => loadModel(bytes as Uint8Array)).toThrow(ArgumentError)
+  expect(() => loadModel(bytes as Uint8Array)).toThrow(message)
+})
+
+test('what no file could give back is not saved', () => {
+  const save = (extra: object) => () => saveModel(pairs(), extra as Record<string, string>)
+  expect(save({ epochs: 3 })).toThrow(ArgumentError)
+  expect(save({ epochs: 3 })).toThrow(/received number for "epochs"/)
+  const model = MODELS['elman']!()
+  model.weights().get('elman/b')!.data[1] = Number.NaN
+  expect(() => saveModel(model)).toThrow(/parameter "elman\/b" holds NaN at element 1/)
+})
+
 const long = process.env['RECURRA_LONG'] === '1'
+
+test('every flipped bit and every cut of a file is noticed', () => {
+  // Controls are written as escapes, which readers of JSON take in either case.
+  const bytes = saveModel(pairs(), { vocabulary: 'a\u001bß' })
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const flipped = bytes.with(bit >> 3, bytes[bit >> 3]! ^ (1 << (bit & 7)))
+    expect(() => loadModel(flipped), `bit ${bit}`).toThrow(FormatError)
+  }
+  for (let length = 0; length < bytes.length; length++) {
+    expect(() => loadModel(bytes.subarray(0, length)), `${length} bytes`).toThrow(FormatError)
+  }
+})
+
 test.each(Object.entries(MODELS))(
-  'a damaged file is refused, or its model runs: %s',
+  'a damaged file is refused: %s',
+  (_, make) => {
+    const bytes = saveModel(make())
+    const at = fc.nat(bytes.length - 1)
+    const flips = fc.array(fc.tuple(at, fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 })
+    const property = fc.property(flips, at, fc.boolean(), (changes, length, cut) => {
+      const damaged = bytes.slice(0, cut ? length : undefined)
+      for (const [place, bits] of cut ? [] : changes) damaged[place]! ^= bits
+      fc.pre(cut || damaged.some((byte, i) => byte !== bytes[i]))
+      expect(() => loadModel(damaged)).toThrow(FormatError)
+    })
+    fc.assert(property, { numRuns: long ? 20_000 : 400 })
+  },
+  600_000,
+)
+
+test.each(Object.entries(MODELS))(
+  'a file that is altered and sealed again is refused, or its model runs: %s',
   async (_, make) => {
     const bytes = saveModel(make())
     const at = fc.nat(bytes.length - 1)
-    const damage = fc.oneof(
-      { weight: 9, arbitrary: fc.tuple(at, fc.integer({ min: 32, max: 126 })) },
-      { weight: 3, arbitrary: fc.tuple(at, fc.nat(255)) },
-      { weight: 1, arbitrary: fc.tuple(at, fc.constant(undefined)) },
+    const change = fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(at, fc.integer({ min: 32, max: 126 })) },
+      { weight: 1, arbitrary: fc.tuple(at, fc.nat(255)) },
     )
-    const property = fc.asyncProperty(damage, async ([place, byte]) => {
-      const damaged = byte === undefined ? bytes.slice(0, place) : bytes.with(place, byte)
+    const property = fc.asyncProperty(change, async ([place, byte]) => {
       let model: Sequential
       try {
-        model = loadModel(damaged).model
+        model = loadModel(sealed(bytes.with(place, byte))).model
       } catch (error) {
         expect(error).toBeInstanceOf(FormatError)
         return

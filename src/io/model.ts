@@ -1,12 +1,15 @@
 /**
  * Models as files: one safetensors file whose tensors are the weights by path and whose metadata describes the rest
- * under `recurra`: input, layers, cells. What callers add stands beside it under `extra:`.
+ * under `recurra`: input, layers, cells. What callers add stands beside it under `extra:`; `checksum` is of all bytes.
  * Holds: loading runs no code from the file and needs none that is not here; a model that is loaded predicts the
  * same, bit for bit, and is saved as the same bytes.
  */
 import type { Recurrent } from '../layers/recurrent.ts'
 import { type InputSpec, Sequential } from '../layers/sequential.ts'
+import { ArgumentError, FormatError } from '../tensor/errors.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { readCell, writeCell } from './cell-data.ts'
+import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
 import { fault, integer, type Json, list, object, parseJson, type Read, shown, within } from './fields.ts'
 import { layerReader, writeLayer } from './layer-data.ts'
 import { dtype } from './op-data.ts'
@@ -26,35 +29,70 @@ export interface LoadedModel {
  * A model as the bytes of one file: weights, layers, and the graphs of its cells. The same model gives the same bytes.
  *
  * @param extra texts to keep with it, such as a vocabulary
- * @throws {ArgumentError} when the model does not know its input yet, or a layer is of a kind that files do not hold
+ * @throws {ArgumentError} when the model does not know its input yet, a layer is of a kind that files do not hold, a
+ * weight is not finite, or `extra` holds anything but strings
  */
 export function saveModel(model: Sequential, extra: Readonly<Record<string, string>> = {}): Uint8Array {
-  const extras = Object.entries(extra).map(([name, value]) => [`${EXTRA}${name}`, value])
-  return writeSafetensors(model.weights(), {
+  if (!(model instanceof Sequential)) throw new ArgumentError('saveModel: expected a model first')
+  const extras = Object.entries<unknown>(extra).map(([name, value]) => {
+    if (typeof value === 'string') return [`${EXTRA}${name}`, value]
+    throw new ArgumentError(
+      `saveModel: extra holds strings; received ${typeof value} for ${shown(name)}: JSON.stringify makes it one`,
+    )
+  })
+  const odd = notFinite(model.weights())
+  if (odd !== undefined) throw new ArgumentError(`saveModel: ${odd}`)
+  const file = writeSafetensors(model.weights(), {
+    [CHECKSUM]: NO_CHECKSUM,
     [DESCRIPTION]: JSON.stringify(describe(model)),
     ...Object.fromEntries(extras),
   })
+  return sealed(file)
 }
 
 /**
  * The model in a file, and what was saved beside it. Cells come as their graphs: the code that defined them is not needed.
  *
- * @throws {FormatError} naming what is wrong with the file, and where; nothing else
+ * @throws {FormatError} naming what is wrong with the file, and where
+ * @throws {ArgumentError} for anything but a Uint8Array
  */
 export function loadModel(bytes: Uint8Array): LoadedModel {
+  requireBytes(bytes)
   const { tensors, metadata } = readSafetensors(bytes)
   const extra: Record<string, string> = Object.create(null)
   let description: string | undefined
   for (const [name, value] of Object.entries(metadata)) {
     if (name === DESCRIPTION) description = value
     else if (name.startsWith(EXTRA)) extra[name.slice(EXTRA.length)] = value
-    else throw fault('', `unknown metadata ${shown(name)}`)
+    else if (name !== CHECKSUM) throw fault('', `unknown metadata ${shown(name)}`)
   }
   if (description === undefined)
     throw fault('', `it holds tensors, but no description under ${shown(DESCRIPTION)}`)
+  if (metadata[CHECKSUM] !== checksumOf(bytes)) {
+    throw new FormatError('the file is damaged: its checksum does not fit its bytes. Copy or save it again')
+  }
   const model = readModel(parseJson(description, DESCRIPTION), '')
   within('weights', () => model.setWeights(tensors))
+  const odd = notFinite(tensors)
+  if (odd !== undefined) throw fault('weights', odd)
   return { model, extra }
+}
+
+function requireBytes(bytes: unknown): void {
+  // By name, since a Uint8Array of another realm is one too.
+  const name = Object.prototype.toString.call(bytes).slice(8, -1)
+  if (name === 'Uint8Array') return
+  const advice = name === 'ArrayBuffer' ? ': write new Uint8Array(buffer)' : ''
+  throw new ArgumentError(`loadModel: expected the file's bytes as a Uint8Array; received ${name}${advice}`)
+}
+
+/** Says where the first number stands that is NaN or infinite. */
+function notFinite(weights: ReadonlyMap<string, Tensor>): string | undefined {
+  for (const [path, { data }] of weights) {
+    const at = data.findIndex((value: number) => !Number.isFinite(value))
+    if (at >= 0) return `parameter ${shown(path)} holds ${data[at]} at element ${at}`
+  }
+  return undefined
 }
 
 function describe(model: Sequential): Json {

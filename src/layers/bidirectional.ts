@@ -37,6 +37,7 @@ export class Bidirectional implements Layer {
   readonly kind = 'bidirectional'
   readonly name: string | undefined
   readonly returnState: boolean
+  readonly readsBackwards = true
   readonly forward: Recurrent
   readonly backward: Recurrent
   readonly options: Filled<typeof FIELDS>

@@ -35,6 +35,8 @@ export interface Layer {
   readonly name?: string | undefined
   /** Its final states belong to the model's results. */
   readonly returnState?: boolean
+  /** It reads from the end, so that no state of it can go on from one window to the next. */
+  readonly readsBackwards?: boolean
   apply(signal: Signal, scope: LayerScope): Signal
 }
 

@@ -47,6 +47,7 @@ export class Recurrent implements Layer {
   readonly kind: string
   readonly name: string | undefined
   readonly returnState: boolean
+  readonly readsBackwards: boolean
   readonly cell: Cell
   readonly options: Filled<typeof FIELDS>
 
@@ -55,6 +56,7 @@ export class Recurrent implements Layer {
     this.options = fill(cell.name, FIELDS, options)
     this.kind = cell.name
     this.name = options.name
+    this.readsBackwards = options.goBackwards ?? false
     this.returnState = this.options.returnState
     this.cell = cell
   }

@@ -47,6 +47,12 @@ export class Sequential {
 
   constructor(layers: readonly Layer[], input?: InputSpec) {
     if (layers.length === 0) throw new ArgumentError('sequential: expected at least one layer; received none')
+    for (const layer of layers) {
+      if (typeof layer?.apply === 'function') continue
+      throw new ArgumentError(
+        `sequential: expected layers such as lstm({ units: 8 }); received ${typeof layer} (a cell needs recurrent(cell) around it)`,
+      )
+    }
     this.layers = withNames(layers)
     if (input !== undefined) this.build(input)
   }
@@ -159,6 +165,16 @@ export class Sequential {
       seen(signal)
     }
     return { output: signal, states }
+  }
+
+  /** @throws {ArgumentError} where a layer reads backwards: its states cannot go on from window to window */
+  requireForward(what: string): void {
+    const backwards = this.layers.find(({ layer }) => layer.readsBackwards)
+    if (backwards === undefined) return
+    throw new ArgumentError(
+      `${what}: states go on from one window to the next, but layer ${backwards.name} reads from the end; ` +
+        'give whole sequences and carry no states',
+    )
   }
 
   /** Paths of the states that the model returns with its output. */

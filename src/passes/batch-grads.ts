@@ -11,13 +11,16 @@ import { addends } from './simplify.ts'
 
 /** What can be summed after the loop without stacking more than its operands. */
 function isShare(node: Node): boolean {
+  if (isKind(node, 'pad') || isKind(node, 'concat')) {
+    return node.inputs.every((input) => isShare(input) || (isKind(input, 'constant') && input.op.value === 0))
+  }
   return isKind(node, 'einsum') || (isKind(node, 'reduce') && node.op.fn === 'sum')
 }
 
 const sumsLeave: ScanRule = (scan, used, note) => {
   const open = openScan(scan)
   const sums = open.carries.flatMap((carry, i) => {
-    const terms = addends(carry.next)
+    const terms = addends(carry.next) ?? []
     const shares = terms.filter((term) => term !== carry.param)
     if (shares.length !== terms.length - 1 || shares.length === 0 || !shares.every(isShare)) return []
     const others = open.carries.filter((other) => other !== carry).map(({ next }) => next)

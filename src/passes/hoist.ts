@@ -6,9 +6,9 @@
  * again over all rows at once. Views are free and stay with their readers.
  */
 import * as build from '../graph/build.ts'
-import { isKind, type Node, topological, usersOf } from '../graph/node.ts'
+import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph/node.ts'
 import { describeOp, typeOf } from '../graph/print.ts'
-import { type OpenScan, openScan, type Pass, type ScanRule } from './rewrite.ts'
+import { type Note, type OpenScan, openScan, type Pass, type ScanRule } from './rewrite.ts'
 import { closeScan, freshParam, type Lifted, lift, stack } from './scans.ts'
 
 const VIEWS = new Set(['broadcast', 'reshape', 'transpose', 'slice', 'flip'])
@@ -92,8 +92,19 @@ const after: ScanRule = (scan, used, note) => {
   const sinks = open.yields.flatMap((node, i) =>
     used.has(first + i) && isSinkable(node, forStates, onCarry) ? [{ node, i }] : [],
   )
-  if (sinks.length === 0) return undefined
+  return sink(sinks, open, scan, { forStates, onCarry }, note)
+}
 
+/** Sinks what can be made outside; what cannot be made there stays, and the rest is tried without it. */
+function sink(
+  sinks: readonly { readonly node: Node; readonly i: number }[],
+  open: OpenScan,
+  scan: ScanNode,
+  where: { readonly forStates: ReadonlySet<Node>; readonly onCarry: ReadonlySet<Node> },
+  note: Note,
+): readonly (Node | undefined)[] | undefined {
+  if (sinks.length === 0) return undefined
+  const first = open.carries.length
   // Operands of sunk work that are not outside yet are yielded instead.
   const frontier = new Set<Node>()
   const seen = new Set<Node>()
@@ -101,7 +112,10 @@ const after: ScanRule = (scan, used, note) => {
   const visit = (node: Node): void => {
     if (seen.has(node) || known.has(node)) return
     seen.add(node)
-    if (node.inputs.length > 0 && (!onCarry.has(node) || isSinkable(node, forStates, onCarry)))
+    if (
+      node.inputs.length > 0 &&
+      (!where.onCarry.has(node) || isSinkable(node, where.forStates, where.onCarry))
+    )
       node.inputs.forEach(visit)
     else if (node.inputs.length > 0 || node.op.kind === 'param') frontier.add(node)
   }
@@ -110,11 +124,12 @@ const after: ScanRule = (scan, used, note) => {
   const outputs = closeScan({ ...open, yields }, scan)
   for (const node of frontier)
     known.set(node, { node: outputs[first + yields.indexOf(node)]!, stacked: true })
+  const made = sinks.map(({ node, i }) => ({ node, i, lifted: lift(node, scan.op.steps, known) }))
+  const able = made.filter(({ lifted }) => lifted !== undefined)
+  if (able.length < made.length) return sink(able, open, scan, where, note)
   const result = outputs.slice(0, scan.op.body.outputs.length)
-  for (const { node, i } of sinks) {
-    const lifted = lift(node, scan.op.steps, known)
-    if (lifted === undefined) return undefined
-    result[first + i] = stack(lifted, scan.op.steps)
+  for (const { node, i, lifted } of made) {
+    result[first + i] = stack(lifted!, scan.op.steps)
     if (HEAVY.has(node.op.kind))
       note(`${describeOp(node.op).trim()} is made after the loop from stacked operands: no state reads it`)
   }
@@ -127,7 +142,7 @@ function isSinkable(node: Node, forStates: ReadonlySet<Node>, onCarry: ReadonlyS
   if (isKind(node, 'einsum') || isKind(node, 'reduce')) return true
   if (VIEWS.has(node.op.kind))
     return isSinkable(node.inputs[0]!, forStates, onCarry) || node.op.kind === 'broadcast'
-  if (!isKind(node, 'elementwise')) return false
+  if (!isKind(node, 'elementwise') && !isKind(node, 'concat') && !isKind(node, 'pad')) return false
   const moving = node.inputs.filter((input) => onCarry.has(input))
   return moving.every((input) => isSinkable(input, forStates, onCarry))
 }

@@ -160,6 +160,15 @@ const reductions: Rule = (node) => {
     const axes = [...inner.op.axes, ...node.op.axes.map((axis) => original[axis]!)]
     return build.reduce(node.op.fn, inner.inputs[0]!, axes)
   }
+  // Σ over other axes than those along which products stand side by side is that of each product.
+  if (node.op.fn === 'sum' && (isKind(inner, 'concat') || isKind(inner, 'pad')) && holdsProducts(inner)) {
+    const { axis } = inner.op
+    if (node.op.axes.includes(axis)) return undefined
+    const place = axis - node.op.axes.filter((each) => each < axis).length
+    const parts = inner.inputs.map((part) => build.reduce('sum', part, node.op.axes))
+    if (isKind(inner, 'concat')) return build.concat(parts, place)
+    return build.pad(parts[0]!, place, inner.op.low, inner.op.high, inner.op.step)
+  }
   // Σ over a transposed tensor is Σ over the original axes where the kept ones keep their order.
   if (isKind(inner, 'transpose')) {
     const { permutation } = inner.op
@@ -172,6 +181,11 @@ const reductions: Rule = (node) => {
     )
   }
   return undefined
+}
+
+/** Made of products and zeros: a weight's gradient where the cell takes the weight in parts. */
+function holdsProducts(node: Node): boolean {
+  return node.inputs.every((part) => isKind(part, 'einsum') || constantValue(part) === 0)
 }
 
 function without<T>(items: readonly T[], axes: readonly number[]): T[] {
@@ -202,9 +216,12 @@ const transposesInProducts: Rule = (node) => {
 
 /** A sum of slices padded to disjoint places that together fill an axis is their concatenation. */
 const padsToConcat: Rule = (node) => {
+  const isPad = (each: Node) => isKind(each, 'pad')
+  if (!isKind(node, 'elementwise') || node.op.fn !== 'add' || !node.inputs.some(isPad)) return undefined
   const terms = addends(node)
-  const first = terms[0]
-  if (terms.length < 2 || first === undefined || !isKind(first, 'pad')) return undefined
+  const first = terms?.[0]
+  if (terms === undefined || first === undefined || !isKind(first, 'pad') || !terms.every(isPad))
+    return undefined
   const { axis } = first.op
   const rest = [...terms]
   const parts: Node[] = []
@@ -221,9 +238,20 @@ const padsToConcat: Rule = (node) => {
   return filled === node.shape[axis] ? build.concat(parts, axis) : undefined
 }
 
-/** The terms of a chain of additions. */
-export function addends(node: Node): Node[] {
-  return isKind(node, 'elementwise') && node.op.fn === 'add' ? node.inputs.flatMap(addends) : [node]
+/** More terms than this are left as they are: a graph of additions has exponentially many paths. */
+const MOST_TERMS = 64
+
+/** The terms of a chain of additions; undefined where there are too many, or one is not wanted. */
+export function addends(node: Node, wanted: (term: Node) => boolean = () => true): Node[] | undefined {
+  const terms: Node[] = []
+  const open = [node]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (isKind(next, 'elementwise') && next.op.fn === 'add') open.push(...next.inputs.toReversed())
+    else if (!wanted(next)) return undefined
+    else terms.push(next)
+    if (open.length + terms.length > MOST_TERMS) return undefined
+  }
+  return terms
 }
 
 /** A pad or slice that does nothing was never made; a reshape that only adds or drops axes of size 1 is a broadcast. */

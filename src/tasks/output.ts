@@ -9,6 +9,7 @@ import { RecurraError } from '../tensor/errors.ts'
  */
 export async function requireWritable(path: string, inputs: readonly string[] = []): Promise<void> {
   const refuse = (reason: string) => new RecurraError('file', `cannot write ${path}: ${reason}`)
+  if (path === '') throw refuse('its name is empty: name a file')
   const folder = dirname(path)
   if (!(await stat(folder).catch(() => undefined))?.isDirectory()) {
     throw refuse(`there is no folder ${folder}: make it first, or name another`)

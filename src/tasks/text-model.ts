@@ -18,12 +18,12 @@ export interface TextModel {
 export const EMBEDDING = 64
 
 /**
- * Characters [B, T] → embedding → LSTM → logits [B, T, V].
+ * Characters [B, T] → embedding → LSTM → logits [B, T, V]. Its weights are not made yet.
  *
  * The embedding begins as N(0, 1), as PyTorch's does: from Keras's ±0.05 it takes most of an epoch until characters
  * differ enough to be told apart.
  */
-export function createTextModel(vocabulary: Vocabulary, units: number, seed: number): TextModel {
+export function createTextModel(vocabulary: Vocabulary, units: number): TextModel {
   const model = sequential(
     [
       embedding({
@@ -36,7 +36,6 @@ export function createTextModel(vocabulary: Vocabulary, units: number, seed: num
     ],
     { input: { shape: [null], dtype: 'i32' } },
   )
-  model.weights(seed)
   return { model, vocabulary }
 }
 

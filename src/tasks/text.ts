@@ -7,8 +7,9 @@ import { type Batches, holdOut, textWindows, Vocabulary, wittenBell } from '../d
 import { writeFileAtomic } from '../io/node-files.ts'
 import { DataError } from '../tensor/errors.ts'
 import { fit } from '../train/fit.ts'
-import { adam, linearDecay } from '../train/optimizers.ts'
+import { adam } from '../train/optimizers.ts'
 import { evaluate } from '../train/predict.ts'
+import { linearDecay } from '../train/schedules.ts'
 import type { Document } from './corpus.ts'
 import { Meter } from './meter.ts'
 import { createTextModel, parameterCount, type TextModel, textModelBytes, textOf } from './text-model.ts'
@@ -107,7 +108,7 @@ export async function* trainText(
   requireEnough(characters, options)
   const { train, heldOut } = holdOut(encoded, HELD_OUT)
   const batches = textWindows(train, { batch: options.batch, steps: options.steps })
-  const textModel = createTextModel(vocabulary, options.units, seed)
+  const textModel = createTextModel(vocabulary, options.units)
   yield {
     kind: 'start',
     documents: documents.map(({ name }) => name),
@@ -117,6 +118,8 @@ export async function* trainText(
     parameters: parameterCount(textModel),
     options,
   }
+  // After the start is told: for many units they take a while.
+  textModel.model.weights(seed)
   const steps = yield* training(textModel, batches, options)
   if (steps === 0) return
   const bytes = textModelBytes(textModel)

@@ -13,29 +13,30 @@ export class RecurraError extends Error {
   }
 }
 
-/** Shapes or ranks that do not fit; the message names both, and the caller's line where it can be told. */
-export class ShapeError extends RecurraError {
-  constructor(message: string) {
-    super('shape', message)
+/** Frames that are looked through for the caller's line. */
+const DEPTH = 100
+
+/** An error of the caller's: where it can be told, the message ends with the caller's line. */
+abstract class CallError extends RecurraError {
+  constructor(code: string, message: string) {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = DEPTH
+    super(code, message)
+    Error.stackTraceLimit = limit
     const line = callerLine(this.stack)
     if (line !== undefined) this.message = `${message} (at ${line})`
   }
 }
 
-/** The innermost stack frame outside this library; undefined where all code is bundled into one file. */
-function callerLine(stack: string | undefined): string | undefined {
-  const library = new URL('..', import.meta.url)
-  const isOurs = (frame: string) => frame.includes(library.href) || frame.includes(library.pathname)
-  const places = (stack ?? '')
-    .split('\n')
-    .filter((frame) => /:\d+:\d+\)?$/.test(frame) && !frame.includes('node:internal'))
-  if (!places.some(isOurs)) return undefined
-  const caller = places.find((frame) => !isOurs(frame))
-  return caller?.match(/[^\s(@]+:\d+:\d+(?=\)?$)/)?.[0]
+/** Shapes or ranks that do not fit; the message names both. */
+export class ShapeError extends CallError {
+  constructor(message: string) {
+    super('shape', message)
+  }
 }
 
 /** An argument outside its range, of the wrong type, or an unknown option. */
-export class ArgumentError extends RecurraError {
+export class ArgumentError extends CallError {
   constructor(message: string) {
     super('argument', message)
   }
@@ -53,4 +54,16 @@ export class FormatError extends RecurraError {
   constructor(message: string, options?: ErrorOptions) {
     super('format', message, options)
   }
+}
+
+/** The innermost stack frame outside this library; undefined where all code is bundled into one file. */
+function callerLine(stack: string | undefined): string | undefined {
+  const library = new URL('..', import.meta.url)
+  const isOurs = (frame: string) => frame.includes(library.href) || frame.includes(library.pathname)
+  const places = (stack ?? '')
+    .split('\n')
+    .filter((frame) => /:\d+:\d+\)?$/.test(frame) && !frame.includes('node:internal'))
+  if (!places.some(isOurs)) return undefined
+  const caller = places.find((frame) => !isOurs(frame))
+  return caller?.match(/[^\s(@]+:\d+:\d+(?=\)?$)/)?.[0]
 }

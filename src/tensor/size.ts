@@ -218,5 +218,5 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 export function printShape(shape: Shape): string {
-  return `[${shape.map((each) => each.key).join(', ')}]`
+  return `[${shape.map((each) => each.key.replaceAll('+-', '-')).join(', ')}]`
 }

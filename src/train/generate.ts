@@ -30,6 +30,7 @@ export async function* generate(model: Sequential, options: GenerateOptions): As
   const { length, temperature = 1, seed = 0, prompt } = options
   requireKnown('generate', options, ['prompt', 'length', 'temperature', 'seed', 'backend'])
   requireSeed('generate', seed)
+  model.requireForward('generate')
   checkOptions(model, options, temperature)
   const paths = [...model.built.states.keys()]
   const session = await forwardSession(

@@ -1,16 +1,30 @@
 /** Training and running models. */
-export { type FitOptions, fit } from './fit.ts'
+
+export type { ClippingOptions } from './clipping.ts'
+export type { EarlyStoppingOptions } from './early-stopping.ts'
+export { type FitOptions, fit, type ValidationOptions } from './fit.ts'
 export { type GenerateOptions, generate } from './generate.ts'
 export type { TensorLike } from './inputs.ts'
-export type { LossName } from './losses.ts'
+export {
+  type HuberOptions,
+  huber,
+  type Loss,
+  type LossFunction,
+  type LossName,
+  type LossOption,
+} from './losses.ts'
 export {
   type AdamOptions,
+  type AdamWOptions,
   adam,
-  linearDecay,
+  adamW,
   type Optimizer,
-  type Schedule,
+  type RmspropOptions,
+  rmsprop,
   type SgdOptions,
   sgd,
+  type Update,
+  type Updated,
 } from './optimizers.ts'
 export {
   type EvaluateOptions,
@@ -21,5 +35,18 @@ export {
   predict,
   predictWithStates,
 } from './predict.ts'
-export type { EpochEvent, History, Run, StepEvent, TrainingEvent } from './run.ts'
-export { type StepOptions, type StepResult, TrainingStep } from './step.ts'
+export type { BestEpoch, EndEvent, EpochEvent, History, Run, StepEvent, TrainingEvent } from './run.ts'
+export {
+  type CosineOptions,
+  constantRate,
+  cosineDecay,
+  exponentialDecay,
+  linearDecay,
+  type Schedule,
+  stepDecay,
+  warmup,
+} from './schedules.ts'
+export type { TrainingState } from './state.ts'
+export type { StepOptions } from './step.ts'
+export { type StepResult, TrainingStep } from './training-step.ts'
+export type { Truncation } from './windows.ts'

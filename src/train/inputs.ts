@@ -11,7 +11,7 @@ export type TensorLike = Tensor | readonly NestedNumbers[]
 
 export function asTensor(values: TensorLike, dtype?: Dtype): Tensor {
   if (Array.isArray(values)) return tensor(values as readonly NestedNumbers[], undefined, dtype)
-  const { data, shape, dtype: own } = values as Tensor
+  const { data, shape, dtype: own } = (values ?? {}) as Tensor
   if (!Array.isArray(shape) || !ArrayBuffer.isView(data)) {
     throw new ShapeError(
       `expected nested arrays or a tensor { data, shape, dtype }; received ${typeof values}`,
@@ -54,13 +54,14 @@ export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings
   return bindings
 }
 
-/** Throws unless targets fit the model's output under the loss, classes included. */
+/** Throws unless targets fit the model's output under the loss, their numbers included. */
 function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch, lengths: Int32Array): void {
   const [rows, steps] = inputs.shape as [number, number]
   const output = model.built.shapes[model.built.shapes.length - 1]!
   const sizes = [rows, ...output.map((size) => size ?? steps)]
-  const expected = loss.classes ? sizes.slice(0, -1) : sizes
-  const dtype = loss.classes ? 'i32' : 'f32'
+  const classes = loss.targets === 'classes' ? sizes[sizes.length - 1]! : undefined
+  const expected = classes === undefined ? sizes : sizes.slice(0, -1)
+  const dtype = classes === undefined ? 'f32' : 'i32'
   const fits = targets?.dtype === dtype && String(targets.shape) === String(expected)
   if (!fits || targets.data.length !== elementCount(expected)) {
     throw new ShapeError(
@@ -68,14 +69,27 @@ function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch,
         `received ${targets === undefined ? 'none' : `${targets.dtype}[${targets.shape.join(', ')}]`}`,
     )
   }
-  if (!loss.classes) return
-  const classes = sizes[sizes.length - 1]!
+  const accepts = classes === undefined ? loss.accepts : classBelow(classes)
+  if (accepts === undefined) return
+  const sequence = output[0] === null
+  const width = elementCount(expected.slice(sequence ? 2 : 1))
   for (const [i, target] of targets.data.entries()) {
-    const [row, step] = expected.length === 1 ? [i, 0] : [Math.floor(i / steps), i % steps]
-    if ((target >= 0 && target < classes) || step >= lengths[row]!) continue
+    if (accepts.test(target)) continue
+    const [row, step] = sequence
+      ? [Math.floor(i / width / steps), Math.floor(i / width) % steps]
+      : [Math.floor(i / width), undefined]
+    if (step !== undefined && step >= lengths[row]!) continue
     throw new DataError(
-      `a target must be a class 0 … ${classes - 1}; received ${target} in row ${row}, step ${step}`,
+      `${loss.name}: a target must be ${accepts.what}; received ${target} in row ${row}` +
+        `${step === undefined ? '' : `, step ${step}`}`,
     )
+  }
+}
+
+function classBelow(classes: number): Loss['accepts'] {
+  return {
+    what: `a class 0 … ${classes - 1}`,
+    test: (target) => Number.isInteger(target) && target >= 0 && target < classes,
   }
 }
 

@@ -1,61 +1,172 @@
 /**
  * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what lies beyond a row's length counts
- * neither above nor below the line.
+ * neither above nor below the line. Where ℓ is said of each feature, the mean over features is a step's term.
  */
-import { iota, logSoftmax, sizeValue, type Value, where } from '../graph/value.ts'
+import { abs, exp, iota, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
+import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
-import { masked } from '../layers/sequential.ts'
-import type { Dtype } from '../tensor/dtype.ts'
-import { ArgumentError } from '../tensor/errors.ts'
-import { productOf, type Shape } from '../tensor/size.ts'
+import { masked, type Sequential } from '../layers/sequential.ts'
+import { requireKnown } from '../tensor/checks.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { printShape, productOf } from '../tensor/size.ts'
 
-export type LossName = 'softmaxCrossEntropy' | 'meanSquaredError'
+/**
+ * ℓ, from a model's output and the targets, both time-major: [T, B, …], or [B, …] where there is no time. One number a
+ * step and row, or one for each feature, whose mean is taken. Masks are none of its business.
+ */
+export type LossFunction = (output: Value, target: Value) => Value
 
 export interface Loss {
-  readonly name: LossName
-  /** What targets look like for an output of this shape (time-major, if a sequence). */
-  readonly target: (output: Shape) => { readonly shape: Shape; readonly dtype: Dtype }
-  /** ℓ of every step and row: [T, B] or [B]. */
-  readonly terms: (output: Value, target: Value) => Value
-  /** Targets are classes 0 … V−1 of the output's last axis. */
-  readonly classes: boolean
+  readonly name: string
+  /** `numbers`: f32 of the output's shape. `classes`: i32 0 … V−1 of that shape without its last axis, of V. */
+  readonly targets: 'numbers' | 'classes'
+  readonly terms: LossFunction
+  /** What a target must be, where not any number will do. */
+  readonly accepts?: { readonly what: string; readonly test: (target: number) => boolean }
+  /** The output is logits, to which no activation was applied. */
+  readonly logits?: boolean
+}
+
+export type LossName =
+  | 'softmaxCrossEntropy'
+  | 'binaryCrossEntropy'
+  | 'hinge'
+  | 'meanSquaredError'
+  | 'meanAbsoluteError'
+  | 'huber'
+
+/** A loss by its name, made by a function such as `huber`, or a function of one's own over targets of the output's shape. */
+export type LossOption = LossName | Loss | LossFunction
+
+export interface HuberOptions {
+  /** δ, from where on errors count linearly. Default: 1. */
+  readonly delta?: number
+}
+
+/** ℓ = e²/2 where |e| ≤ δ, else δ (|e| − δ/2), with e = z − y (Huber 1964; Keras's and PyTorch's). */
+export function huber(options: HuberOptions = {}): Loss {
+  requireKnown('huber', options, ['delta'])
+  const { delta = 1 } = options
+  if (!(delta > 0 && Number.isFinite(delta))) {
+    throw new ArgumentError(`huber: delta must be a number above 0; received ${String(delta)}`)
+  }
+  return {
+    name: 'huber',
+    targets: 'numbers',
+    terms: (output, target) => {
+      const error = output.sub(target)
+      const size = abs(error)
+      return where(size.lessEqual(delta), error.square().mul(0.5), size.sub(delta / 2).mul(delta))
+    },
+  }
 }
 
 const LOSSES: Readonly<Record<LossName, Loss>> = {
   /** ℓ = −log softmax(z)_y for logits z […, V] and classes y, in nats. */
   softmaxCrossEntropy: {
     name: 'softmaxCrossEntropy',
-    classes: true,
-    target: (output) => ({ shape: output.slice(0, -1), dtype: 'i32' }),
+    targets: 'classes',
+    logits: true,
     terms: (logits, target) => {
       const classes = iota(logits.shape, logits.rank - 1)
       const chosen = classes.equal(target.expandDims(-1))
       return where(chosen, logSoftmax(logits), 0).sum(-1).neg()
     },
   },
-  /** ℓ = mean over features of (z − y)². */
+  /**
+   * ℓ = −y log σ(z) − (1−y) log(1−σ(z)) = max(z, 0) − z y + log(1 + e^−|z|) for logits z and y from 0 to 1, in nats.
+   * max and |·| are selections, so that at z = 0 the gradient is σ(0) − y.
+   */
+  binaryCrossEntropy: {
+    name: 'binaryCrossEntropy',
+    targets: 'numbers',
+    logits: true,
+    accepts: { what: 'a number from 0 to 1', test: (target) => target >= 0 && target <= 1 },
+    terms: (logits, target) => {
+      const positive = logits.greater(0)
+      const decay = exp(where(positive, logits.neg(), logits))
+      return where(positive, logits, 0)
+        .sub(logits.mul(target))
+        .add(log(decay.add(1)))
+    },
+  },
+  /** ℓ = max(0, 1 − y z) for scores z and targets y = ±1; its gradient at y z = 1 is 0. */
+  hinge: {
+    name: 'hinge',
+    targets: 'numbers',
+    logits: true,
+    accepts: { what: '−1 or 1', test: (target) => target === 1 || target === -1 },
+    terms: (output, target) => output.mul(target).neg().add(1).max(0),
+  },
+  /** ℓ = (z − y)² */
   meanSquaredError: {
     name: 'meanSquaredError',
-    classes: false,
-    target: (output) => ({ shape: output, dtype: 'f32' }),
-    terms: (output, target) => output.sub(target).square().mean(-1),
+    targets: 'numbers',
+    terms: (output, target) => output.sub(target).square(),
   },
+  /** ℓ = |z − y|; its gradient at 0 is 0. */
+  meanAbsoluteError: {
+    name: 'meanAbsoluteError',
+    targets: 'numbers',
+    terms: (output, target) => abs(output.sub(target)),
+  },
+  huber: huber(),
 }
 
-export function lossOf(loss: LossName): Loss {
-  const found: Loss | undefined = LOSSES[loss]
-  if (found === undefined) {
+/** Functions of one's own as losses: the same object for the same function. */
+const own = new WeakMap<LossFunction, Loss>()
+
+/** @throws {ArgumentError} for a name that is not there, or an object that is no loss */
+export function lossOf(loss: LossOption): Loss {
+  if (typeof loss === 'string' && Object.hasOwn(LOSSES, loss)) return LOSSES[loss]
+  if (typeof loss === 'function') {
+    const known = own.get(loss) ?? { name: loss.name || 'the loss', targets: 'numbers', terms: loss }
+    own.set(loss, known)
+    return known
+  }
+  if (typeof loss === 'object' && typeof loss?.terms === 'function') {
+    if (loss.targets === 'numbers' || loss.targets === 'classes') return loss
     throw new ArgumentError(
-      `loss must be one of ${Object.keys(LOSSES).join(', ')}; received ${JSON.stringify(loss)}`,
+      `loss ${loss.name}: targets must be 'numbers' or 'classes'; received ${String(loss.targets)}`,
     )
   }
-  return found
+  throw new ArgumentError(
+    `loss must be one of ${Object.keys(LOSSES).join(', ')}, a loss such as huber({ delta: 2 }), or a function ` +
+      `(output, target) => terms; received ${JSON.stringify(loss)}`,
+  )
 }
 
 /** The mean of a loss over all steps that are there, a scalar. */
 export function meanLoss(loss: Loss, output: Signal, target: Value, lengths: Value | undefined): Value {
   const clean = (value: Value) => masked({ value, sequence: output.sequence }, lengths).value
-  const terms = loss.terms(clean(output.value), clean(target))
+  const terms = perStep(loss, loss.terms(clean(output.value), clean(target)), output)
   if (lengths === undefined || !output.sequence) return terms.sum().div(sizeValue(productOf(terms.shape)))
   return clean(terms).sum().div(lengths.toF32().sum())
+}
+
+/** One number a step and row. */
+function perStep({ name }: Loss, terms: Value, { value, sequence }: Signal): Value {
+  const expected = value.shape.slice(0, sequence ? 2 : 1)
+  const isValue = terms instanceof Value
+  if (!isValue || terms.dtype !== 'f32' || expected.some((size, axis) => size !== terms.shape[axis])) {
+    throw new ShapeError(
+      `${name} must give f32 numbers ${printShape([...expected])}, one a step and row, or those for each feature; ` +
+        `received ${isValue ? `${terms.dtype}${printShape(terms.shape)}` : typeof terms}`,
+    )
+  }
+  const features = terms.shape.map((_, axis) => axis).slice(expected.length)
+  return features.length === 0 ? terms : terms.mean(features)
+}
+
+const warned = new WeakSet<Sequential>()
+
+/** Warns, once a model, of an activation before a loss that takes logits. */
+export function warnOfActivation(model: Sequential, { name, logits = false }: Loss): void {
+  const last = model.layers[model.layers.length - 1]!
+  const activation = last.layer instanceof Dense ? last.layer.options.activation : undefined
+  if (!logits || (activation !== 'softmax' && activation !== 'sigmoid') || warned.has(model)) return
+  warned.add(model)
+  console.warn(
+    `${name} takes logits, but layer ${last.name} ends in ${activation}: leave the activation out and apply it to predictions`,
+  )
 }

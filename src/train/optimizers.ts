@@ -1,12 +1,12 @@
 /** Optimizers. Update formulas are PyTorch's, default numbers Keras 3's. All of an update is part of the graph. */
 import type { Value } from '../graph/value.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-
-/** The learning rate at a step, counted from 0. */
-export type Schedule = (step: number) => number
+import type { Schedule } from './schedules.ts'
 
 export interface Update {
   readonly param: Value
+  /** After clipping. */
   readonly gradient: Value
   readonly slots: Readonly<Record<string, Value>>
   /** After this step's advance. */
@@ -31,16 +31,26 @@ export interface Updated {
 }
 
 export interface SgdOptions {
-  /** Default: 0.01. */
+  /** η; default: 0.01. */
   readonly learningRate?: number | Schedule
   /** μ; default: 0. */
   readonly momentum?: number
+  /** Looks a step ahead; needs momentum. Default: false. */
+  readonly nesterov?: boolean
 }
 
-/** v ← μ v + g, θ ← θ − η v; with μ = 0 plainly θ ← θ − η g. */
-export function sgd({ learningRate = 0.01, momentum = 0 }: SgdOptions = {}): Optimizer {
+/**
+ * v ← μ v + g, θ ← θ − η v; with μ = 0 plainly θ ← θ − η g. Nesterov's: θ ← θ − η (g + μ v), with the new v
+ * (Sutskever et al. 2013, in PyTorch's form).
+ */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  requireKnown('sgd', options, ['learningRate', 'momentum', 'nesterov'])
+  const { learningRate = 0.01, momentum = 0, nesterov = false } = options
   requireRate('sgd', learningRate)
   requireWithin('sgd', 'momentum', momentum)
+  if (nesterov && momentum === 0) {
+    throw new ArgumentError('sgd: nesterov needs a momentum above 0; received 0')
+  }
   return {
     name: 'sgd',
     learningRate,
@@ -50,13 +60,59 @@ export function sgd({ learningRate = 0.01, momentum = 0 }: SgdOptions = {}): Opt
     update: ({ param, gradient, slots: { v }, learningRate: rate }): Updated => {
       if (v === undefined) return { param: param.sub(gradient.mul(rate)), slots: {} }
       const next = v.mul(momentum).add(gradient)
-      return { param: param.sub(next.mul(rate)), slots: { v: next } }
+      const step = nesterov ? gradient.add(next.mul(momentum)) : next
+      return { param: param.sub(step.mul(rate)), slots: { v: next } }
+    },
+  }
+}
+
+export interface RmspropOptions {
+  /** η; default: 0.001. */
+  readonly learningRate?: number | Schedule
+  /** ρ; default: 0.9. */
+  readonly rho?: number
+  /** μ; default: 0. */
+  readonly momentum?: number
+  /** ε; default: 1e-7. */
+  readonly epsilon?: number
+  /** Divides by the gradient's deviation instead of its size. Default: false. */
+  readonly centered?: boolean
+}
+
+/**
+ * RMSProp (Hinton 2012): v ← ρ v + (1−ρ) g², d = g / (√v + ε), θ ← θ − η d; with momentum b ← μ b + d, θ ← θ − η b.
+ * Centered (Graves 2013): a ← ρ a + (1−ρ) g, and √(v − a²) in the place of √v.
+ */
+export function rmsprop(options: RmspropOptions = {}): Optimizer {
+  requireKnown('rmsprop', options, ['learningRate', 'rho', 'momentum', 'epsilon', 'centered'])
+  const { learningRate = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options
+  requireRate('rmsprop', learningRate)
+  requireWithin('rmsprop', 'rho', rho)
+  requireWithin('rmsprop', 'momentum', momentum)
+  requireEpsilon('rmsprop', epsilon)
+  return {
+    name: 'rmsprop',
+    learningRate,
+    slots: ['v', ...(centered ? ['a'] : []), ...(momentum > 0 ? ['b'] : [])],
+    scalars: {},
+    advance: () => ({}),
+    update: ({ param, gradient, slots, learningRate: rate }) => {
+      const v = slots['v']!.mul(rho).add(gradient.square().mul(1 - rho))
+      const a = slots['a']?.mul(rho).add(gradient.mul(1 - rho))
+      // v − a² is never below 0 but for rounding.
+      const spread = a === undefined ? v : v.sub(a.square()).max(0)
+      const direction = gradient.div(spread.sqrt().add(epsilon))
+      const b = slots['b']?.mul(momentum).add(direction)
+      return {
+        param: param.sub((b ?? direction).mul(rate)),
+        slots: { v, ...(a === undefined ? {} : { a }), ...(b === undefined ? {} : { b }) },
+      }
     },
   }
 }
 
 export interface AdamOptions {
-  /** Default: 0.001. */
+  /** η; default: 0.001. */
   readonly learningRate?: number | Schedule
   /** β₁; default: 0.9. */
   readonly beta1?: number
@@ -66,22 +122,42 @@ export interface AdamOptions {
   readonly epsilon?: number
 }
 
+const ADAM = ['learningRate', 'beta1', 'beta2', 'epsilon']
+
 /**
  * Adam (Kingma and Ba 2015): m ← β₁ m + (1−β₁) g, v ← β₂ v + (1−β₂) g²,
  * θ ← θ − η · (m / (1−β₁ᵗ)) / (√(v / (1−β₂ᵗ)) + ε).
  */
-export function adam({
-  learningRate = 0.001,
-  beta1 = 0.9,
-  beta2 = 0.999,
-  epsilon = 1e-7,
-}: AdamOptions = {}): Optimizer {
-  requireRate('adam', learningRate)
-  requireWithin('adam', 'beta1', beta1)
-  requireWithin('adam', 'beta2', beta2)
-  if (!(epsilon > 0)) throw new ArgumentError(`adam: epsilon must be above 0; received ${epsilon}`)
+export function adam(options: AdamOptions = {}): Optimizer {
+  requireKnown('adam', options, ADAM)
+  return adamWith('adam', options, 0)
+}
+
+export interface AdamWOptions extends AdamOptions {
+  /** λ; default: 0.004. */
+  readonly weightDecay?: number
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019): θ ← (1 − η λ) θ before Adam's own update. */
+export function adamW(options: AdamWOptions = {}): Optimizer {
+  requireKnown('adamW', options, [...ADAM, 'weightDecay'])
+  const { weightDecay = 0.004 } = options
+  if (!(weightDecay >= 0 && Number.isFinite(weightDecay))) {
+    throw new ArgumentError(
+      `adamW: weightDecay must be a number of at least 0; received ${String(weightDecay)}`,
+    )
+  }
+  return adamWith('adamW', options, weightDecay)
+}
+
+function adamWith(name: string, options: AdamOptions, decay: number): Optimizer {
+  const { learningRate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options
+  requireRate(name, learningRate)
+  requireWithin(name, 'beta1', beta1)
+  requireWithin(name, 'beta2', beta2)
+  requireEpsilon(name, epsilon)
   return {
-    name: 'adam',
+    name,
     learningRate,
     slots: ['m', 'v'],
     // 1 − βᵗ is carried as such: computed from βᵗ it would lose its leading digits in f32.
@@ -91,9 +167,18 @@ export function adam({
       const m = slots['m']!.mul(beta1).add(gradient.mul(1 - beta1))
       const v = slots['v']!.mul(beta2).add(gradient.square().mul(1 - beta2))
       const step = m.mul(rate.div(q1!)).div(v.sqrt().div(q2!.sqrt()).add(epsilon))
-      return { param: param.sub(step), slots: { m, v } }
+      const before = decay === 0 ? param : param.sub(param.mul(rate.mul(decay)))
+      return { param: before.sub(step), slots: { m, v } }
     },
   }
+}
+
+/** @throws {ArgumentError} for what no optimizer made */
+export function requireOptimizer(optimizer: Optimizer): void {
+  if (typeof optimizer?.update === 'function' && Array.isArray(optimizer.slots)) return
+  throw new ArgumentError(
+    `optimizer must be made by a function such as adam(); received ${JSON.stringify(optimizer)}`,
+  )
 }
 
 function requireRate(name: string, rate: number | Schedule): void {
@@ -110,7 +195,6 @@ function requireWithin(name: string, what: string, value: number): void {
   }
 }
 
-/** η(step) = start · (1 − (1 − end) · step / steps), then held: linear decay to a share `end` of the start. */
-export function linearDecay(start: number, steps: number, end = 0): Schedule {
-  return (step) => start * (1 - (1 - end) * Math.min(1, step / steps))
+function requireEpsilon(name: string, epsilon: number): void {
+  if (!(epsilon > 0)) throw new ArgumentError(`${name}: epsilon must be above 0; received ${String(epsilon)}`)
 }

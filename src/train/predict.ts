@@ -19,7 +19,7 @@ import {
   stateInput,
   weightInputs,
 } from './leaves.ts'
-import { type Loss, type LossName, lossOf, meanLoss } from './losses.ts'
+import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { targetSpec } from './step.ts'
@@ -40,12 +40,19 @@ export interface Prediction {
   readonly states: Readonly<Record<string, Tensor>>
 }
 
-/** Compiled functions of models, by what they take in. */
-const sessions = new WeakMap<Sequential, Map<string, Promise<Session>>>()
+/** Compiled functions of models: for each model, by the loss (or the model itself) and by what they take in. */
+const sessions = new WeakMap<Sequential, WeakMap<object, Map<string, Promise<Session>>>>()
 
-function sessionOf(model: Sequential, key: string, open: () => Promise<Session>): Promise<Session> {
-  const known = sessions.get(model) ?? new Map<string, Promise<Session>>()
-  sessions.set(model, known)
+function sessionOf(
+  model: Sequential,
+  of: Loss | Sequential,
+  key: string,
+  open: () => Promise<Session>,
+): Promise<Session> {
+  const all = sessions.get(model) ?? new WeakMap<object, Map<string, Promise<Session>>>()
+  sessions.set(model, all)
+  const known = all.get(of) ?? new Map<string, Promise<Session>>()
+  all.set(of, known)
   const session = known.get(key) ?? open()
   known.set(key, session)
   return session
@@ -57,7 +64,7 @@ export function forwardSession(
   leaves: LeafOptions,
   backend: Backend = 'wasm',
 ): Promise<Session> {
-  return sessionOf(model, `forward ${leaves.carry} ${leaves.lengths} ${backend}`, () => {
+  return sessionOf(model, model, `${leaves.carry} ${leaves.lengths} ${backend}`, () => {
     const named = traceNamed(leafSpecs(model, leaves), (get) => {
       const { output, states } = model.forward(get('x'), leafScope(get, leaves))
       return { outputs: { output: swapped(output).value, ...finalOutputs(states) } }
@@ -153,7 +160,7 @@ function initialStates(
 }
 
 export interface EvaluateOptions {
-  readonly loss: LossName
+  readonly loss: LossOption
   /** States go on from batch to batch until one says `reset`. Default: false. */
   readonly carry?: boolean
   readonly backend?: Backend
@@ -172,10 +179,24 @@ export async function evaluate(
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   requireKnown('evaluate', options, ['loss', 'carry', 'backend'])
+  if (options.carry === true) model.requireForward('evaluate')
+  const measured = await meanOver(model, batches, options, () => false)
+  if (!measured?.tokens) throw new DataError('evaluate: expected at least one batch; received none')
+  return measured
+}
+
+/** The mean loss over batches, NaN over none; undefined when told to stop before the last. */
+export async function meanOver(
+  model: Sequential,
+  batches: Iterable<Batch>,
+  options: EvaluateOptions,
+  stopped: () => boolean,
+): Promise<Evaluation | undefined> {
   const loss = lossOf(options.loss)
   let carried: [string, TensorData][] = []
   let [sum, tokens, before] = [0, 0, 0]
   for (const batch of batches) {
+    if (stopped()) return undefined
     const bindings = bindBatch(model, loss, batch)
     const rows = batch.inputs.shape[0]!
     const carry = options.carry === true ? [...model.built.states.keys()] : []
@@ -198,7 +219,6 @@ export async function evaluate(
     tokens += count
     await pause()
   }
-  if (tokens === 0) throw new DataError('evaluate: expected at least one batch; received none')
   return { loss: sum / tokens, tokens }
 }
 
@@ -208,7 +228,7 @@ function lossSession(
   leaves: LeafOptions,
   backend: Backend = 'wasm',
 ): Promise<Session> {
-  return sessionOf(model, `${loss.name} ${leaves.carry} ${leaves.lengths} ${backend}`, () => {
+  return sessionOf(model, loss, `${leaves.carry} ${leaves.lengths} ${backend}`, () => {
     const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
       const { output, states } = model.forward(get('x'), leafScope(get, leaves))
       const target = swapped({ value: get('y'), sequence: output.sequence }).value

@@ -1,4 +1,5 @@
 /** A training run: awaitable (its history) and iterable (its events). It starts at once and loses no error either way. */
+import type { Tensor } from '../tensor/tensor.ts'
 
 export interface StepEvent {
   readonly kind: 'step'
@@ -20,15 +21,43 @@ export interface EpochEvent {
   readonly epoch: number
   /** The mean over the epoch's tokens, each at the time of its batch. */
   readonly loss: number
+  /** The mean over the tokens of the validation, after the epoch; absent in epochs that have none. */
+  readonly validationLoss?: number
 }
 
-export type TrainingEvent = StepEvent | EpochEvent
+/** The last event of a run that did not fail; what the model keeps is in it. */
+export interface EndEvent {
+  readonly kind: 'end'
+  readonly steps: number
+  /** All epochs done; told to stop, by `stop` or the signal; or no better for too long. */
+  readonly reason: 'epochs' | 'stopped' | 'earlyStopping'
+  /** With `earlyStopping`: the epoch of the lowest loss that it watched. */
+  readonly best?: BestEpoch
+}
+
+export interface BestEpoch {
+  readonly epoch: number
+  readonly loss: number
+}
+
+export type TrainingEvent = StepEvent | EpochEvent | EndEvent
 
 export interface History {
+  /** Those of this run; after `resume` the first are missing. */
   readonly epochs: readonly EpochEvent[]
+  /** All steps, those before `resume` included. */
   readonly steps: number
-  /** Whether `stop` ended the run before its time. */
+  /** Whether `stop` or the signal ended the run before its time. */
   readonly stopped: boolean
+  readonly reason: EndEvent['reason']
+  readonly best?: BestEpoch
+}
+
+/** What a run is made of. */
+export interface Training {
+  train(control: Control): Promise<History>
+  sync(): Promise<void>
+  state(): Promise<Map<string, Tensor>>
 }
 
 /** What the loop of `fit` sees of its run. */
@@ -42,15 +71,15 @@ const MOST_EVENTS = 10_000
 
 export class Run implements PromiseLike<History>, AsyncIterable<TrainingEvent> {
   readonly #history: Promise<History>
-  readonly #sync: () => Promise<void>
+  readonly #training: Training
   readonly #events: TrainingEvent[] = []
   #dropped = 0
   #ended = false
   #stopped = false
   #wake: (() => void)[] = []
 
-  constructor(train: (control: Control) => Promise<History>, sync: () => Promise<void>) {
-    this.#sync = sync
+  constructor(training: Training) {
+    this.#training = training
     const emit = (event: TrainingEvent) => {
       this.#events.push(event)
       if (this.#events.length > MOST_EVENTS) {
@@ -63,7 +92,7 @@ export class Run implements PromiseLike<History>, AsyncIterable<TrainingEvent> {
       this.#ended = true
       this.#wakeAll()
     }
-    this.#history = train({ stopped: () => this.#stopped, emit }).finally(end)
+    this.#history = training.train({ stopped: () => this.#stopped, emit }).finally(end)
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaitable on purpose
@@ -90,14 +119,22 @@ export class Run implements PromiseLike<History>, AsyncIterable<TrainingEvent> {
     await this.#history
   }
 
-  /** Ends the run after the step that is under way; what was learnt is in the model. */
+  /** Ends the run after the step that is under way; what was learnt (with early stopping: the best of it) is in the model. */
   stop(): void {
     this.#stopped = true
   }
 
   /** Copies the weights as they are now into the model, for a look while training goes on. */
   sync(): Promise<void> {
-    return this.#sync()
+    return this.#training.sync()
+  }
+
+  /**
+   * All that the training stands on now, between two steps: weights, the optimizer's numbers, carried states, the place
+   * in the epochs. `fit` with the same model, batches and options and this as `resume` goes on from there, bit for bit.
+   */
+  state(): Promise<Map<string, Tensor>> {
+    return this.#training.state()
   }
 
   #change(): Promise<void> {

@@ -46,11 +46,12 @@ export function traceNamed(
 }
 
 export class Session {
-  readonly #named: NamedGraph
+  /** What was compiled. */
+  readonly named: NamedGraph
   readonly #executable: Executable
 
   private constructor(named: NamedGraph, executable: Executable) {
-    this.#named = named
+    this.named = named
     this.#executable = executable
   }
 
@@ -66,14 +67,14 @@ export class Session {
   ): Promise<Record<N, TensorData>> {
     const results = await this.#executable.call({
       bindings,
-      inputs: new Map([...inputs].map(([name, data]) => [this.#place(this.#named.inputs, name), data])),
-      outputs: wanted.map((name) => this.#place(this.#named.outputs, name)),
+      inputs: new Map([...inputs].map(([name, data]) => [this.#place(this.named.inputs, name), data])),
+      outputs: wanted.map((name) => this.#place(this.named.outputs, name)),
     })
     return Object.fromEntries(wanted.map((name, i) => [name, results[i]!])) as Record<N, TensorData>
   }
 
   read(input: string): Promise<TensorData> {
-    return this.#executable.read(this.#place(this.#named.inputs, input))
+    return this.#executable.read(this.#place(this.named.inputs, input))
   }
 
   memoryBytes(bindings: Bindings): number {

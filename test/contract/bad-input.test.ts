@@ -1,6 +1,9 @@
 /** Bad input throws a typed error that says what was expected and what came. */
 import { expect, test } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
+import { gradient } from '../../src/graph/grad.ts'
+import { scan } from '../../src/graph/scan.ts'
+import { trace } from '../../src/graph/trace.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { elman, lstm } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
@@ -9,8 +12,18 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { type FitOptions, fit as train } from '../../src/train/fit.ts'
 import { type GenerateOptions, generate } from '../../src/train/generate.ts'
 import type { TensorLike } from '../../src/train/inputs.ts'
-import { adam, sgd } from '../../src/train/optimizers.ts'
+import { huber, type LossOption } from '../../src/train/losses.ts'
+import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
 import { evaluate, type PredictOptions, predict } from '../../src/train/predict.ts'
+import {
+  constantRate,
+  cosineDecay,
+  exponentialDecay,
+  linearDecay,
+  stepDecay,
+  warmup,
+} from '../../src/train/schedules.ts'
+import { TrainingStep } from '../../src/train/training-step.ts'
 import { batchOf, classes, f32, i32, lstmNet, rnn, sequenceOf, squared, tokenNet } from './models.ts'
 
 const good = batchOf(1, 2, 3)
@@ -21,6 +34,7 @@ const [nan, schedule] = [Number.NaN, () => Number.NaN]
 const odd = (value: unknown) => value as never
 const fit = (options: Partial<FitOptions>) => train(lstmNet(), [good], { ...squared, ...options })
 const batch = (change: Partial<Batch>) => train(lstmNet(), [{ ...good, ...change }], squared)
+const against = (loss: LossOption, targets: Tensor) => train(lstmNet(), [{ ...good, targets }], { loss })
 const tokens = (targets: Tensor) => train(tokenNet(), [{ ...ids, targets }], classes)
 const ask = (values: TensorLike, options: PredictOptions = {}) => predict(lstmNet(), values, options)
 const write = (options: Partial<GenerateOptions>, model = tokenNet()) =>
@@ -28,6 +42,12 @@ const write = (options: Partial<GenerateOptions>, model = tokenNet()) =>
 const weights = (path: string, value: Tensor) =>
   lstmNet().setWeights(new Map(lstmNet().weights()).set(path, value))
 const [one, fault] = [f32([1], 1), { ...x, data: new Float32Array(3) }]
+
+const timeless = () => {
+  const model = sequential([dense({ units: 2 })])
+  const rows = { inputs: f32([1, 2], 1, 2), targets: f32([1, 2], 1, 2), reset: true }
+  return train(model, [rows], { ...squared, truncate: { k1: 1, k2: 2 } })
+}
 
 const table: readonly (readonly [string, () => unknown, code: string, said: string])[] = [
   ['features', () => ask([[[1, 2, 3]]]), 'shape', 'f32[B, T, 2] | f32[1, 1, 3]'],
@@ -51,22 +71,114 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ['a length beyond T', () => batch({ lengths: i32([4, 3], 2) }), 'data', '1 … 3 | received 4 in row 0'],
   ['half a step', () => ask(x, { lengths: [1.5, 2] }), 'data', '1.5'],
   ['half a token', () => predict(tokenNet(), [[1.5, 2]]), 'data', '1.5'],
+  [
+    'a window of a network that reads backwards',
+    () => train(sequential([rnn({ goBackwards: true })]), [good], { ...squared, truncate: { k1: 3, k2: 3 } }),
+    'argument',
+    'truncate | reads from the end',
+  ],
+  ['no layer', () => sequential(odd(['lstm'])), 'argument', 'lstm({ units: 8 }) | string'],
+  [
+    'an operator on a value',
+    () => trace([{ shape: [2] }], (v) => [odd(odd(v) + 1)]),
+    'argument',
+    'where(condition',
+  ],
+  [
+    'a trace of no list',
+    () => trace([{ shape: [2] }], (v) => odd(v)),
+    'argument',
+    'array of symbolic values',
+  ],
+  [
+    'a gradient through a constant of a step',
+    () =>
+      trace([{ shape: [3] }], (w) => {
+        const twice = w.mul(2)
+        const { ys } = scan({ carry: {}, xs: { x: w.broadcastTo([2, 3]) } }, ({ x: { x } }) => ({
+          carry: {},
+          y: { d: gradient(twice.mul(x).sum(), [w])[0]! },
+        }))
+        return [ys.d]
+      }),
+    'argument',
+    'through other outer values',
+  ],
   ['no batches', () => train(lstmNet(), [], squared), 'data', 'at least one batch'],
   ['nothing to evaluate', () => evaluate(lstmNet(), [], squared), 'data', 'at least one batch'],
-  ['an unknown loss', () => fit({ loss: odd('hinge') }), 'argument', 'softmaxCrossEntropy | hinge'],
+  [
+    'an unknown loss',
+    () => fit({ loss: odd('hinges') }),
+    'argument',
+    'softmaxCrossEntropy, | hinge, | "hinges"',
+  ],
+  [
+    'a loss of JavaScript’s',
+    () => fit({ loss: odd('toString') }),
+    'argument',
+    'softmaxCrossEntropy | toString',
+  ],
+  ['no loss', () => train(lstmNet(), [good], odd({})), 'argument', 'softmaxCrossEntropy | undefined'],
+  [
+    'a loss of its own targets',
+    () => fit({ loss: odd({ terms: Math.abs }) }),
+    'argument',
+    "'classes' | undefined",
+  ],
+  ['a loss already summed', () => fit({ loss: (o, y) => o.sub(y).sum() }), 'shape', '[T, B] | f32[]'],
+  ['a loss of a number', () => fit({ loss: odd(() => 1) }), 'shape', '[T, B] | number'],
+  ['half a sign', () => against('hinge', x), 'data', '−1 or 1 | in row 0, step 0'],
+  [
+    'two',
+    () => against('binaryCrossEntropy', f32(new Array(12).fill(2), 2, 3, 2)),
+    'data',
+    '0 to 1 | received 2',
+  ],
+  ['delta', () => huber({ delta: 0 }), 'argument', 'above 0 | 0'],
   ['an unknown back end', () => fit({ backend: odd('cuda') }), 'argument', 'wasm | cuda'],
   ['an unknown option', () => fit(odd({ clipNorm: 1 })), 'argument', 'clipNorm'],
   ['epochs', () => fit({ epochs: 0 }), 'argument', 'at least 1 | 0'],
   ['a clip of 0', () => fit({ clipGlobalNorm: 0 }), 'argument', 'above 0'],
   ['a clip of NaN', () => fit({ clipGlobalNorm: nan }), 'argument', 'NaN'],
   ['a seed of NaN', () => fit({ seed: nan }), 'argument', 'seed | NaN'],
-  ['windows that overlap', () => fit({ truncate: { k1: 2, k2: 3 } }), 'argument', 'k1 2 | k2 3'],
+  ['both clips', () => fit({ clipGlobalNorm: 1, clipValue: 2 }), 'argument', 'not both | 1 and 2'],
+  ['a value to clip at of 0', () => fit({ clipValue: 0 }), 'argument', 'clipValue | 0'],
+  ['windows with gaps', () => fit({ truncate: { k1: 3, k2: 2 } }), 'argument', 'k1 3 | k2 2'],
+  ['rows without time', () => timeless(), 'argument', 'sequences'],
+  ['no list of batches', () => train(lstmNet(), odd(good), squared), 'argument', 'iterable | object'],
+  ['no batch', () => train(lstmNet(), [odd({})], squared), 'shape', 'tensor'],
+  ['validation', () => fit({ validation: odd({ batch: [] }) }), 'argument', 'batch; expected batches'],
+  ['validation of nothing', () => fit({ validation: { batches: [] } }), 'data', 'validation | none'],
+  ['validation, seldom', () => fit({ validation: { batches: [], every: 0.5 } }), 'argument', 'every | 0.5'],
+  ['patience', () => fit({ earlyStopping: { patience: -1 } }), 'argument', 'patience | -1'],
+  ['a difference', () => fit({ earlyStopping: { minDelta: nan } }), 'argument', 'minDelta | NaN'],
+  ['a signal', () => fit({ signal: odd(new AbortController()) }), 'argument', 'AbortSignal'],
+  ['a state', () => fit({ resume: odd({}) }), 'argument', 'state() | object'],
+  ['an optimizer by name', () => fit({ optimizer: odd('adam') }), 'argument', 'adam() | "adam"'],
+  [
+    'a step without optimizer',
+    () => new TrainingStep(lstmNet(), odd(squared)),
+    'argument',
+    'adam() | undefined',
+  ],
   ['a window of 0', () => fit({ truncate: { k1: 0, k2: 0 } }), 'argument', 'at least 1 | 0'],
   ['a batch longer than its window', () => fit({ truncate: { k1: 2, k2: 2 } }), 'argument', '2 steps | 3'],
   ['a rate of NaN', () => sgd({ learningRate: nan }), 'argument', 'above 0 | NaN'],
   ['a schedule of NaN', () => fit({ optimizer: sgd({ learningRate: schedule }) }), 'argument', 'NaN'],
   ['momentum', () => sgd({ momentum: 1 }), 'argument', 'below 1'],
+  ['nesterov alone', () => sgd({ nesterov: true }), 'argument', 'momentum above 0'],
   ['beta', () => adam({ beta2: -1 }), 'argument', 'beta2 | -1'],
+  ['no such decay', () => adam(odd({ weightDecay: 1 })), 'argument', 'weightDecay'],
+  ['decay', () => adamW({ weightDecay: -1 }), 'argument', 'weightDecay | -1'],
+  ['rho', () => rmsprop({ rho: 1 }), 'argument', 'rho | 1'],
+  ['epsilon', () => rmsprop({ epsilon: 0 }), 'argument', 'epsilon | 0'],
+  ['a rate', () => constantRate(0), 'argument', 'above 0 | 0'],
+  ['steps of a decay', () => linearDecay(1, 0), 'argument', 'steps | 0'],
+  ['a share', () => cosineDecay(1, 2, { end: 2 }), 'argument', 'end | 2'],
+  ['an option of a decay', () => cosineDecay(1, 2, odd({ alpha: 0 })), 'argument', 'alpha'],
+  ['a factor', () => stepDecay(1, 2, -1), 'argument', 'factor | -1'],
+  ['no factor', () => exponentialDecay(1, 2, odd(undefined)), 'argument', 'factor | undefined'],
+  ['half a step of warm-up', () => warmup(0.5, 1), 'argument', 'steps | 0.5'],
   ['units of 0', () => lstm({ units: 0 }), 'argument', 'at least 1 | 0'],
   ['units of NaN', () => dense({ units: nan }), 'argument', 'NaN'],
   ['an activation', () => elman({ units: 1, activation: odd('gelu') }), 'argument', 'tanh | gelu'],

@@ -3,8 +3,10 @@ import type { Batch } from '../../src/data/batches.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import { lstm, type RecurrentOptions } from '../../src/layers/recurrent.ts'
-import { sequential } from '../../src/layers/sequential.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
+import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { sgd } from '../../src/train/optimizers.ts'
+import type { Run } from '../../src/train/run.ts'
 import { random } from './support.ts'
 
 export const f32 = (numbers: readonly number[], ...shape: number[]) =>
@@ -23,4 +25,33 @@ export const tokenNet = () =>
 export function batchOf(seed: number, B: number, T: number): Batch {
   const { numbers } = random(seed)
   return { inputs: f32(numbers(B * T * 2), B, T, 2), targets: f32(numbers(B * T * 2), B, T, 2), reset: true }
+}
+
+/** Nothing is learnt, so that losses of several steps can be compared. */
+export const stillness = { optimizer: sgd({ learningRate: () => 0 }) }
+
+export const numbersOf = (model: Sequential) => [...model.weights().values()].map(({ data }) => data)
+
+/** Loss and gradient norm of each step. */
+export async function stepsOf(run: Run) {
+  const steps = []
+  for await (const event of run)
+    if (event.kind === 'step') steps.push([event.loss, event.gradientNorm] as const)
+  return steps
+}
+
+/** Steps first … end − 1 of every row. */
+export function cut({ data, shape, dtype }: Tensor, first: number, end: number): Tensor {
+  const [B, T, width] = shape as [number, number, number]
+  const kept = data.filter((_, at) => Math.floor(at / width) % T >= first && Math.floor(at / width) % T < end)
+  return { data: kept, shape: [B, end - first, width], dtype }
+}
+
+/** A batch in windows of `size` steps, the last perhaps shorter. */
+export function windowsOf({ inputs, targets }: Batch, size: number): Batch[] {
+  const T = inputs.shape[1]!
+  return Array.from({ length: Math.ceil(T / size) }, (_, i) => {
+    const part = (x: Tensor) => cut(x, i * size, Math.min((i + 1) * size, T))
+    return { inputs: part(inputs), targets: part(targets), reset: i === 0 }
+  })
 }

@@ -6,7 +6,7 @@ import { type Sequential, swapped } from '../../src/layers/sequential.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
 import { leafScope, leafSpecs } from '../../src/train/leaves.ts'
-import { type LossName, lossOf, meanLoss } from '../../src/train/losses.ts'
+import { type LossOption, lossOf, meanLoss } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpec } from '../../src/train/step.ts'
 
@@ -30,8 +30,8 @@ export function random(seed: number) {
 }
 
 /** loss; output, batch-first; `final PATH` of states; `d PATH`, the loss's gradient for every parameter. */
-export function traceLoss(model: Sequential, name: LossName, lengths: boolean): NamedGraph {
-  const [loss, leaves] = [lossOf(name), { training: true, carry: [], lengths }]
+export function traceLoss(model: Sequential, option: LossOption, lengths: boolean): NamedGraph {
+  const [loss, leaves] = [lossOf(option), { training: true, carry: [], lengths }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
     const { output, states } = model.forward(get('x'), leafScope(get, leaves))
     const target = swapped({ value: get('y'), sequence: output.sequence }).value

@@ -3,57 +3,37 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
-import type { Batch } from '../../src/data/batches.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { elman, lstm } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { RecurraError } from '../../src/tensor/errors.ts'
-import type { Tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
 import { type GenerateOptions, generate } from '../../src/train/generate.ts'
-import { adam, sgd } from '../../src/train/optimizers.ts'
+import { adam } from '../../src/train/optimizers.ts'
 import { evaluate, predict, predictWithStates } from '../../src/train/predict.ts'
 import type { Run, TrainingEvent } from '../../src/train/run.ts'
 import {
   batchOf,
   classes,
+  cut,
   f32,
   i32,
   lstmNet,
+  numbersOf,
   rnn,
   sequenceOf,
   squared,
+  stepsOf,
+  stillness,
   tokenNet,
   tokensOf,
+  windowsOf,
 } from './models.ts'
 import { random } from './support.ts'
 
-/** Nothing is learnt, so that losses of several steps can be compared. */
-const still = sgd({ learningRate: () => 0 })
-
-const numbersOf = (model: Sequential) => [...model.weights().values()].map(({ data }) => data)
-
-async function stepsOf(run: Run) {
-  const steps = []
-  for await (const event of run)
-    if (event.kind === 'step') steps.push([event.loss, event.gradientNorm] as const)
-  return steps
-}
 const lossesOf = async (run: Run) => (await stepsOf(run)).map(([loss]) => loss)
-
-/** Steps first … end − 1 of every row. */
-function cut({ data, shape, dtype }: Tensor, first: number, end: number): Tensor {
-  const [B, T, width] = shape as [number, number, number]
-  const kept = data.filter((_, at) => Math.floor(at / width) % T >= first && Math.floor(at / width) % T < end)
-  return { data: kept, shape: [B, end - first, width], dtype }
-}
-const windowsOf = ({ inputs, targets }: Batch, size: number): Batch[] =>
-  Array.from({ length: inputs.shape[1]! / size }, (_, i) => {
-    const part = (x: Tensor) => cut(x, i * size, (i + 1) * size)
-    return { inputs: part(inputs), targets: part(targets), reset: i === 0 }
-  })
 
 const dist = new URL('../../dist/index.js', import.meta.url)
 if (!existsSync(dist)) console.log('skipped: the same bits in two processes: dist/ is not built')
@@ -137,12 +117,12 @@ describe('what is masked changes no bit of losses, gradients, updates, outputs o
 
 describe('truncated back-propagation', () => {
   const whole = batchOf(1, 3, 8)
-  const truncated = { ...squared, optimizer: still, truncate: { k1: 4, k2: 4 } }
+  const truncated = { ...squared, ...stillness, truncate: { k1: 4, k2: 4 } }
 
   test('states go on exactly: losses over two windows are one pass over both', async () => {
     const model = lstmNet()
     const [first, second] = await lossesOf(train(model, windowsOf(whole, 4), truncated))
-    const [all] = await lossesOf(train(model, [whole], { ...squared, optimizer: still }))
+    const [all] = await lossesOf(train(model, [whole], { ...squared, ...stillness }))
     expect(Math.abs((first! + second!) / 2 - all!)).toBeLessThan(1e-6)
     const carried = await evaluate(model, windowsOf(whole, 4), { ...squared, carry: true })
     expect(Math.abs(carried.loss - all!)).toBeLessThan(1e-6)
@@ -199,8 +179,9 @@ describe('a run', () => {
     for await (const event of run) one.push(event)
     for await (const event of run) two.push(event)
     expect(one).toEqual(two)
-    expect(one.map(({ kind }) => kind).join()).toBe('step,step,epoch,step,step,epoch')
-    expect(history).toEqual({ epochs: one.filter(({ kind }) => kind === 'epoch'), steps: 4, stopped: false })
+    expect(one.map(({ kind }) => kind).join()).toBe('step,step,epoch,step,step,epoch,end')
+    const epochs = one.filter(({ kind }) => kind === 'epoch')
+    expect(history).toEqual({ epochs, steps: 4, stopped: false, reason: 'epochs' })
   })
 
   test('loses no error: iterated, awaited, both, or left in the middle', async () => {

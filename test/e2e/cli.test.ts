@@ -1,6 +1,7 @@
 /** The command line as users have it: the built program, run in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -21,15 +22,22 @@ interface Result {
   readonly stderr: string
 }
 
-function recurra(args: readonly string[], seen?: (stdout: string, child: ChildProcess) => void) {
+function recurra(
+  args: readonly string[],
+  seen?: (stdout: string, child: ChildProcess) => void,
+  output?: string,
+) {
   const env = { ...process.env, NO_COLOR: '1' }
-  const child = spawn(process.execPath, [program, ...args], { cwd: folder, env })
+  const target = output === undefined ? 'pipe' : openSync(output, 'w')
+  const stdio = ['ignore', target, 'pipe'] as const
+  const child = spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio: [...stdio] })
+  if (typeof target === 'number') closeSync(target)
   let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (part: string) => {
     stdout += part
     seen?.(stdout, child)
   })
-  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (part: string) => {
     stderr += part
   })
   return new Promise<Result>((done) => child.on('close', (code) => done({ code, stdout, stderr })))
@@ -53,6 +61,7 @@ beforeAll(async () => {
   await writeFile(file('foreign'), writeSafetensors(new Map([['w', foreign]])))
   trained = await recurra(['train', 'text.txt', ...small, '--epochs', '1', '--out', 'model'])
   const model = await readFile(file('model'))
+  await writeFile(file('damaged'), model.with(-1, model.at(-1)! ^ 1))
   await writeFile(file('cut'), model.subarray(0, model.length - 100))
 })
 
@@ -136,10 +145,12 @@ const cases: [string, string[], number, RegExp][] = [
   ['a negative seed', train('--seed', '-1'), 2, /--seed .*'-1'/],
   ['a missing folder to save in', ['train', 'text.txt', '--out', 'no/m'], 1, /there is no folder no/],
   ['a folder to save as', ['train', 'text.txt', '--out', '.'], 1, /cannot write \.: it is not a file/],
+  ['nowhere to save', ['train', 'text.txt', '--out', ''], 2, /--out .*name of a file/],
   ['saving over the text', ['train', 'kept.txt', '--out', 'kept.txt'], 1, /it is a text to train on/],
   ['no model', ['generate'], 2, /missing required argument 'MODEL'/],
   ['a missing model', ['generate', 'nowhere'], 1, /cannot read nowhere/],
   ['a model that is a text', ['generate', 'text.txt'], 1, /text\.txt: not a valid safetensors file/],
+  ['a damaged model', ['generate', 'damaged'], 1, /damaged: the file is damaged/],
   ['a truncated model', ['generate', 'cut'], 1, /cut: not a valid/],
   ["another program's model", ['generate', 'foreign'], 1, /foreign: not a valid model file/],
   ['an unknown character', ['generate', 'model', '--prompt', 'the Σ'], 1, /the prompt has "Σ", .* knows "/],
@@ -156,6 +167,31 @@ test.each(cases)('%s: one line, and nothing is written', async (_, args, code, m
   expect(result.code).toBe(code)
   expect(await readFile(file('kept.txt'), 'utf8')).toBe('stays as it is')
   expect(await readdir(folder)).toEqual(before)
+})
+
+const full = '/dev/full'
+test.skipIf(!existsSync(full))(
+  `a full disk behind the output is a failure${existsSync(full) ? '' : ' (skipped: no /dev/full)'}`,
+  async () => {
+    const written = await recurra(['generate', 'model', '--length', '20'], undefined, full)
+    expect(written).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^recurra: cannot write the output: .*\n$/),
+    })
+    expect((await recurra(['--help'], undefined, full)).code).toBe(1)
+    const args = ['train', 'text.txt', ...small, '--epochs', '1', '--out', 'unseen']
+    const unseen = await recurra(args, undefined, full)
+    expect(unseen).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^recurra: cannot write the output: .*\n$/),
+    })
+    expect((await recurra(['generate', 'unseen', '--length', '9'])).code).toBe(0)
+  },
+)
+
+test('a reader of the output that goes away is none', async () => {
+  const gone = await recurra(['generate', 'model', '--length', '5000'], (_, child) => child.stdout!.destroy())
+  expect(gone).toMatchObject({ code: 0, stderr: '' })
 })
 
 test('help and version', async () => {

@@ -9,8 +9,14 @@ import sys
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, mse_loss
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 torch.set_default_dtype(torch.float64)
@@ -19,6 +25,17 @@ torch.set_num_threads(1)
 
 def tensor(data, shape):
     return torch.tensor(data, dtype=torch.float64).reshape(shape)
+
+
+LOSSES = {
+    "softmaxCrossEntropy": lambda z, y: cross_entropy(z, y.long()),
+    "binaryCrossEntropy": binary_cross_entropy_with_logits,
+    # PyTorch's own hinge losses are others.
+    "hinge": lambda z, y: torch.relu(1 - y * z).mean(),
+    "meanSquaredError": mse_loss,
+    "meanAbsoluteError": l1_loss,
+    "huber": lambda z, y: huber_loss(z, y, delta=0.5),
+}
 
 
 def turned(x, lengths):
@@ -92,9 +109,7 @@ class Model(nn.Module):
 
     def loss(self, x, y, lengths):
         output, states, there = self.forward(x, lengths)
-        if self.case["loss"] == "softmaxCrossEntropy":
-            return cross_entropy(output[there], y.long()[there]), output, states
-        return mse_loss(output[there], y[there]), output, states
+        return LOSSES[self.case["loss"]](output[there], y[there]), output, states
 
     def data(self, x, y):
         B, T, I, O = (self.case[name] for name in ("B", "T", "I", "O"))
@@ -110,10 +125,22 @@ class Model(nn.Module):
         }
 
 
-def optimizer_of(options, parameters):
-    if options["name"] == "adam":
-        return torch.optim.Adam(parameters, lr=options["learningRate"], eps=options["epsilon"])
-    return torch.optim.SGD(parameters, lr=options["learningRate"], momentum=options["momentum"])
+OPTIMIZERS = {
+    "sgd": lambda p, o: torch.optim.SGD(p, lr=o["learningRate"], momentum=o["momentum"], nesterov=o["nesterov"]),
+    "rmsprop": lambda p, o: torch.optim.RMSprop(
+        p, lr=o["learningRate"], alpha=0.9, eps=1e-7, momentum=o["momentum"], centered=o["centered"]
+    ),
+    "adam": lambda p, o: torch.optim.Adam(p, lr=o["learningRate"], eps=1e-7),
+    "adamW": lambda p, o: torch.optim.AdamW(p, lr=o["learningRate"], eps=1e-7, weight_decay=o["weightDecay"]),
+}
+
+
+def clip(parameters, clipping, norm):
+    if "clipValue" in clipping:
+        clip_grad_value_(parameters, clipping["clipValue"])
+    else:
+        # PyTorch scales by clip / (norm + 1e-6); with this bound it is clip / norm.
+        clip_grad_norm_(parameters, clipping["clipGlobalNorm"] * (norm + 1e-6) / norm)
 
 
 def gradients(case):
@@ -133,15 +160,14 @@ def training(case):
     """Steps of a whole model: losses and norms of each, the weights after the last."""
     model = Model(case)
     parameters = model.parameters_list
-    optimizer = optimizer_of(case["optimizer"], parameters)
+    optimizer = OPTIMIZERS[case["optimizer"]](parameters, case["options"])
     losses, norms = [], []
     for x, y in zip(case["xs"], case["ys"]):
         optimizer.zero_grad()
         loss, _, _ = model.loss(*model.data(x, y), None)
         loss.backward()
         norm = clip_grad_norm_(parameters, float("inf")).item()
-        # PyTorch scales by clip / (norm + 1e-6); with this bound it is clip / norm.
-        clip_grad_norm_(parameters, case["clip"] * (norm + 1e-6) / norm)
+        clip(parameters, case["clipping"], norm)
         optimizer.step()
         losses.append(loss.item())
         norms.append(norm)

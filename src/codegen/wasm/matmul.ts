@@ -1,7 +1,7 @@
 /**
  * The matrix product: tiles of 4 rows and 8 columns, 8 vectors of sums in registers.
- * Holds: each element is one sum from k = 0 upwards, whatever tile it falls into, so its bits depend on its row and
- * column alone. The loop over k is not unrolled, and strides known when compiled stand in the code: both were measured.
+ * Holds: each element is summed from k = 0 upwards, a length known only when it runs in chunks of 256 whose sums are
+ * added up, whatever tile it falls into: its bits depend on its row and column alone. The loop over k is not unrolled, and strides known when compiled stand in the code: both were measured.
  */
 import { constantOf, ONE, type Size, ZERO } from '../../tensor/size.ts'
 import { type Kernel, loadsOf, PANEL, type View } from '../program.ts'
@@ -116,13 +116,7 @@ function emitPackedPanel(k: KernelCode, tiles: Tiles, steps: Operand, column: Lo
   f.i32.mul()
   f.i32.add()
   f.set(panelEnd)
-  const start = () => {
-    for (const sum of tiles.sums) {
-      f.f32x4.const(0)
-      f.set(sum)
-    }
-  }
-  emitRows(k, tiles, panel, panelEnd, start)
+  emitRows(k, tiles, panel, panelEnd, () => {})
 }
 
 /** The panel at `column` of a matrix as it lies: chunks of the contracted length are packed and added up in c. */
@@ -171,26 +165,21 @@ function emitPanelByChunks(k: KernelCode, tiles: Tiles, steps: Operand, column: 
   })
 }
 
-/** Sums start at 0 in the first chunk and at what c holds in later ones. */
+/** Later chunks add to what the earlier ones left in c. */
 function emitContinue(k: KernelCode, { c, sums }: Tiles, done: Local, rows: number): void {
   const { f } = k
   f.get(done)
-  f.if(
-    () => {
-      for (let row = 0; row < rows; row++) {
-        for (const half of HALVES) {
-          f.v128.load(pushRowAddress(k, c, row) + 16 * half)
-          f.set(sums[2 * row + half]!)
-        }
-      }
-    },
-    () => {
-      for (const sum of sums.slice(0, 2 * rows)) {
-        f.f32x4.const(0)
+  f.if(() => {
+    for (let row = 0; row < rows; row++) {
+      for (const half of HALVES) {
+        const sum = sums[2 * row + half]!
+        f.v128.load(pushRowAddress(k, c, row) + 16 * half)
+        f.get(sum)
+        f.f32x4.add()
         f.set(sum)
       }
-    },
-  )
+    }
+  })
 }
 
 /** All rows of one panel: tiles of four, then single rows. */
@@ -199,7 +188,7 @@ function emitRows(
   tiles: Tiles,
   panel: Local,
   panelEnd: Local,
-  start: (rows: number) => void,
+  finish: (rows: number) => void,
 ): void {
   const { f } = k
   const [row, whole] = [f.local('i32'), f.local('i32')]
@@ -213,8 +202,8 @@ function emitRows(
       end,
       rows,
       () => {
-        start(rows)
         emitTile(k, tiles, panel, panelEnd, rows)
+        finish(rows)
         emitFinish(k, tiles, rows)
         for (const cursor of [tiles.a, tiles.c, ...tiles.loads.values()]) advanceRows(k, cursor, rows)
       },
@@ -254,6 +243,10 @@ function emitTile(k: KernelCode, tiles: Tiles, panel: Local, panelEnd: Local, ro
   for (const [row, address] of addresses.entries()) {
     pushRowAddress(k, a, row)
     f.set(address)
+  }
+  for (const sum of sums.slice(0, 2 * rows)) {
+    f.f32x4.const(0)
+    f.set(sum)
   }
   k.loop(
     bAt,

@@ -1,0 +1,93 @@
+/** What `fit` may be told, and its checks. */
+import { BACKENDS, type Backend } from '../codegen/compile.ts'
+import type { Batch } from '../data/batches.ts'
+import { requireChoice, requireKnown, requireSeed } from '../tensor/checks.ts'
+import { ArgumentError } from '../tensor/errors.ts'
+import type { ClippingOptions } from './clipping.ts'
+import type { EarlyStoppingOptions } from './early-stopping.ts'
+import type { LossOption } from './losses.ts'
+import type { Optimizer } from './optimizers.ts'
+import type { TrainingState } from './state.ts'
+import type { Truncation } from './windows.ts'
+
+export interface ValidationOptions {
+  /** With `truncate`, states go on from batch to batch here too, until one says `reset`. */
+  readonly batches: Iterable<Batch>
+  /** After every so many epochs. Default: 1. */
+  readonly every?: number
+}
+
+export interface FitOptions extends ClippingOptions {
+  readonly loss: LossOption
+  /** Default: adam(). */
+  readonly optimizer?: Optimizer
+  /**
+   * Truncated back-propagation through time: states go on from batch to batch (until one says `reset`), each of k1 steps
+   * at most, and gradients go back k2 ≥ k1 steps. Default: gradients go through a batch's whole sequences, and no state
+   * goes on.
+   */
+  readonly truncate?: Truncation
+  /** Default: 1. */
+  readonly epochs?: number
+  /** Measures the loss on other batches after an epoch. */
+  readonly validation?: ValidationOptions
+  /** Ends the run when the validation's loss, or the training's where there is none, gets no better. */
+  readonly earlyStopping?: EarlyStoppingOptions
+  /** Ends the run after the step under way, as `stop` does. */
+  readonly signal?: AbortSignal
+  /** What the `state` of a run gave: it goes on from there, bit for bit, if all else is the same. */
+  readonly resume?: TrainingState
+  /** For parameters that have no numbers yet. Default: 0. */
+  readonly seed?: number
+  /** Default: 'wasm'. */
+  readonly backend?: Backend
+}
+
+const OPTIONS: Record<keyof FitOptions, true> = {
+  loss: true,
+  optimizer: true,
+  clipGlobalNorm: true,
+  clipValue: true,
+  truncate: true,
+  epochs: true,
+  validation: true,
+  earlyStopping: true,
+  signal: true,
+  resume: true,
+  seed: true,
+  backend: true,
+}
+
+/** Checks what neither the training step nor early stopping will. */
+export function checkFitOptions(options: FitOptions): void {
+  requireKnown('fit', options, Object.keys(OPTIONS))
+  const { epochs = 1, seed, backend = 'wasm', validation, signal, resume } = options
+  if (seed !== undefined) requireSeed('fit', seed)
+  requireChoice('fit', 'backend', backend, BACKENDS)
+  requireCount('epochs', epochs)
+  if (validation !== undefined) {
+    requireKnown('fit: validation', validation, ['batches', 'every'])
+    requireBatches('validation.batches', validation.batches)
+    requireCount('validation.every', validation.every ?? 1)
+  }
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
+    throw new ArgumentError(`fit: signal must be an AbortSignal; received ${String(signal)}`)
+  }
+  if (resume !== undefined && !(resume instanceof Map)) {
+    throw new ArgumentError(
+      `fit: resume must be the Map that state() of a run gave; received ${typeof resume}`,
+    )
+  }
+}
+
+function requireCount(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 1) return
+  throw new ArgumentError(`fit: ${name} must be an integer of at least 1; received ${String(value)}`)
+}
+
+export function requireBatches(name: string, batches: Iterable<Batch>): void {
+  if (typeof batches?.[Symbol.iterator] === 'function') return
+  throw new ArgumentError(
+    `fit: ${name} must be an iterable of batches, such as textWindows makes; received ${typeof batches}`,
+  )
+}

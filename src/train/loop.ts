@@ -1,0 +1,179 @@
+/**
+ * The loop of `fit`: epochs of steps, validation, early stopping. Each step and each end of an epoch is a turn, between
+ * which weights and state can be read: what is read is of one moment.
+ */
+import type { Batch } from '../data/batches.ts'
+import type { Sequential } from '../layers/sequential.ts'
+import { DataError, RecurraError } from '../tensor/errors.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { EarlyStopping } from './early-stopping.ts'
+import type { FitOptions } from './fit-options.ts'
+import { meanOver } from './predict.ts'
+import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
+import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
+import { TrainingStep } from './training-step.ts'
+
+type LoopOptions = FitOptions & Required<Pick<FitOptions, 'epochs' | 'optimizer'>>
+
+export class Loop implements Training {
+  readonly #model: Sequential
+  readonly #batches: Iterable<Batch>
+  readonly #options: LoopOptions
+  readonly #step: TrainingStep
+  readonly #stopping: EarlyStopping | undefined
+  readonly #history: EpochEvent[] = []
+  /** Where the training stands: the epoch, its batches that are done, their losses times tokens, and tokens. */
+  #epoch = 1
+  #done = 0
+  #sum = 0
+  #tokens = 0
+  /** Whether the model has what it ends with. */
+  #ended = false
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(model: Sequential, batches: Iterable<Batch>, options: LoopOptions) {
+    this.#model = model
+    this.#batches = batches
+    this.#options = options
+    const { earlyStopping, resume } = options
+    this.#step = new TrainingStep(model, options)
+    if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
+    if (resume !== undefined) this.#restore(resume)
+  }
+
+  async train({ stopped, emit }: Control): Promise<History> {
+    const { epochs, signal } = this.#options
+    const control = { emit, stopped: () => stopped() || signal?.aborted === true }
+    try {
+      while (this.#epoch <= epochs && this.#stopping?.isOver !== true && !control.stopped()) {
+        await this.#runEpoch(control)
+      }
+    } catch (reason) {
+      await this.sync()
+      throw reason
+    }
+    return this.#inTurn(() => this.#end(control))
+  }
+
+  sync(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#ended) await this.#step.sync()
+    })
+  }
+
+  state(): Promise<Map<string, Tensor>> {
+    return this.#inTurn(async () => {
+      const state = await this.#step.state()
+      state.set('training epoch', counter(this.#epoch))
+      state.set('training batches', counter(this.#done))
+      state.set('training tokens', exactly(this.#tokens))
+      state.set('training loss', exactly(this.#sum))
+      for (const [name, value] of this.#stopping?.state() ?? []) state.set(name, value)
+      return state
+    })
+  }
+
+  #restore(state: TrainingState): void {
+    this.#epoch = counterIn(state, 'training epoch')
+    this.#done = counterIn(state, 'training batches')
+    this.#tokens = exactlyIn(state, 'training tokens')
+    this.#sum = exactlyIn(state, 'training loss')
+    this.#stopping?.restore(state)
+  }
+
+  async #end(control: Control): Promise<History> {
+    await this.#step.sync()
+    if (this.#stopping?.weights !== undefined) this.#model.setWeights(this.#stopping.weights)
+    this.#ended = true
+    const best = this.#stopping?.best
+    const [reason, { steps }] = [this.#reason(control), this.#step]
+    const result = { steps, reason, ...(best === undefined ? {} : { best }) }
+    control.emit({ kind: 'end', ...result })
+    return { epochs: this.#history, stopped: reason === 'stopped', ...result }
+  }
+
+  #reason(control: Control): EndEvent['reason'] {
+    if (this.#stopping?.isOver === true) return 'earlyStopping'
+    return this.#epoch <= this.#options.epochs && control.stopped() ? 'stopped' : 'epochs'
+  }
+
+  async #runEpoch(control: Control): Promise<void> {
+    let batchesBefore = this.#done
+    for (const batch of this.#batches) {
+      if (batchesBefore-- > 0) continue
+      if (control.stopped()) return
+      await this.#inTurn(() => this.#runStep(batch, control))
+      await pause()
+    }
+    if (!control.stopped()) await this.#inTurn(() => this.#endEpoch(control))
+  }
+
+  async #runStep(batch: Batch, control: Control): Promise<void> {
+    const { learningRate: rate } = this.#options.optimizer
+    const { steps } = this.#step
+    const learningRate = typeof rate === 'number' ? rate : rate(steps)
+    const result = await this.#step.run(batch, learningRate)
+    const { loss, gradientNorm, tokens } = result
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      throw await this.#notFinite(steps + 1, loss, gradientNorm)
+    }
+    this.#done++
+    this.#sum += loss * tokens
+    this.#tokens += tokens
+    control.emit({ kind: 'step', epoch: this.#epoch, step: steps + 1, learningRate, ...result })
+  }
+
+  async #endEpoch(control: Control): Promise<void> {
+    const { validation } = this.#options
+    if (this.#tokens === 0) {
+      throw new DataError('fit: expected at least one batch in every epoch; received none')
+    }
+    const epoch = this.#epoch
+    const loss = this.#sum / this.#tokens
+    const due = validation !== undefined && epoch % (validation.every ?? 1) === 0
+    if (due || this.#stopping !== undefined) await this.#step.sync()
+    const validationLoss = due ? await this.#validate(validation.batches, control) : undefined
+    if (due && validationLoss === undefined) return
+    const event: EpochEvent = {
+      kind: 'epoch',
+      epoch,
+      loss,
+      ...(validationLoss === undefined ? {} : { validationLoss }),
+    }
+    const watched = validation === undefined ? loss : validationLoss
+    if (watched !== undefined) this.#stopping?.watch(epoch, watched, this.#model.weights())
+    this.#epoch++
+    this.#done = 0
+    this.#sum = 0
+    this.#tokens = 0
+    this.#history.push(event)
+    control.emit(event)
+  }
+
+  /** The loss of the model as it is; undefined when told to stop on the way. */
+  async #validate(batches: Iterable<Batch>, { stopped }: Control): Promise<number | undefined> {
+    const { loss, backend, truncate } = this.#options
+    const options = { loss, carry: truncate !== undefined, ...(backend === undefined ? {} : { backend }) }
+    const measured = await meanOver(this.#model, batches, options, stopped)
+    if (measured !== undefined && measured.tokens === 0) {
+      throw new DataError('fit: expected at least one batch in every validation; received none')
+    }
+    return measured?.loss
+  }
+
+  async #notFinite(step: number, loss: number, norm: number): Promise<RecurraError> {
+    return new RecurraError(
+      'not-finite',
+      `training stopped at step ${step}: the loss is ${loss}, the gradient's norm ${norm}. ` +
+        `${await this.#step.whereNotFinite()} The model keeps what it had before that step. ` +
+        'Look for NaN in the data, lower the learning rate, or set clipGlobalNorm.',
+    )
+  }
+
+  /** Runs it when all that was asked for before is done. */
+  #inTurn<R>(act: () => Promise<R>): Promise<R> {
+    const result = this.#turn.then(act)
+    this.#turn = result.catch(() => {})
+    return result
+  }
+}

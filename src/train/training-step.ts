@@ -1,0 +1,228 @@
+/** A model's training, one compiled call a step. */
+import type { Batch } from '../data/batches.ts'
+import type { Sequential } from '../layers/sequential.ts'
+import type { TensorData } from '../tensor/dtype.ts'
+import { ArgumentError } from '../tensor/errors.ts'
+import type { Bindings } from '../tensor/size.ts'
+import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
+import { checkClipping } from './clipping.ts'
+import { bindBatch, lengthsOf, tokensOf } from './inputs.ts'
+import { freshRows, stateInput } from './leaves.ts'
+import { type Loss, lossOf, warnOfActivation } from './losses.ts'
+import { requireOptimizer } from './optimizers.ts'
+import { replay } from './replay.ts'
+import { Session } from './session.ts'
+import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
+import { carried, type StepOptions, slotInput, traceStep } from './step.ts'
+import { checkTruncation, overlaps, Windows } from './windows.ts'
+
+export interface StepResult {
+  readonly loss: number
+  readonly gradientNorm: number
+  readonly tokens: number
+}
+
+/** What a step was called with, besides what the session holds. */
+interface Last {
+  readonly rows: number
+  readonly sizes: Bindings
+  readonly inputs: ReadonlyMap<string, TensorData>
+  /** The output that is not finite, if one is not. */
+  readonly broken: string
+}
+
+/**
+ * Trains a model step by step, for loops of one's own: `fit` is such a loop. Holds parameters and the optimizer's
+ * slots while it does; `sync` copies the parameters into the model. One call at a time.
+ */
+export class TrainingStep {
+  readonly #model: Sequential
+  readonly #options: StepOptions
+  readonly #loss: Loss
+  readonly #windows: Windows
+  #session: Session | undefined
+  #lengths = false
+  #steps = 0
+  /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
+  #pending: Map<string, TensorData> | undefined
+  #last: Last | undefined
+
+  /** @throws {ArgumentError} for options outside their range, and a state that is not this training's */
+  constructor(model: Sequential, options: StepOptions) {
+    requireOptimizer(options.optimizer)
+    checkClipping(options)
+    if (options.truncate !== undefined) {
+      checkTruncation(options.truncate)
+      model.requireForward('truncate')
+    }
+    this.#model = model
+    this.#options = options
+    this.#loss = lossOf(options.loss)
+    this.#windows = new Windows(options.truncate)
+    if (options.resume === undefined) return
+    this.#steps = counterIn(options.resume, 'training steps')
+    if (model.isBuilt) this.#begin()
+  }
+
+  /** Steps that changed the model, those before `resume` included. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** One update; none where the loss or the gradient's norm is not finite, which `whereNotFinite` explains. */
+  async run(batch: Batch, learningRate: number): Promise<StepResult> {
+    const model = this.#model
+    if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
+      throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
+    }
+    const bindings = bindBatch(model, this.#loss, batch)
+    const pending = this.#begin()
+    const window = this.#windows.next(batch, this.#isSequence)
+    const rows = batch.inputs.shape[0]!
+    const others = rows !== this.#windows.rows
+    const lengths = this.#lengths || batch.lengths !== undefined
+    const session = await this.#open(lengths, others ? 0 : rows)
+    const inputs = new Map<string, TensorData>([
+      ...(others ? this.#states(rows) : []).map(
+        ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
+      ),
+      ['x', window.x.data],
+      ['y', batch.targets.data],
+      ['learningRate', Float32Array.of(learningRate)],
+      ...freshRows(carried(model, this.#options), rows, window.fresh),
+      ...(lengths ? [['lengths', lengthsOf(batch)] as const, ...window.lengths] : []),
+    ])
+    const sizes = new Map([...bindings, ...window.sizes])
+    const results = await session.call(sizes, new Map([...pending, ...inputs]), ['loss', 'gradientNorm'])
+    pending.clear()
+    this.#session = session
+    this.#lengths = lengths
+    const [loss, gradientNorm] = [results.loss[0]!, results.gradientNorm[0]!]
+    this.#last = { rows, sizes, inputs, broken: Number.isFinite(loss) ? 'gradientNorm' : 'loss' }
+    if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) {
+      this.#windows.pass(window, batch)
+      this.#steps++
+    } else if (others) this.#windows.forget()
+    return { loss, gradientNorm, tokens: tokensOf(model, batch) }
+  }
+
+  /** Copies the parameters into the model. */
+  async sync(): Promise<void> {
+    if (this.#pending === undefined) return
+    const weights = new Map(this.#model.weights())
+    for (const [path, old] of weights) weights.set(path, { ...old, data: await this.#read(path) })
+    this.#model.setWeights(weights)
+  }
+
+  /** All that training stands on, for `resume`. The model must be built. */
+  async state(): Promise<Map<string, Tensor>> {
+    this.#begin()
+    const { rows, fresh, ragged, past } = this.#windows.state()
+    const state = new Map<string, Tensor>([
+      ['training steps', counter(this.#steps)],
+      ['training lengths', counter(this.#lengths)],
+      ['training rows', counter(rows)],
+      ['training fresh', counter(fresh)],
+      ['training ragged', counter(ragged)],
+    ])
+    if (past !== undefined) state.set('training past', past)
+    for (const [name, shape] of this.#held(rows)) state.set(name, tensor(await this.#read(name), shape))
+    return state
+  }
+
+  /** Where the numbers of the last step, which were not finite, first left f32: replayed in f64; see {@link replay}. */
+  async whereNotFinite(): Promise<string> {
+    if (this.#session === undefined || this.#last === undefined) {
+      throw new ArgumentError('whereNotFinite: no step was run yet')
+    }
+    const { rows, sizes, inputs, broken } = this.#last
+    const values = new Map(inputs)
+    for (const name of this.#held(rows).keys()) values.set(name, await this.#read(name))
+    return replay(this.#session.named, values, sizes, broken)
+  }
+
+  get #isSequence(): boolean {
+    return this.#model.built.input.shape[0] === null
+  }
+
+  /** Fills in what training begins with, once the model is built. */
+  #begin(): Map<string, TensorData> {
+    if (this.#pending !== undefined) return this.#pending
+    const { resume, seed, truncate } = this.#options
+    const model = this.#model
+    if (overlaps(truncate) && !this.#isSequence) {
+      throw new ArgumentError('truncate with k1 < k2 expects a model of sequences; this one has no time')
+    }
+    warnOfActivation(model, this.#loss)
+    const pending = resume === undefined ? this.#fresh(seed) : this.#resumed(resume)
+    this.#pending = pending
+    return pending
+  }
+
+  #fresh(seed: number | undefined): Map<string, TensorData> {
+    const weights = this.#model.weights(seed)
+    const { scalars } = this.#options.optimizer
+    return new Map(
+      [...this.#held(0)].map(([name, shape]) => {
+        const begin =
+          weights.get(name)?.data ?? new Float32Array(elementCount(shape)).fill(scalars[name] ?? 0)
+        return [name, begin]
+      }),
+    )
+  }
+
+  #resumed(state: TrainingState): Map<string, TensorData> {
+    const [rows, fresh, ragged] = ['rows', 'fresh', 'ragged'].map((name) =>
+      counterIn(state, `training ${name}`),
+    ) as [number, number, number]
+    const shapes = this.#held(rows)
+    requireNoOthers(state, new Set(shapes.keys()))
+    const pending = new Map([...shapes].map(([name, shape]) => [name, entry(state, name, 'f32', shape).data]))
+    this.#lengths = counterIn(state, 'training lengths') !== 0
+    const past = this.#pastIn(state, rows)
+    this.#windows.restore({ rows, fresh: fresh !== 0, ragged: ragged !== 0, past })
+    return pending
+  }
+
+  #pastIn(state: TrainingState, rows: number): Tensor | undefined {
+    const found = state.get('training past')
+    const { dtype, shape } = this.#model.built.input
+    const expected = [rows, ...shape.map((size) => size ?? found?.shape[1] ?? 0)]
+    return found && entry(state, 'training past', dtype, expected)
+  }
+
+  /** Shapes of all that goes on from step to step, by the names of the inputs that hold it. */
+  #held(rows: number): Map<string, readonly number[]> {
+    const { slots, scalars } = this.#options.optimizer
+    const params = [...this.#model.built.params].map(([path, { shape }]) => [path, shape] as const)
+    return new Map([
+      ...params,
+      ...slots.flatMap((slot) => params.map(([path, shape]) => [slotInput(slot, path), shape] as const)),
+      ...Object.keys(scalars).map((name) => [name, []] as const),
+      ...(rows === 0 ? [] : this.#states(rows)),
+    ])
+  }
+
+  #states(rows: number): [string, readonly number[]][] {
+    const { states } = this.#model.built
+    return carried(this.#model, this.#options).map((path) => [stateInput(path), [rows, ...states.get(path)!]])
+  }
+
+  async #read(name: string): Promise<TensorData> {
+    return this.#pending?.get(name)?.slice() ?? (await this.#session!.read(name))
+  }
+
+  /** The compiled step. The first batch with lengths brings another one, which goes on from where the first stands. */
+  async #open(lengths: boolean, rows: number): Promise<Session> {
+    const old = this.#session
+    if (old !== undefined && lengths === this.#lengths) return old
+    const session = await Session.open(traceStep(this.#model, this.#options, lengths), this.#options.backend)
+    const pending = this.#begin()
+    if (old !== undefined) {
+      for (const name of this.#held(rows).keys()) {
+        if (!pending.has(name)) pending.set(name, await old.read(name))
+      }
+    }
+    return session
+  }
+}

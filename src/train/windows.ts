@@ -1,0 +1,199 @@
+/**
+ * Truncated back-propagation through time, TBPTT(k1, k2) (Williams and Peng 1990): every k1 steps an update whose
+ * gradients go back k2 steps. Batches bring the k1 new steps; the k2 − k1 steps before them are kept here and run again
+ * with today's weights. In front of them stands the detached state, which moves on with the window.
+ *
+ *     steps      0   1   2   3   4   5   6   7      k1 = 2, k2 = 5
+ *     update 1  [ℓ   ℓ]                             the document's beginning: nothing to go back to
+ *     update 2  [·   ·   ℓ   ℓ]
+ *     update 3      [·   ·   ·   ℓ   ℓ]             the state after step 0 was carried
+ *     update 4              [·   ·   ·   ℓ   ℓ]     the state after step 2: k1 steps further
+ *
+ * P steps before the batch's own T; the window is run in two parts, C steps up to where the next one begins, and the
+ * rest, so that the state between them can be carried.
+ */
+import type { Batch } from '../data/batches.ts'
+import { concat, type Value } from '../graph/value.ts'
+import type { Forward, Sequential } from '../layers/sequential.ts'
+import { ArgumentError, DataError } from '../tensor/errors.ts'
+import { addSize, type Bindings, symbol } from '../tensor/size.ts'
+import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
+import { lengthsOf } from './inputs.ts'
+import { type LeafOptions, leafScope, leafSpecs } from './leaves.ts'
+import type { NamedSpec } from './session.ts'
+
+export interface Truncation {
+  /** Steps between updates: those of each batch, at most. */
+  readonly k1: number
+  /** Steps that gradients go back, as far as the document reaches: at least k1. */
+  readonly k2: number
+}
+
+export function checkTruncation(truncate: Truncation): void {
+  for (const name of ['k1', 'k2'] as const) {
+    const steps = truncate[name]
+    if (!Number.isInteger(steps) || steps < 1) {
+      throw new ArgumentError(`truncate.${name} must be an integer of at least 1; received ${String(steps)}`)
+    }
+  }
+  if (truncate.k2 < truncate.k1) {
+    throw new ArgumentError(
+      `truncate.k2 must be at least k1 (gradients go back k2 ≥ k1 steps); received k1 ${truncate.k1}, k2 ${truncate.k2}`,
+    )
+  }
+}
+
+/** Whether windows share steps, so that past inputs are needed. */
+export function overlaps(truncate: Truncation | undefined): boolean {
+  return truncate !== undefined && truncate.k2 > truncate.k1
+}
+
+const [PAST, CARRIED] = [symbol('P'), symbol('C')]
+const ALL = addSize(PAST, symbol('T'))
+/** How many steps of each row belong to the two parts. */
+const [BEFORE, AFTER] = ['lengths before the carry', 'lengths after the carry']
+
+/** As leafSpecs, with x [B, P + T, …]. */
+export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
+  const rows = { shape: ['B'], dtype: 'i32' } as const
+  return [
+    ...leafSpecs(model, leaves).map((spec) =>
+      spec.name === 'x' ? { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] } : spec,
+    ),
+    ...(leaves.lengths ? [BEFORE, AFTER].map((name) => ({ name, ...rows })) : []),
+  ]
+}
+
+/** The batch's own outputs, and the states after C steps. */
+export function forwardWindow(model: Sequential, get: (name: string) => Value, leaves: LeafOptions): Forward {
+  const x = get('x')
+  const scope = leafScope(get, leaves)
+  const lengths = (name: string) => (leaves.lengths ? get(name) : undefined)
+  const before = model.forward(x.slice(1, 0, CARRIED), { ...scope, lengths: lengths(BEFORE) })
+  const after = model.forward(x.slice(1, CARRIED, ALL), {
+    ...scope,
+    lengths: lengths(AFTER),
+    initial: (path) => before.states.get(path)!,
+  })
+  if (!after.output.sequence) return { output: after.output, states: before.states }
+  const value = concat([before.output.value, after.output.value], 0).slice(0, PAST, ALL)
+  return { output: { value, sequence: true }, states: before.states }
+}
+
+/** What one update reads besides its batch. */
+export interface Window {
+  readonly x: Tensor
+  readonly sizes: Bindings
+  readonly lengths: ReadonlyMap<string, Int32Array>
+  /** Whether it begins where the document does, instead of at a carried state. */
+  readonly fresh: boolean
+  /** C */
+  readonly carriedSteps: number
+}
+
+/** Makes windows of batches. A window counts as passed only when `pass` is told, after its update. */
+export class Windows {
+  readonly #truncate: Truncation | undefined
+  /** The steps that the next window begins with, [B, P, …]. */
+  #past: Tensor | undefined
+  #rows = 0
+  /** Whether the next window begins where the document does. */
+  #fresh = true
+  /** Whether some rows of the last batch had ended. */
+  #ragged = false
+
+  constructor(truncate: Truncation | undefined) {
+    this.#truncate = truncate
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** @throws {ArgumentError} for a batch of more than k1 steps */
+  next(batch: Batch, sequence: boolean): Window {
+    const { inputs } = batch
+    const [rows, steps] = [inputs.shape[0]!, sequence ? inputs.shape[1]! : 1]
+    const anew = batch.reset || rows !== this.#rows
+    const fresh = anew || this.#fresh
+    if (this.#truncate === undefined) return plain(inputs, fresh)
+    const { k1, k2 } = this.#truncate
+    if (steps > k1) {
+      throw new ArgumentError(
+        `truncate says windows of ${k1} steps, but a batch has ${steps}: cut the batches to ${k1} steps`,
+      )
+    }
+    if (k1 === k2 || !sequence) return plain(inputs, fresh)
+    if (!anew && this.#ragged) {
+      throw new DataError('with k1 < k2, a batch after one whose rows have ended must reset; it does not')
+    }
+    const past = anew || this.#past === undefined ? undefined : this.#past
+    const x = past === undefined ? inputs : joined(past, inputs)
+    const P = past?.shape[1] ?? 0
+    const C = Math.max(0, P + steps - (k2 - k1))
+    const ends = lengthsOf(batch)
+    const parts: readonly (readonly [string, Int32Array])[] = [
+      [BEFORE, ends.map((length) => Math.min(P + length, C))],
+      [AFTER, ends.map((length) => Math.max(P + length - C, 0))],
+    ]
+    const sizes = new Map(Object.entries({ P, C }))
+    return { x, sizes, lengths: new Map(parts), fresh, carriedSteps: C }
+  }
+
+  pass({ x, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
+    this.#rows = x.shape[0]!
+    this.#fresh = fresh && carriedSteps === 0
+    this.#past = overlaps(this.#truncate) ? since(x, carriedSteps) : undefined
+    this.#ragged = lengths?.data.some((length) => length < inputs.shape[1]!) ?? false
+  }
+
+  /** The next batch begins anew: what the step held of the rows is lost. */
+  forget(): void {
+    this.restore({ rows: 0, fresh: true, ragged: false, past: undefined })
+  }
+
+  /** The host's part of a training state. */
+  state() {
+    return { rows: this.#rows, fresh: this.#fresh, ragged: this.#ragged, past: this.#past }
+  }
+
+  restore({ rows, fresh, ragged, past }: ReturnType<Windows['state']>): void {
+    this.#rows = rows
+    this.#fresh = fresh
+    this.#ragged = ragged
+    this.#past = past
+  }
+}
+
+function plain(x: Tensor, fresh: boolean): Window {
+  return { x, sizes: new Map(), lengths: new Map(), fresh, carriedSteps: x.shape[1] ?? 1 }
+}
+
+/** a [B, S, …] and b [B, T, …] → [B, S + T, …] */
+function joined(a: Tensor, b: Tensor): Tensor {
+  const [rows, first, ...rest] = a.shape as [number, number, ...number[]]
+  const steps = first + b.shape[1]!
+  const width = elementCount(rest)
+  const data =
+    b.dtype === 'f32' ? new Float32Array(rows * steps * width) : new Int32Array(rows * steps * width)
+  for (let row = 0; row < rows; row++) {
+    const at = row * steps * width
+    data.set(a.data.subarray(row * first * width, (row + 1) * first * width), at)
+    const own = (steps - first) * width
+    data.set(b.data.subarray(row * own, (row + 1) * own), at + first * width)
+  }
+  return tensor(data, [rows, steps, ...rest], b.dtype)
+}
+
+/** Steps start … of every row. */
+function since({ data, shape, dtype }: Tensor, start: number): Tensor {
+  const [rows, steps, ...rest] = shape as [number, number, ...number[]]
+  const width = elementCount(rest)
+  const length = (steps - start) * width
+  const kept = dtype === 'f32' ? new Float32Array(rows * length) : new Int32Array(rows * length)
+  for (let row = 0; row < rows; row++) {
+    const at = (row * steps + start) * width
+    kept.set(data.subarray(at, at + length), row * length)
+  }
+  return tensor(kept, [rows, steps - start, ...rest], dtype)
+}
