@@ -1,7 +1,8 @@
 /** Addresses for a program's buffers under given sizes: what persists first, then temporaries by their lifetimes. */
+import type { Packing } from '../graph/ops.ts'
 import { alignUp, placeRegions } from '../passes/plan.ts'
 import { type Bindings, evaluateSize, type Size, symbolsOf } from '../tensor/size.ts'
-import { type Buffer, type Program, reads, type Step, writes } from './program.ts'
+import { type Buffer, type Program, reads, type Step, type View, writes } from './program.ts'
 
 export interface Arena {
   readonly addresses: ReadonlyMap<Buffer, number>
@@ -23,6 +24,7 @@ export class Planner {
   readonly #persistent: readonly Buffer[]
   readonly #temporaries: readonly { readonly buffer: Buffer; readonly life: Lifetime }[]
   readonly #aliases: ReadonlyMap<Buffer, Buffer>
+  readonly #packed: readonly Packing[]
 
   constructor(program: Program) {
     const owners = program.buffers.filter((buffer) => !program.aliases.has(buffer))
@@ -36,9 +38,23 @@ export class Planner {
       return buffer.persistent || life === undefined ? [] : [{ buffer, life }]
     })
     this.#aliases = program.aliases
+    this.#packed = packingsOf(program.steps)
   }
 
-  place(bindings: Bindings, base: number): Arena {
+  /** Sizes that loops over packed rows set themselves. */
+  get counted(): readonly string[] {
+    return this.#packed.map(({ alive }) => alive.key)
+  }
+
+  /** The bindings, with as many rows alive as there can be. */
+  withRows(bindings: Bindings): Bindings {
+    const all = new Map(bindings)
+    for (const { alive, rows } of this.#packed) all.set(alive.key, evaluateSize(rows, all))
+    return all
+  }
+
+  place(given: Bindings, base: number): Arena {
+    const bindings = this.withRows(given)
     const values = new Map<Size, number>()
     const bytesOf = ({ elements }: Buffer) => {
       const known = values.get(elements) ?? ELEMENT_BYTES * evaluateSize(elements, bindings)
@@ -59,15 +75,27 @@ export class Planner {
   }
 }
 
+/** How loops pack their rows, outer ones first. */
+function packingsOf(steps: readonly Step[]): Packing[] {
+  return steps.flatMap((step) => {
+    if (step.kind === 'call') return []
+    const inner = packingsOf(step.body)
+    return step.loop.rows === undefined ? inner : [step.loop.rows, ...inner]
+  })
+}
+
+/** The views that a step names itself. */
+function touchedBy(step: Step): View[] {
+  if (step.kind === 'call') return [...reads(step.kernel), ...writes(step.kernel)]
+  return step.loop.rows === undefined ? [] : [step.loop.rows.counts]
+}
+
 /** The first and the last top-level step that touches each buffer. A loop is one step: what it uses lives through it. */
 function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   const lifetimes = new Map<Buffer, Lifetime>()
   const touch = (step: Step, at: number): void => {
-    if (step.kind === 'loop') {
-      for (const inner of step.body) touch(inner, at)
-      return
-    }
-    for (const { buffer } of [...reads(step.kernel), ...writes(step.kernel)]) {
+    if (step.kind === 'loop') for (const inner of step.body) touch(inner, at)
+    for (const { buffer } of touchedBy(step)) {
       const owner = program.aliases.get(buffer) ?? buffer
       const known = lifetimes.get(owner)
       if (known === undefined) lifetimes.set(owner, { first: at, last: at })

@@ -7,9 +7,10 @@ import { type Buffer, loadsOf, type Program, reads, type Step, type View, writes
 export function donate(program: Program, pairs: ReadonlyMap<number, number>): Program {
   const aliases = new Map<Buffer, Buffer>(program.aliases)
   const steps = [...program.steps]
+  const uses = usesOf(program.steps)
   for (const [output, input] of pairs) {
     const [from, to] = [program.outputs[output]!, program.inputs[input]!]
-    if (canAlias(program.steps, from.view, to.view)) aliases.set(from.view.buffer, to.view.buffer)
+    if (canAlias(program.steps, uses, from.view, to.view)) aliases.set(from.view.buffer, to.view.buffer)
     else {
       const { shape, dtype } = from
       const expr = { kind: 'load', view: from.view, dtype } as const
@@ -19,13 +20,38 @@ export function donate(program: Program, pairs: ReadonlyMap<number, number>): Pr
   return { ...program, steps, aliases }
 }
 
-function canAlias(steps: readonly Step[], fresh: View, old: View): boolean {
-  const writers = steps.flatMap((step, i) => (touches(step, fresh.buffer, 'writes') ? [i] : []))
-  const [writer] = writers
-  if (writer === undefined || writers.length > 1) return false
-  if (steps.slice(writer + 1).some((step) => touches(step, old.buffer, 'reads'))) return false
+/** The steps that read and write each buffer, in order. */
+interface Uses {
+  readonly reads: number[]
+  readonly writes: number[]
+}
+
+function usesOf(steps: readonly Step[]): Map<Buffer, Uses> {
+  const all = new Map<Buffer, Uses>()
+  const note = (buffer: Buffer, how: keyof Uses, at: number) => {
+    const uses = all.get(buffer) ?? { reads: [], writes: [] }
+    all.set(buffer, uses)
+    if (uses[how].at(-1) !== at) uses[how].push(at)
+  }
+  const visit = (step: Step, at: number): void => {
+    if (step.kind === 'loop') {
+      for (const inner of step.body) visit(inner, at)
+      return
+    }
+    for (const { buffer } of reads(step.kernel)) note(buffer, 'reads', at)
+    for (const { buffer } of writes(step.kernel)) note(buffer, 'writes', at)
+  }
+  for (const [at, step] of steps.entries()) visit(step, at)
+  return all
+}
+
+function canAlias(steps: readonly Step[], uses: ReadonlyMap<Buffer, Uses>, fresh: View, old: View): boolean {
+  const [writer, ...others] = uses.get(fresh.buffer)?.writes ?? []
+  if (writer === undefined || others.length > 0) return false
+  const readers = uses.get(old.buffer)?.reads ?? []
+  if (readers.some((at) => at > writer)) return false
+  if (!readers.includes(writer)) return true
   const step = steps[writer]!
-  if (!touches(step, old.buffer, 'reads')) return true
   if (step.kind !== 'call' || step.kernel.kind !== 'map') return false
   // Within one kernel each element is read before it is written, if it is read at its own place alone.
   return step.kernel.stores.every(({ expr }) =>
@@ -34,10 +60,11 @@ function canAlias(steps: readonly Step[], fresh: View, old: View): boolean {
 }
 
 function samePlaces(a: View, b: View): boolean {
-  return a.offset === b.offset && a.strides.every((stride, axis) => stride === b.strides[axis])
+  return a.offset === b.offset && sameStrides(a, b)
 }
 
-function touches(step: Step, buffer: Buffer, how: 'reads' | 'writes'): boolean {
-  if (step.kind === 'loop') return step.body.some((inner) => touches(inner, buffer, how))
-  return (how === 'reads' ? reads : writes)(step.kernel).some((view) => view.buffer === buffer)
+export function sameStrides(a: View, b: View): boolean {
+  return (
+    a.strides.length === b.strides.length && a.strides.every((stride, axis) => stride === b.strides[axis])
+  )
 }

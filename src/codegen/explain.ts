@@ -1,7 +1,7 @@
 /** What compiling does to a graph, pass by pass, in words and numbers. */
 import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
 import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
-import { type Bindings, evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
+import { evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
 import { runPasses } from './passes.ts'
@@ -92,10 +92,11 @@ function kernelLines(steps: readonly Step[], where: string): string[] {
 function memoryLines(program: Program, sizes: ExplainOptions['sizes']): string[] {
   const missing = new Set<string>()
   for (const { elements } of program.buffers) symbolsOf(elements, missing)
-  for (const name of Object.keys(sizes ?? {})) missing.delete(name)
+  const planner = new Planner(program)
+  for (const name of [...Object.keys(sizes ?? {}), ...planner.counted]) missing.delete(name)
   if (missing.size > 0) return [`bytes: give sizes for ${[...missing].join(', ')}`]
-  const bindings: Bindings = new Map(Object.entries(sizes ?? {}))
-  const { persistentEnd: persistent, end: total } = new Planner(program).place(bindings, 0)
+  const bindings = planner.withRows(new Map(Object.entries(sizes ?? {})))
+  const { persistentEnd: persistent, end: total } = planner.place(bindings, 0)
   const sum = program.buffers
     .filter((buffer) => !buffer.persistent)
     .reduce((bytes, { elements }) => bytes + 4 * evaluateSize(elements, bindings), 0)

@@ -225,7 +225,7 @@ function emit(
 
 /** Panels of b, made once in the outermost scope where b is known. */
 function packed(lowering: Lowering, scope: Scope, { b, k, n }: Matrices): View {
-  const home = lowering.homeOf(b, scope)
+  const home = lowering.homeOf(b, [k, n], scope)
   const key = `${viewKey(b)} ${k.key} ${n.key}`
   const known = home.panels.get(key)
   if (known !== undefined) return known

@@ -2,34 +2,16 @@
  * From a graph (after its passes) to a program: each fused item becomes kernels, each scan a loop. Views become
  * strides; what a concatenation or a state reads is written into its place at once.
  */
-import { outputOf } from '../graph/build.ts'
-import { type Graph, isKind, type Node, type ScanNode, scanParts, topological } from '../graph/node.ts'
+import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
-import { fuse, type Item, LEAF_KINDS, type MoveKind, VIEW_KINDS } from '../passes/fuse.ts'
-import {
-  addSize,
-  modSize,
-  mulSize,
-  ONE,
-  productOf,
-  type Shape,
-  type Size,
-  size,
-  ZERO,
-} from '../tensor/size.ts'
+import { fuse, type Item, type MoveKind, VIEW_KINDS } from '../passes/fuse.ts'
+import { addSize, mulSize, productOf, type Shape, size, ZERO } from '../tensor/size.ts'
 import { donate } from './donate.ts'
 import { lowerProduct } from './lower-product.ts'
+import { lowerScan } from './lower-scan.ts'
 import { Lowering, Scope } from './lowering.ts'
-import {
-  denseStrides,
-  denseView,
-  type Expr,
-  isDense,
-  type Program,
-  type Slot,
-  shifted,
-  type View,
-} from './program.ts'
+import { overlay } from './overlay.ts'
+import { denseView, type Expr, isDense, type Program, type Slot, shifted, type View } from './program.ts'
 import { strided } from './views.ts'
 
 export interface LowerOptions {
@@ -89,7 +71,7 @@ function lowerItem(lowering: Lowering, item: Item, scope: Scope): void {
       lowerReduce(lowering, item, scope)
       break
     case 'scan':
-      lowerScan(lowering, item.node, scope)
+      lowerScan(lowering, item.node, scope, lowerScope)
       break
     case 'move':
       lowerMove(lowering, item.node, scope)
@@ -183,80 +165,6 @@ function lowerRows(lowering: Lowering, node: Node<OpOf<RowKind>>, into: View, sc
   if (!dense) lowering.copy(scope, node.shape, target, into, node.dtype)
 }
 
-/**
- * A loop. A state that is read after the loop at every step is kept in a buffer of T + 1 slots, written where it will
- * be read; any other alternates between two.
- */
-function lowerScan(lowering: Lowering, node: ScanNode, scope: Scope): void {
-  const { op } = node
-  const loop = lowering.newLoop(op.steps, op.reverse)
-  const body = new Scope(scope, loop)
-  const params = scanParts(op, op.body.params)
-  const inputs = scanParts(op, node.inputs)
-  const nexts = op.body.outputs.slice(0, op.carries)
-  const yields = op.body.outputs.slice(op.carries)
-  const aliases = new Map<number, View>()
-  const places: (View | undefined)[] = []
-
-  for (const [j, param] of params.carries.entries()) {
-    const stride = productOf(param.shape)
-    const isBefore = (each: Node) => each === param
-    const isAfter = (each: Node) => each === nexts[j] && nexts.indexOf(each) === j
-    const kept = yields.some((each) => isBefore(each) || isAfter(each))
-    const slots = kept ? addSize(op.steps, ONE) : size(2)
-    const buffer = lowering.buffer(scope, 'state', mulSize(slots, stride), param.dtype)
-    const at = (offset: Size, by?: 'time' | 'parity' | 'nextParity'): View => ({
-      buffer,
-      offset,
-      strides: denseStrides(param.shape),
-      terms: by === undefined ? [] : [{ loop, by, stride }],
-    })
-    const end = mulSize(op.steps, stride)
-    const [low, high] = op.reverse ? [stride, ZERO] : [ZERO, stride]
-    body.access.set(param, kept ? at(low, 'time') : at(ZERO, 'parity'))
-    places.push(kept ? at(high, 'time') : at(ZERO, 'nextParity'))
-    const first = at(kept && op.reverse ? end : ZERO)
-    const last = at(kept ? (op.reverse ? ZERO : end) : mulSize(modSize(op.steps, 2), stride))
-    copyNode(lowering, inputs.carries[j]!, first, scope)
-    scope.access.set(outputOf(node, j), last)
-    for (const [i, each] of yields.entries()) {
-      const offset = isBefore(each) ? low : isAfter(each) ? high : undefined
-      if (offset !== undefined && !aliases.has(i)) aliases.set(i, stackedView(at(offset), stride))
-    }
-  }
-  for (const [j, param] of params.xs.entries()) {
-    const view = lowering.accessOf(inputs.xs[j]!, scope)
-    const [stride, ...strides] = view.strides as [Size, ...Size[]]
-    body.access.set(param, { ...view, strides, terms: [...view.terms, { loop, by: 'time', stride }] })
-  }
-  for (const [j, param] of params.consts.entries())
-    body.access.set(param, lowering.accessOf(inputs.consts[j]!, scope))
-  for (const i of yields.keys()) {
-    const output = outputOf(node, op.carries + i)
-    const alias = aliases.get(i)
-    const stacked = alias ?? lowering.temporary(scope, 'stacked', output.shape, output.dtype)
-    const [stride, ...strides] = stacked.strides as [Size, ...Size[]]
-    places.push(
-      alias === undefined ? { ...stacked, strides, terms: [{ loop, by: 'time', stride }] } : undefined,
-    )
-    scope.access.set(output, stacked)
-  }
-  lowerScope(lowering, op.body.outputs, places, body)
-  scope.steps.push({ kind: 'loop', loop, body: body.steps })
-}
-
-/** Copies a node's values; a leaf is computed on the spot. */
-function copyNode(lowering: Lowering, node: Node, into: View, scope: Scope): void {
-  const expr = LEAF_KINDS.has(node.op.kind)
-    ? lowering.expression(node, scope, new Set(), new Map())
-    : ({ kind: 'load', view: lowering.accessOf(node, scope), dtype: node.dtype } as const)
-  scope.emit({ kind: 'map', shape: node.shape, stores: [{ view: into, expr, dtype: node.dtype }] })
-}
-
-function stackedView(view: View, stride: Size): View {
-  return { ...view, strides: [stride, ...view.strides] }
-}
-
 function concatPlaces(node: Node<OpOf<'concat'>>, whole: View): { input: Node; place: View }[] {
   let start = ZERO
   return node.inputs.map((input) => {
@@ -297,5 +205,5 @@ export function lower(graph: Graph, options: LowerOptions = {}): Program {
     aliases: new Map(),
     guards: graph.guards,
   }
-  return donate(program, options.donate ?? new Map())
+  return overlay(donate(program, options.donate ?? new Map()))
 }

@@ -2,7 +2,7 @@
 import { isKind, type Node } from '../graph/node.ts'
 import { VIEW_KINDS } from '../passes/fuse.ts'
 import type { Dtype } from '../tensor/dtype.ts'
-import { printShape, productOf, type Shape, type Size } from '../tensor/size.ts'
+import { printShape, productOf, type Shape, type Size, symbolsOf } from '../tensor/size.ts'
 import {
   type Buffer,
   denseView,
@@ -67,16 +67,21 @@ export class Lowering {
     return denseView(this.buffer(scope, name, productOf(shape), dtype), shape)
   }
 
-  newLoop(steps: Size, reverse: boolean): Loop {
-    return { id: this.loops++, steps, reverse }
+  newLoop(steps: Size, reverse: boolean, rows?: Loop['rows']): Loop {
+    return { id: this.loops++, steps, reverse, rows }
   }
 
-  /** The outermost scope in which a view's contents are there and stay as they are. */
-  homeOf(view: View, scope: Scope): Scope {
+  /** The outermost scope in which a view's contents, as many as the shape says, are there and stay as they are. */
+  homeOf(view: View, shape: Shape, scope: Scope): Scope {
     let depth = this.madeIn.get(view.buffer)!.depth
     let home = scope
+    const sizes = new Set<string>()
+    for (const each of [...shape, ...view.strides, view.offset]) symbolsOf(each, sizes)
     for (let each: Scope | undefined = scope; each !== undefined; each = each.parent) {
-      if (each.loop !== undefined && view.terms.some((term) => term.loop === each.loop))
+      const { loop } = each
+      if (loop === undefined) continue
+      const moves = view.terms.some((term) => term.loop === loop)
+      if (moves || (loop.rows !== undefined && sizes.has(loop.rows.alive.key)))
         depth = Math.max(depth, each.depth)
     }
     while (home.depth > depth) home = home.parent!
@@ -105,7 +110,7 @@ export class Lowering {
 
   /** A row-major copy of a view's f32 elements, made once in the outermost scope where they are known. */
   rearranged(scope: Scope, shape: Shape, from: View): View {
-    const home = this.homeOf(from, scope)
+    const home = this.homeOf(from, shape, scope)
     const key = viewKey(from) + printShape(shape)
     const known = home.copies.get(key)
     if (known !== undefined) return known

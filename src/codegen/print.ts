@@ -17,8 +17,9 @@ export function printProgram(program: Program): string {
 function printSteps(steps: readonly Step[], indent: string): string[] {
   return steps.flatMap((step) => {
     if (step.kind === 'call') return printKernel(step.kernel).map((line) => indent + line)
-    const { id, steps: count, reverse } = step.loop
-    const head = `${indent}for t${id} ${reverse ? 'down from' : 'up to'} ${count.key} {`
+    const { id, steps: count, reverse, rows } = step.loop
+    const alive = rows === undefined ? '' : `, ${rows.alive.key} = ${printView(rows.counts)} at t${id}`
+    const head = `${indent}for t${id} ${reverse ? 'down from' : 'up to'} ${count.key}${alive} {`
     return [head, ...printSteps(step.body, `${indent}  `), `${indent}}`]
   })
 }
@@ -90,9 +91,12 @@ function printView(view: View): string {
 }
 
 function printTerm({ loop, by, stride }: LoopTerm): string {
-  const index = { time: `t${loop.id}`, parity: `parity(t${loop.id})`, nextParity: `parity(t${loop.id}+1)` }[
-    by
-  ]
+  const index = {
+    time: `t${loop.id}`,
+    parity: `parity(t${loop.id})`,
+    nextParity: `parity(t${loop.id}+1)`,
+    rows: `rows before t${loop.id}`,
+  }[by]
   return stride === ONE ? index : `${index}·${printSize(stride)}`
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Guard } from '../graph/node.ts'
-import type { ElementwiseName, ReduceName } from '../graph/ops.ts'
+import type { ElementwiseName, Packing, ReduceName } from '../graph/ops.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { addSize, mulSize, ONE, type Shape, type Size, ZERO } from '../tensor/size.ts'
 
@@ -23,12 +23,14 @@ export interface Loop {
   readonly id: number
   readonly steps: Size
   readonly reverse: boolean
+  /** Packed rows: the symbol that each step sets to its count, and where the counts of all steps stand. */
+  readonly rows?: (Packing & { readonly counts: View }) | undefined
 }
 
-/** How an address moves with a loop: by its time, or between two slots. */
+/** How an address moves with a loop: by its time, between two slots, or by the rows of the steps before. */
 export interface LoopTerm {
   readonly loop: Loop
-  readonly by: 'time' | 'parity' | 'nextParity'
+  readonly by: 'time' | 'parity' | 'nextParity' | 'rows'
   readonly stride: Size
 }
 

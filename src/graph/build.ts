@@ -1,6 +1,7 @@
 /**
- * The constructors of nodes, one per operation: each infers the result's shape and type from its operands and
- * throws a typed error that names what was expected and received. Passes and gradients build with them too.
+ * The constructors of nodes, one per operation (a scan's stands in build-scan.ts): each infers the result's shape and
+ * type from its operands and throws a typed error that names what was expected and received. Passes and gradients build
+ * with them too.
  */
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
@@ -19,7 +20,7 @@ import {
   subSize,
 } from '../tensor/size.ts'
 import { requireAtLeastZero, requireEqual } from './guards.ts'
-import { type Graph, intern, type Node, type ParamNode, scanParts } from './node.ts'
+import { intern, type Node, type ParamNode } from './node.ts'
 import { ELEMENTWISE, type ElementwiseName, type Labels, type ReduceName } from './ops.ts'
 
 export function param(index: number, shape: Shape, dtype: Dtype): ParamNode {
@@ -278,140 +279,4 @@ export function scatterAdd(indices: Node, updates: Node, rows: Size): Node {
   const rank = indices.shape.length
   matchShapes('scatterAdd', indices.shape, updates.shape.slice(0, rank))
   return intern({ kind: 'scatterAdd', rows }, [indices, updates], [rows, ...updates.shape.slice(rank)], 'f32')
-}
-
-export interface ScanSpec {
-  readonly body: Graph
-  readonly carries: readonly Node[]
-  readonly xs: readonly Node[]
-  readonly consts: readonly Node[]
-  readonly steps: Size
-  readonly reverse: boolean
-}
-
-/** Makes a scan and returns its outputs: the final states, then the stacked yields. */
-export function scanOutputs(spec: ScanSpec): Node[] {
-  const { body, carries, xs, consts, steps, reverse } = spec
-  const op = { kind: 'scan', body, carries: carries.length, consts: consts.length, steps, reverse } as const
-  const inputs = [...carries, ...xs, ...consts]
-  if (inputs.length !== body.params.length) {
-    throw new ArgumentError(`scan: the body has ${body.params.length} parameters; received ${inputs.length}`)
-  }
-  const parts = scanParts(op, body.params)
-  const mismatch = (what: string, i: number, expected: Shape, received: Shape) => () =>
-    `scan: ${what} ${i} has shape ${printShape(received)}; the body expects ${printShape(expected)}`
-  const check = (what: string, i: number, expected: Shape, received: Shape) => {
-    const message = mismatch(what, i, expected, received)
-    if (expected.length !== received.length) throw new ShapeError(message())
-    for (const [axis, each] of expected.entries()) requireEqual(each, received[axis]!, message)
-  }
-  for (const [i, each] of carries.entries()) check('initial state', i, parts.carries[i]!.shape, each.shape)
-  for (const [i, each] of xs.entries()) check('per-step input', i, [steps, ...parts.xs[i]!.shape], each.shape)
-  for (const [i, each] of consts.entries()) check('constant', i, parts.consts[i]!.shape, each.shape)
-  if (body.outputs.length < carries.length) {
-    throw new ArgumentError(
-      `scan: ${carries.length} states need as many outputs; received ${body.outputs.length}`,
-    )
-  }
-  for (const i of carries.keys()) {
-    const [state, next] = [parts.carries[i]!, body.outputs[i]!]
-    check('next state', i, state.shape, next.shape)
-    if (next.dtype !== state.dtype) throw typeError('scan', `${state.dtype} for next state ${i}`, [next])
-  }
-  for (const [i, input] of inputs.entries()) {
-    if (input.dtype !== body.params[i]!.dtype)
-      throw typeError('scan', `${body.params[i]!.dtype} for input ${i}`, [input])
-  }
-  const scan = intern(op, inputs, [], 'f32')
-  return body.outputs.map((_, index) => outputOf(scan, index))
-}
-
-/** Output `index` of a scan node. */
-export function outputOf(scan: Node, index: number): Node {
-  const op = scan.op
-  if (op.kind !== 'scan') throw new ArgumentError(`output: expected a scan; received ${op.kind}`)
-  const yielded = op.body.outputs[index]
-  if (yielded === undefined)
-    throw new ArgumentError(`output: the scan has ${op.body.outputs.length} outputs, not ${index}`)
-  const shape = index < op.carries ? yielded.shape : [op.steps, ...yielded.shape]
-  return intern({ kind: 'output', index }, [scan], shape, yielded.dtype)
-}
-
-/** The same operation on other inputs; shapes are inferred anew. */
-export function rebuild(node: Node, inputs: readonly Node[]): Node {
-  return inputs.every((input, i) => input === node.inputs[i]) ? node : construct(node, inputs)
-}
-
-/** Goes through the operation's constructor, whatever the inputs. */
-export function construct(node: Node, inputs: readonly Node[]): Node {
-  const op = node.op
-  const [first, second] = inputs as [Node, Node]
-  switch (op.kind) {
-    case 'param':
-    case 'constant':
-    case 'size':
-    case 'iota':
-      return node
-    case 'elementwise':
-      return elementwise(op.fn, ...inputs)
-    case 'broadcast':
-      return broadcast(first, node.shape, op.axes)
-    case 'reshape':
-      return reshape(first, node.shape)
-    case 'transpose':
-      return transpose(first, op.permutation)
-    case 'slice':
-      return strided(first, op.axis, op.start, node.shape[op.axis]!, op.step)
-    case 'pad':
-      return pad(first, op.axis, op.low, op.high, op.step)
-    case 'flip':
-      return flip(first, op.axis)
-    case 'concat':
-      return concat(inputs, op.axis)
-    case 'reduce':
-      return reduce(op.fn, first, op.axes)
-    case 'einsum':
-      return einsum(first, op.a, second, op.b, op.out)
-    case 'gather':
-      return gather(first, second)
-    case 'argsort':
-      return argsort(first)
-    case 'scatterAdd':
-      return scatterAdd(first, second, op.rows)
-    case 'scan':
-      return scanOutputs({
-        ...scanParts(op, inputs),
-        body: op.body,
-        steps: op.steps,
-        reverse: op.reverse,
-      })[0]!.inputs[0]!
-    case 'output':
-      return outputOf(first, op.index)
-  }
-}
-
-/** Rebuilds nodes over replacements: what `replacements` names stands for itself, everything above is made anew. */
-export function substitute(outputs: readonly Node[], replacements: Map<Node, Node>): Node[] {
-  const stack = [...outputs].reverse()
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1]!
-    if (replacements.has(node)) {
-      stack.pop()
-      continue
-    }
-    const missing = node.inputs.filter((input) => !replacements.has(input))
-    if (missing.length > 0) {
-      stack.push(...missing.reverse())
-      continue
-    }
-    replacements.set(
-      node,
-      rebuild(
-        node,
-        node.inputs.map((input) => replacements.get(input)!),
-      ),
-    )
-    stack.pop()
-  }
-  return outputs.map((output) => replacements.get(output)!)
 }

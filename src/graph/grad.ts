@@ -5,9 +5,11 @@
  */
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
-import { constant, elementwise, outputOf, param, scanOutputs, substitute, zerosLike } from './build.ts'
+import { constant, elementwise, param, zerosLike } from './build.ts'
+import { outputOf, scanOutputs, scanSpec } from './build-scan.ts'
 import { operandGradients } from './gradient-rules.ts'
 import { isKind, makeGraph, type Node, type ScanNode, scanParts, topological } from './node.ts'
+import { substitute } from './rebuild.ts'
 import { derive, type Value } from './value.ts'
 
 /**
@@ -73,7 +75,7 @@ function dependents(order: readonly Node[], sources: ReadonlySet<Node>): Set<Nod
  */
 function scanAdjoint(scan: ScanNode, cotangent: (output: number) => Node | undefined): (Node | undefined)[] {
   const { op } = scan
-  const inputs = scanParts(op, scan.inputs)
+  const inputs = scanSpec(scan, scan.inputs)
   const params = scanParts(op, op.body.params)
   const yields = op.body.outputs.slice(op.carries)
   const dys = yields.map((_, i) => cotangent(op.carries + i))
@@ -134,6 +136,7 @@ function scanAdjoint(scan: ScanNode, cotangent: (output: number) => Node | undef
     consts: inputs.consts,
     steps: op.steps,
     reverse: !op.reverse,
+    packed: inputs.packed,
   })
   const dxsAt = floatCarries.length + floatConsts.length
   return [
@@ -152,6 +155,6 @@ function historyOf(scan: ScanNode): Node[] {
   const places = states.map((state) => op.body.outputs.indexOf(state, op.carries))
   if (!places.includes(-1)) return places.map((index) => outputOf(scan, index))
   const body = makeGraph(op.body.params, [...op.body.outputs, ...states], op.body.names)
-  const again = scanOutputs({ ...scanParts(op, scan.inputs), body, steps: op.steps, reverse: op.reverse })
+  const again = scanOutputs({ ...scanSpec(scan, scan.inputs), body })
   return again.slice(op.body.outputs.length)
 }

@@ -1,9 +1,9 @@
 /** Calls a closed graph inside a trace: its parameters become the given values. */
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
-import { substitute } from './build.ts'
 import { requireEqual } from './guards.ts'
-import type { Graph } from './node.ts'
+import type { Graph, Node } from './node.ts'
+import { substitute } from './rebuild.ts'
 import { derive, type Value } from './value.ts'
 
 /** The graph's outputs for these arguments. Sizes keep their names: B here is B there. */
@@ -19,10 +19,11 @@ export function callGraph(graph: Graph, args: readonly Value[]): Value[] {
     for (const [axis, size] of expected.entries()) requireEqual(size, received[axis]!, message)
   }
   for (const { left, right, message } of graph.guards) requireEqual(left, right, () => message)
+  let outputs: readonly Node[] | undefined
   return graph.outputs.map((_, index) =>
     derive(args, (nodes) => {
-      const replacements = new Map(graph.params.map((param, i) => [param, nodes[i]!]))
-      return substitute([graph.outputs[index]!], replacements)[0]!
+      outputs ??= substitute(graph.outputs, new Map(graph.params.map((param, i) => [param, nodes[i]!])))
+      return outputs[index]!
     }),
   )
 }

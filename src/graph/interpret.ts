@@ -5,6 +5,7 @@
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { philox } from '../tensor/random.ts'
 import { type Bindings, evaluateSize, type Shape } from '../tensor/size.ts'
+import { isByRow, stackedShape } from './build-scan.ts'
 import { checkGuards } from './guards.ts'
 import { type Graph, type Node, type ScanNode, scanParts, topological } from './node.ts'
 import type { ElementwiseName, OpKind, OpOf } from './ops.ts'
@@ -248,23 +249,50 @@ export function interpret(
 
 function runScan(scan: ScanNode, inputs: readonly F64Array[], bindings: Bindings): F64Array[] {
   const { op } = scan
+  const { packing, body } = op
   const steps = evaluateSize(op.steps, bindings)
   const { carries, xs, consts } = scanParts(op, inputs)
-  const yields = op.body.outputs.slice(op.carries)
-  const stacked = yields.map((each) => fill([steps, ...shapeUnder(each.shape, bindings)], () => 0))
+  const yields = body.outputs.slice(op.carries)
+  const stacked = yields.map((each) => fill(shapeUnder(stackedShape(each, op), bindings), () => 0))
+  const counts = packing === undefined ? undefined : inputs[body.params.length]!.data
+  const byRow = (node: Node) => isByRow(node, packing)
   let states = [...carries]
   for (let i = 0; i < steps; i++) {
     const t = op.reverse ? steps - 1 - i : i
-    const step = xs.map((x) => stepOf(x, t))
-    const outputs = interpret(op.body, [...states, ...step, ...consts], bindings)
-    states = outputs.slice(0, op.carries)
-    for (const [j, y] of outputs.slice(op.carries).entries()) stacked[j]!.data.set(y.data, t * y.data.length)
+    // The rows of this step: alone, or those alive behind those of the steps before.
+    const [alive, start] = counts === undefined ? [1, t] : [counts[t]!, sum(counts.subarray(0, t))]
+    const held = (each: F64Array, param: Node) => (byRow(param) ? part(each, 0, alive) : each)
+    const stepOf = (each: F64Array, param: Node) =>
+      byRow(param) ? part(each, start, alive) : { data: part(each, t, 1).data, shape: each.shape.slice(1) }
+    const params = scanParts(op, body.params as readonly Node[])
+    const args = [
+      ...states.map((each, j) => held(each, params.carries[j]!)),
+      ...xs.map((each, j) => stepOf(each, params.xs[j]!)),
+      ...consts.map((each, j) => held(each, params.consts[j]!)),
+    ]
+    const inside = packing === undefined ? bindings : new Map(bindings).set(packing.alive.key, alive)
+    const outputs = interpret(body, args, inside)
+    states = states.map((before, j) => {
+      if (!byRow(body.outputs[j]!)) return outputs[j]!
+      const data = before.data.slice()
+      data.set(outputs[j]!.data)
+      return { ...before, data }
+    })
+    for (const [j, y] of outputs.slice(op.carries).entries()) {
+      const row = byRow(yields[j]!) ? y.data.length / Math.max(1, alive) : y.data.length
+      stacked[j]!.data.set(y.data, (byRow(yields[j]!) ? start : t) * row)
+    }
   }
   return [...states, ...stacked]
 }
 
-function stepOf(x: F64Array, t: number): F64Array {
-  const shape = x.shape.slice(1)
-  const length = shape.reduce((product, size) => product * size, 1)
-  return { data: x.data.subarray(t * length, (t + 1) * length), shape }
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+/** `count` entries of axis 0, from `start` on. */
+function part({ data, shape }: F64Array, start: number, count: number): F64Array {
+  const rest = shape.slice(1)
+  const length = rest.reduce((product, size) => product * size, 1)
+  return { data: data.subarray(start * length, (start + count) * length), shape: [count, ...rest] }
 }

@@ -3,7 +3,7 @@
  * equality is `===`. Only `intern` makes them, and only build.ts calls it.
  */
 import type { Dtype } from '../tensor/dtype.ts'
-import { printShape, type Shape } from '../tensor/size.ts'
+import type { Shape, Size } from '../tensor/size.ts'
 import type { Graph, Guard, Node, Op, OpKind, OpOf, ParamNode } from './ops.ts'
 
 export type { Graph, Guard, Node, ParamNode, ScanNode } from './ops.ts'
@@ -16,7 +16,8 @@ let nextId = 0
 
 /** The one node with this operation, inputs and type. */
 export function intern(op: Op, inputs: readonly Node[], shape: Shape, dtype: Dtype): Node {
-  const key = `${opKey(op)}(${inputs.map((input) => input.id).join(',')}):${dtype}${printShape(shape)}`
+  const ids = inputs.map((input) => input.id)
+  const key = `${opKey(op)}(${ids}):${dtype}[${shape.map((size) => size.key)}]`
   const known = nodes.get(key)?.deref()
   if (known !== undefined) return known
   const node: Node = Object.freeze({ id: nextId++, op, inputs, shape, dtype })
@@ -37,8 +38,10 @@ function opKey(op: Op): string {
       return `pad ${op.axis} ${op.low.key} ${op.high.key} ${op.step}`
     case 'scatterAdd':
       return `scatterAdd ${op.rows.key}`
-    case 'scan':
-      return `scan ${op.carries} ${op.consts} ${op.steps.key} ${op.reverse} {${op.body.key}}`
+    case 'scan': {
+      const rows = Object.values<Size>({ ...op.packing }).map(({ key }) => key)
+      return `scan ${op.carries} ${op.consts} ${op.steps.key} ${op.reverse} ${rows.join(' ')} {${op.body.key}}`
+    }
     default:
       return Object.values(op).join(' ')
   }
@@ -97,12 +100,13 @@ export interface ScanParts<V> {
   readonly consts: readonly V[]
 }
 
-/** Splits a scan's inputs, or its body's parameters, which come in the same order. */
+/** Splits a scan's inputs, or its body's parameters, which come in the same order; the inputs may have one more. */
 export function scanParts<V>(op: OpOf<'scan'>, all: readonly V[]): ScanParts<V> {
-  const constsAt = all.length - op.consts
+  const end = op.body.params.length
+  const constsAt = end - op.consts
   return {
     carries: all.slice(0, op.carries),
     xs: all.slice(op.carries, constsAt),
-    consts: all.slice(constsAt),
+    consts: all.slice(constsAt, end),
   }
 }

@@ -105,9 +105,26 @@ export type Op =
       readonly consts: number
       readonly steps: Size
       readonly reverse: boolean
+      /** Rows that end at different steps; a last input then says how many are alive at each: i32 [steps]. */
+      readonly packing: Packing | undefined
     }
   /** Output number `index` of a scan. */
   | { readonly kind: 'output'; readonly index: number }
+
+/**
+ * How rows that end at different steps lie: ordered by length, longest first, so that those alive at a step are the
+ * first ones, and step after step one behind the other, so that nothing is kept of rows that have ended. The body runs
+ * on the rows alive at its step. What of it begins with the axis `alive` stands outside with the axis `rows` (states and
+ * constants: rows that are not alive hold) or `total` (per-step inputs and yields).
+ */
+export interface Packing {
+  /** All rows. */
+  readonly rows: Size
+  /** Those alive at a step: a symbol of the body's own. */
+  readonly alive: Size
+  /** Their sum over the steps. */
+  readonly total: Size
+}
 
 /** Names of axes in an einsum, one letter an axis. */
 export type Labels = string

@@ -23,8 +23,10 @@ export function printGraph(graph: Graph, indent = ''): string {
         node.inputs.map((input) => names.get(input)!),
       )
       const way = op.reverse ? 'backwards' : 'forwards'
+      const rows = op.packing && `, ${op.packing.alive.key} of ${op.packing.rows.key} rows`
+      const counts = op.packing && ` counted by ${names.get(node.inputs[op.body.params.length]!)}`
       lines.push(
-        `${indent}  ${names.get(node)} = scan ${way}, ${op.steps.key} steps, carry (${carries.join(', ')}), ` +
+        `${indent}  ${names.get(node)} = scan ${way}, ${op.steps.key} steps${rows ?? ''}${counts ?? ''}, carry (${carries.join(', ')}), ` +
           `xs (${xs.join(', ')}), consts (${consts.join(', ')})`,
         printGraph(op.body, `${indent}    `),
       )

@@ -1,7 +1,7 @@
-/** `scan`: time as an operation of the graph. The face over `scanOutputs` of build.ts. */
+/** `scan`: time as an operation of the graph. The face over `scanOutputs` of build-scan.ts. */
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, type Shape, type Size, type SizeLike, size } from '../tensor/size.ts'
-import * as build from './build.ts'
+import { scanOutputs } from './build-scan.ts'
 import { traceWith } from './trace.ts'
 import { derive, iota, less, Value, where } from './value.ts'
 
@@ -100,7 +100,7 @@ export function scan<C extends Values, X extends Values, Y extends Values>(
         steps,
         reverse: options.reverse ?? false,
       }
-      return build.scanOutputs(spec)[index]!
+      return scanOutputs(spec)[index]!
     }),
   )
   return {
@@ -128,7 +128,7 @@ function stepCount(given: SizeLike | undefined, xs: Values): Size {
   return size(given)
 }
 
-function pick(names: readonly string[], values: readonly Value[]): Values {
+export function pick(names: readonly string[], values: readonly Value[]): Values {
   return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
 }
 

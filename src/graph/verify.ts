@@ -1,8 +1,8 @@
 /** What makes a graph valid, as rules. Tests run them after every pass. */
 import { RecurraError } from '../tensor/errors.ts'
-import { construct } from './build.ts'
 import { type Graph, type Node, type ScanNode, scanParts, topological } from './node.ts'
 import { printGraph, typeOf } from './print.ts'
+import { construct } from './rebuild.ts'
 
 type Rule = (node: Node, graph: Graph) => string | undefined
 

@@ -3,10 +3,12 @@
  * through the constructors of graph/build.ts, which infer and check types; here stands what they take on trust.
  */
 import * as build from '../graph/build.ts'
+import { outputOf, scanOutputs } from '../graph/build-scan.ts'
 import { requireEqual } from '../graph/guards.ts'
 import { type Graph, isKind, type Node, scanParts } from '../graph/node.ts'
 import { ELEMENTWISE, type ElementwiseName, type OpKind, type OpOf } from '../graph/ops.ts'
 import type { Dtype } from '../tensor/dtype.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import type { Shape, Size } from '../tensor/size.ts'
 import {
   choice,
@@ -175,19 +177,16 @@ const RULES: { readonly [K in Exclude<OpKind, 'param'>]: Rule<K> } = {
       build.scatterAdd(indices, updates, fields.get('rows', length(context))),
   },
   scan: {
-    write: ({ op: { body, carries, consts, steps, reverse } }, place) => ({
-      body: place(body),
-      carries,
-      consts,
-      steps: writeSize(steps),
-      reverse,
-    }),
+    write({ op: { body, carries, consts, steps, reverse, packing } }, place) {
+      if (packing !== undefined) throw new ArgumentError('a file holds cells, and no cell packs rows')
+      return { body: place(body), carries, consts, steps: writeSize(steps), reverse }
+    },
     read: readScan,
   },
   output: {
     arity: 1,
     write: ({ op }) => ({ index: op.index }),
-    read: (fields, [scan]) => build.outputOf(scan, fields.get('index', count)),
+    read: (fields, [scan]) => outputOf(scan, fields.get('index', count)),
   },
 }
 
@@ -204,8 +203,8 @@ function readScan(fields: Fields, inputs: readonly Node[], context: NodeContext)
   }
   // Whoever folds a body takes over what it leaves unproved.
   for (const { left, right, message } of body.guards) requireEqual(left, right, () => message)
-  const parts = scanParts({ kind: 'scan', body, carries, consts, steps, reverse }, inputs)
-  return build.scanOutputs({ ...parts, body, steps, reverse })[0]!.inputs[0]!
+  const op = { kind: 'scan', body, carries, consts, steps, reverse, packing: undefined } as const
+  return scanOutputs({ ...scanParts(op, inputs), body, steps, reverse })[0]!.inputs[0]!
 }
 
 const kindOf = choice(Object.keys(RULES) as (keyof typeof RULES)[], 'op')

@@ -5,11 +5,12 @@
  * constants alone is computed once. After it: a product that only the outside reads is made from stacked operands,
  * again over all rows at once. Views are free and stay with their readers.
  */
-import * as build from '../graph/build.ts'
 import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph/node.ts'
 import { describeOp, typeOf } from '../graph/print.ts'
+import { substitute } from '../graph/rebuild.ts'
+import { lift, outsideOf, stack } from './lift.ts'
 import { type Note, type OpenScan, openScan, type Pass, type ScanRule } from './rewrite.ts'
-import { closeScan, freshParam, type Lifted, lift, stack } from './scans.ts'
+import { closeScan, freshParam } from './scans.ts'
 
 const VIEWS = new Set(['broadcast', 'reshape', 'transpose', 'slice', 'flip'])
 const HEAVY = new Set(['einsum', 'gather'])
@@ -27,13 +28,6 @@ function dependence(order: readonly Node[], open: OpenScan): Dependence {
     if (node.inputs.some((input) => onStep.has(input))) onStep.add(node)
   }
   return { onCarry, onStep }
-}
-
-function outsideOf(open: OpenScan): Map<Node, Lifted> {
-  return new Map<Node, Lifted>([
-    ...open.xs.map(({ param, outer }) => [param, { node: outer, stacked: true }] as const),
-    ...open.consts.map(({ param, outer }) => [param, { node: outer, stacked: false }] as const),
-  ])
 }
 
 /** Carry-independent work moves in front of the loop. */
@@ -66,8 +60,9 @@ const before: ScanRule = (scan, _used, note) => {
   const known = outsideOf(open)
   const replace = new Map<Node, Node>()
   for (const node of frontier) {
-    const lifted = lift(node, scan.op.steps, known)
-    if (lifted === undefined) continue
+    const lifted = lift(node, scan, known)
+    // What is the same for every row of packed ones is not worth a copy for each.
+    if (lifted === undefined || (lifted.stacked && !onStep.has(node))) continue
     const param = freshParam(open, node)
     replace.set(node, param)
     ;(lifted.stacked ? open.xs : open.consts).push({ param, outer: lifted.node })
@@ -78,7 +73,7 @@ const before: ScanRule = (scan, _used, note) => {
     }
   }
   if (replace.size === 0) return undefined
-  const changed = build.substitute(roots, replace)
+  const changed = substitute(roots, replace)
   const carries = open.carries.map((carry, i) => ({ ...carry, next: changed[i]! }))
   return closeScan({ ...open, carries, yields: changed.slice(carries.length) }, scan)
 }
@@ -124,7 +119,7 @@ function sink(
   const outputs = closeScan({ ...open, yields }, scan)
   for (const node of frontier)
     known.set(node, { node: outputs[first + yields.indexOf(node)]!, stacked: true })
-  const made = sinks.map(({ node, i }) => ({ node, i, lifted: lift(node, scan.op.steps, known) }))
+  const made = sinks.map(({ node, i }) => ({ node, i, lifted: lift(node, scan, known) }))
   const able = made.filter(({ lifted }) => lifted !== undefined)
   if (able.length < made.length) return sink(able, open, scan, where, note)
   const result = outputs.slice(0, scan.op.body.outputs.length)

@@ -4,9 +4,10 @@
  * products, reductions and transcendental functions are stacked, unless a cheap expression over what is stacked
  * already (the states, the per-step inputs, other kept values) yields them.
  */
-import * as build from '../graph/build.ts'
+import { outputOf } from '../graph/build-scan.ts'
 import { type Graph, isKind, makeGraph, type Node, type ScanNode, topological } from '../graph/node.ts'
 import { describeOp } from '../graph/print.ts'
+import { rebuild, substitute } from '../graph/rebuild.ts'
 import { evaluateSize, type Shape, symbolsOf } from '../tensor/size.ts'
 import { type Note, openScan, type Pass } from './rewrite.ts'
 import { closeScan, freshParam } from './scans.ts'
@@ -57,8 +58,7 @@ function forwardValues(forward: ScanNode, backward: ScanNode): Map<Node, Node> |
   const image = new Map<Node, Node>()
   for (const { param } of from.carries) {
     const history = forward.op.body.outputs.indexOf(param, forward.op.carries)
-    const read =
-      history < 0 ? undefined : to.xs.find(({ outer }) => outer === build.outputOf(forward, history))
+    const read = history < 0 ? undefined : to.xs.find(({ outer }) => outer === outputOf(forward, history))
     if (read !== undefined) image.set(param, read.param)
   }
   if (image.size === 0) return undefined
@@ -76,7 +76,7 @@ function forwardValues(forward: ScanNode, backward: ScanNode): Map<Node, Node> |
     if (node.op.kind === 'param') continue
     const inputs = node.inputs.map((input) => image.get(input))
     if (inputs.some((input) => input === undefined)) continue
-    const made = build.rebuild(node, inputs as Node[])
+    const made = rebuild(node, inputs as Node[])
     image.set(node, made)
     if (present.has(made) && node.op.kind !== 'scan') values.set(made, node)
   }
@@ -143,9 +143,9 @@ function apply(
   const stackOf = (node: Node) => outputs[open.carries.length + [...open.yields, ...extra].indexOf(node)]!
 
   const replaced = new Map<Node, Node>(
-    forward.op.body.outputs.map((_, i) => [build.outputOf(forward, i), outputs[i]!]),
+    forward.op.body.outputs.map((_, i) => [outputOf(forward, i), outputs[i]!]),
   )
-  const [again] = build.substitute([backward], replaced) as [ScanNode]
+  const [again] = substitute([backward], replaced) as [ScanNode]
   const reader = openScan(again)
   const inBody = new Map<Node, Node>()
   for (const [i, node] of [...kept].entries()) {
@@ -153,12 +153,12 @@ function apply(
     reader.xs.push({ param, outer: stackOf(wanted[i]!) })
     inBody.set(node, param)
   }
-  const body = build.substitute([...reader.carries.map(({ next }) => next), ...reader.yields], inBody)
+  const body = substitute([...reader.carries.map(({ next }) => next), ...reader.yields], inBody)
   const carries = reader.carries.map((carry, i) => ({ ...carry, next: body[i]! }))
   const results = closeScan({ ...reader, carries, yields: body.slice(carries.length) }, again)
   done.add(results[0]!.inputs[0]!)
-  for (const i of backward.op.body.outputs.keys()) replaced.set(build.outputOf(backward, i), results[i]!)
-  return makeGraph(graph.params, build.substitute(graph.outputs, replaced), graph.names, graph.guards)
+  for (const i of backward.op.body.outputs.keys()) replaced.set(outputOf(backward, i), results[i]!)
+  return makeGraph(graph.params, substitute(graph.outputs, replaced), graph.names, graph.guards)
 }
 
 export const residuals: Pass = { name: 'residuals', whole: keepResiduals }

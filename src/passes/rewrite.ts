@@ -2,7 +2,7 @@
  * The one driver of all passes: walks a graph from its inputs, rebuilds each node over what its inputs became, and
  * applies the pass's rules until none does. Bodies of scans are rewritten before the scan that holds them.
  */
-import { outputOf, rebuild, scanOutputs } from '../graph/build.ts'
+import { outputOf, type Packed, scanOutputs, scanSpec } from '../graph/build-scan.ts'
 import {
   type Graph,
   isKind,
@@ -12,6 +12,7 @@ import {
   scanParts,
   topological,
 } from '../graph/node.ts'
+import { rebuild } from '../graph/rebuild.ts'
 
 /** Replaces one node; undefined where the rule does not apply. */
 export type Rule = (node: Node) => Node | undefined
@@ -61,14 +62,27 @@ function once(pass: Pass, graph: Graph, note: Note): Graph {
     }
     const inputs = node.inputs.map((input) => become.get(input)!)
     if (isKind(node, 'scan')) scans.set(node, rewriteScan(pass, node, inputs, used.get(node)!, note))
-    else become.set(node, applyRules(pass.rules, rebuild(node, inputs)))
+    else become.set(node, applyRules(pass, rebuild(node, inputs)))
   }
   const outputs = graph.outputs.map((output) => become.get(output)!)
   const rewritten = makeGraph(graph.params, outputs, graph.names, graph.guards)
   return pass.whole === undefined ? rewritten : pass.whole(rewritten, note)
 }
 
-function applyRules(rules: Pass['rules'], node: Node): Node {
+/** What became of nodes under a pass's rules, which see nothing but the node: each is asked about once. */
+const settled = new WeakMap<Pass, WeakMap<Node, Node>>()
+
+function applyRules(pass: Pass, node: Node): Node {
+  const known = settled.get(pass) ?? new WeakMap<Node, Node>()
+  settled.set(pass, known)
+  const before = known.get(node)
+  if (before !== undefined) return before
+  const after = settle(pass.rules, node)
+  known.set(node, after)
+  return after
+}
+
+function settle(rules: Pass['rules'], node: Node): Node {
   let current = node
   for (let round = 0; round < LIMIT; round++) {
     const before = current
@@ -86,8 +100,8 @@ function rewriteScan(
   note: Note,
 ): readonly (Node | undefined)[] {
   const body = once(pass, scan.op.body, note)
-  const spec = { ...scanParts(scan.op, inputs), body, steps: scan.op.steps, reverse: scan.op.reverse }
-  const outputs = scanOutputs(spec)
+  const same = body.key === scan.op.body.key && inputs.every((input, i) => input === scan.inputs[i])
+  const outputs = same ? outputsOf(scan) : scanOutputs({ ...scanSpec(scan, inputs), body })
   const rebuilt = outputs[0]!.inputs[0] as ScanNode
   for (const rule of Object.values(pass.scanRules ?? {})) {
     const replaced = rule(rebuilt, used, note)
@@ -108,6 +122,7 @@ function usedOutputs(order: readonly Node[], outputs: readonly Node[]): Map<Node
 
 /** A scan taken apart, to be changed and put together again: arrays run in parallel with `scan.op`'s parts. */
 export interface OpenScan {
+  readonly packed: Packed | undefined
   readonly carries: { param: Node; init: Node; next: Node }[]
   readonly xs: { param: Node; outer: Node }[]
   readonly consts: { param: Node; outer: Node }[]
@@ -117,8 +132,9 @@ export interface OpenScan {
 export function openScan(scan: ScanNode): OpenScan {
   const { op } = scan
   const params = scanParts(op, op.body.params)
-  const outer = scanParts(op, scan.inputs)
+  const outer = scanSpec(scan, scan.inputs)
   return {
+    packed: outer.packed,
     carries: params.carries.map((each, i) => ({
       param: each,
       init: outer.carries[i]!,

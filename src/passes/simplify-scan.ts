@@ -1,6 +1,8 @@
 /** Algebra of scans: what nobody reads goes, what is the same at every step becomes a constant. */
 import * as build from '../graph/build.ts'
+import { isByRow } from '../graph/build-scan.ts'
 import { isKind, type Node, topological } from '../graph/node.ts'
+import { substitute } from '../graph/rebuild.ts'
 import { constantOf } from '../tensor/size.ts'
 import { openScan, outputsOf, type ScanRule } from './rewrite.ts'
 import { closeScan } from './scans.ts'
@@ -28,7 +30,7 @@ const dropDead: ScanRule = (scan, used) => {
     carries.length + yields.length === 0
   )
     return undefined
-  const outputs = closeScan({ carries, xs, consts, yields }, scan)
+  const outputs = closeScan({ ...open, carries, xs, consts, yields }, scan)
   const result: (Node | undefined)[] = scan.op.body.outputs.map(() => undefined)
   for (const [place, i] of [...live].sort((a, b) => a - b).entries()) result[i] = outputs[place]
   for (const [place, i] of keptYields.entries()) result[carryCount + i] = outputs[carries.length + place]
@@ -38,6 +40,7 @@ const dropDead: ScanRule = (scan, used) => {
 /** Inputs that are the same at every step, or the same as another input, or uniform constants. */
 const plainInputs: ScanRule = (scan) => {
   const open = openScan(scan)
+  const byRow = (param: Node) => isByRow(param, open.packed?.packing)
   const replace = new Map<Node, Node>()
   const seen = new Map<Node, Node>()
   const unify = (param: Node, outer: Node): boolean => {
@@ -52,7 +55,7 @@ const plainInputs: ScanRule = (scan) => {
       replace.set(param, build.constant(outer.op.value, param.shape, param.dtype))
       return false
     }
-    if (isKind(outer, 'broadcast') && !outer.op.axes.includes(0)) {
+    if (isKind(outer, 'broadcast') && !outer.op.axes.includes(0) && !byRow(param)) {
       const axes = outer.op.axes.map((axis) => axis - 1)
       moved.push({ param, outer: build.broadcast(outer.inputs[0]!, param.shape, axes) })
       return false
@@ -61,8 +64,11 @@ const plainInputs: ScanRule = (scan) => {
   })
   seen.clear()
   const consts = [...open.consts, ...moved].filter(({ param, outer }) => {
-    if (!isKind(outer, 'constant') && !isKind(outer, 'size')) return unify(param, outer)
-    replace.set(param, outer)
+    if (isKind(outer, 'constant'))
+      replace.set(param, build.constant(outer.op.value, param.shape, param.dtype))
+    else if (isKind(outer, 'size'))
+      replace.set(param, build.sizeNode(outer.op.size, param.shape, param.dtype))
+    else return unify(param, outer)
     return false
   })
   // A state that never changes is a constant.
@@ -74,9 +80,10 @@ const plainInputs: ScanRule = (scan) => {
   if (replace.size === 0 && moved.length === 0 && carries.length === open.carries.length) return undefined
   if (carries.length + open.yields.length === 0) return undefined
   const [nexts, yields] = [carries.map(({ next }) => next), open.yields]
-  const changed = build.substitute([...nexts, ...yields], replace)
+  const changed = substitute([...nexts, ...yields], replace)
   const outputs = closeScan(
     {
+      ...open,
       carries: carries.map((carry, i) => ({ ...carry, next: changed[i]! })),
       xs,
       consts,
@@ -107,7 +114,7 @@ const plainYields: ScanRule = (scan, used) => {
     let plain: Node | undefined
     if (isKind(node, 'constant')) plain = build.constant(node.op.value, output.shape, output.dtype)
     else if (x !== undefined) plain = x.outer
-    else if (known !== undefined)
+    else if (known !== undefined && !isByRow(node, open.packed?.packing))
       plain = build.broadcast(
         known.outer,
         output.shape,

@@ -3,7 +3,7 @@
  * loss (or the gradient's norm) the way leads back over operands that are not finite either, through scans and their
  * time, to the first operation whose own operands were still finite. What masks cut off is never on that way.
  */
-import { outputOf } from '../graph/build.ts'
+import { outputOf } from '../graph/build-scan.ts'
 import { type F64Array, interpret } from '../graph/interpret.ts'
 import { isKind, makeGraph, type Node, type ScanNode, scanParts, topological } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'

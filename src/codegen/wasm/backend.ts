@@ -86,7 +86,7 @@ class WasmExecutable implements Executable {
     this.#bindings = bindings
     this.#bound = key
     for (const [slot, data] of kept) this.#view(slot).set(data)
-    this.#fillTable(arena, bindings)
+    this.#fillTable(arena, this.#planner.withRows(bindings))
   }
 
   /** Copies of the inputs that would be lost; forgets those whose size changes. */

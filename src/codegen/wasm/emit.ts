@@ -2,23 +2,14 @@
  * From a program to a WebAssembly module: one function for each kernel (the engine optimizes function by function, so
  * one function for all would stay slow) and `run`, which holds the loops over time and calls them.
  */
-import { ONE } from '../../tensor/size.ts'
-import {
-  type Kernel,
-  type Loop,
-  type LoopTerm,
-  type Program,
-  reads,
-  type Step,
-  type View,
-  writes,
-} from '../program.ts'
-import { type Code, type FunctionRef, type Local, ModuleBuilder } from './assembler.ts'
+import type { Kernel, Program, Step } from '../program.ts'
+import { type FunctionRef, ModuleBuilder } from './assembler.ts'
 import { KernelCode } from './kernel.ts'
 import { emitMap } from './map.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitReduce } from './reduce.ts'
 import { emitGather, emitPack, emitScatterAdd } from './rows.ts'
+import { emitRun, viewsOf } from './run.ts'
 import { emitArgsort } from './sort.ts'
 import { SizeTable } from './table.ts'
 
@@ -51,13 +42,9 @@ export function emitWasm(program: Program): Emitted {
     }
   }
   declare(program.steps)
-  const run = module.func('run', [], [], (f) => emitSteps(f, table, program.steps, functions, new Map()))
+  const run = module.func('run', [], [], (f) => emitRun(f, table, program.steps, functions))
   module.exportFunction('run', run)
   return { bytes: module.build(), table }
-}
-
-function viewsOf(kernel: Kernel): View[] {
-  return [...new Set([...reads(kernel), ...writes(kernel)])]
 }
 
 function emitKernel(module: ModuleBuilder, table: SizeTable, kernel: Kernel, number: number): FunctionRef {
@@ -72,59 +59,4 @@ function emitKernel(module: ModuleBuilder, table: SizeTable, kernel: Kernel, num
       emit(k, kernel)
     },
   )
-}
-
-function emitSteps(
-  f: Code,
-  table: SizeTable,
-  steps: readonly Step[],
-  functions: ReadonlyMap<Kernel, FunctionRef>,
-  loops: ReadonlyMap<Loop, Local>,
-): void {
-  const k = new KernelCode(f, table, new Map())
-  for (const step of steps) {
-    if (step.kind === 'call') {
-      for (const view of viewsOf(step.kernel)) pushPointer(k, table, view, loops)
-      f.call(functions.get(step.kernel)!)
-    } else {
-      const i = f.local('i32')
-      k.loop(i, k.operand(step.loop.steps), 1, () =>
-        emitSteps(f, table, step.body, functions, new Map([...loops, [step.loop, i]])),
-      )
-    }
-  }
-}
-
-/** Pushes a view's address in this iteration. */
-function pushPointer(k: KernelCode, table: SizeTable, view: View, loops: ReadonlyMap<Loop, Local>): void {
-  const { f } = k
-  f.i32.const(0)
-  f.i32.load(table.address(view.buffer, view.offset))
-  for (const term of view.terms) {
-    pushPosition(k, term, loops.get(term.loop)!)
-    k.pushSize(term.stride)
-    f.i32.mul()
-    f.i32.const(2)
-    f.i32.shl()
-    f.i32.add()
-  }
-}
-
-function pushPosition(k: KernelCode, { loop, by }: LoopTerm, i: Local): void {
-  const { f } = k
-  if (by === 'time' && loop.reverse) {
-    k.pushSize(loop.steps)
-    f.get(i)
-    f.i32.sub()
-    k.pushSize(ONE)
-    f.i32.sub()
-    return
-  }
-  f.get(i)
-  if (by === 'time') return
-  f.i32.const(1)
-  f.i32.and()
-  if (by === 'parity') return
-  f.i32.const(1)
-  f.i32.xor()
 }

@@ -1,0 +1,209 @@
+/**
+ * The function that holds the loops over time and calls the kernels. In a loop over packed rows it sets, at each step,
+ * what of the table depends on how many rows are alive.
+ */
+import { ONE, type Size, symbol, symbolsOf, ZERO } from '../../tensor/size.ts'
+import { type Kernel, type Loop, type LoopTerm, reads, type Step, type View, writes } from '../program.ts'
+import type { Code, FunctionRef, Local } from './assembler.ts'
+import { KernelCode } from './kernel.ts'
+import type { SizeTable } from './table.ts'
+
+/** Where a loop stands. */
+interface Position {
+  /** The iterations done. */
+  readonly i: Local
+  /** The rows of the steps before this one in time. */
+  readonly start: Local | undefined
+}
+
+type Positions = ReadonlyMap<Loop, Position>
+
+export function viewsOf(kernel: Kernel): View[] {
+  return [...new Set([...reads(kernel), ...writes(kernel)])]
+}
+
+export function emitRun(
+  f: Code,
+  table: SizeTable,
+  steps: readonly Step[],
+  functions: ReadonlyMap<Kernel, FunctionRef>,
+): void {
+  enterSizes(table, steps)
+  new Run(f, table, functions).emit(steps, new Map())
+}
+
+/** Enters all sizes and addresses that calls take into the table, before a loop asks which of them it has to set. */
+function enterSizes(table: SizeTable, steps: readonly Step[]): void {
+  for (const step of steps) {
+    if (step.kind === 'loop') {
+      table.size(step.loop.steps)
+      enterSizes(table, step.body)
+      continue
+    }
+    for (const { buffer, offset, terms } of viewsOf(step.kernel)) {
+      table.address(buffer, offset)
+      for (const { stride } of terms) table.size(stride)
+    }
+  }
+}
+
+class Run {
+  readonly #k: KernelCode
+  readonly #table: SizeTable
+  readonly #functions: ReadonlyMap<Kernel, FunctionRef>
+
+  constructor(f: Code, table: SizeTable, functions: ReadonlyMap<Kernel, FunctionRef>) {
+    this.#k = new KernelCode(f, table, new Map())
+    this.#table = table
+    this.#functions = functions
+  }
+
+  emit(steps: readonly Step[], positions: Positions): void {
+    for (const step of steps) {
+      if (step.kind === 'loop') this.#emitLoop(step.loop, step.body, positions)
+      else {
+        for (const view of viewsOf(step.kernel)) this.#pushPointer(view, positions)
+        this.#k.f.call(this.#functions.get(step.kernel)!)
+      }
+    }
+  }
+
+  #emitLoop(loop: Loop, body: readonly Step[], positions: Positions): void {
+    const k = this.#k
+    const { f } = k
+    const { rows } = loop
+    const i = f.local('i32')
+    const position = { i, start: rows && f.local('i32') }
+    const inside = new Map([...positions, [loop, position]])
+    if (rows !== undefined) {
+      k.pushSize(loop.reverse ? rows.total : ZERO)
+      f.set(position.start!)
+    }
+    k.loop(i, k.operand(loop.steps), 1, () => {
+      if (rows === undefined) return this.emit(body, inside)
+      const alive = f.local('i32')
+      this.#pushPointer(
+        {
+          ...rows.counts,
+          terms: [...rows.counts.terms, { loop, by: 'time', stride: rows.counts.strides[0]! }],
+        },
+        inside,
+      )
+      f.i32.load()
+      f.set(alive)
+      if (loop.reverse) this.#moveStart(position.start!, alive, -1)
+      this.#setAlive(rows.alive, alive)
+      this.emit(body, inside)
+      if (!loop.reverse) this.#moveStart(position.start!, alive, 1)
+    })
+  }
+
+  #moveStart(start: Local, alive: Local, way: 1 | -1): void {
+    const { f } = this.#k
+    f.get(start)
+    f.get(alive)
+    if (way === 1) f.i32.add()
+    else f.i32.sub()
+    f.set(start)
+  }
+
+  /** Sets the table's entries that depend on a symbol, which is now `value`. */
+  #setAlive(alive: Size, value: Local): void {
+    const { f } = this.#k
+    const own = this.#table.size(alive)
+    f.i32.const(0)
+    f.get(value)
+    f.i32.store(own)
+    for (const [i, entry] of [...this.#table.entries.entries()]) {
+      const place = this.#table.placeOf(i)
+      const size = entry.kind === 'size' ? entry.size : entry.offset
+      if (place === own || !symbolsOf(size).has(alive.key)) continue
+      f.i32.const(0)
+      if (entry.kind === 'size') this.#pushValue(size)
+      else {
+        f.i32.const(0)
+        f.i32.load(this.#table.address(entry.buffer, ZERO))
+        this.#pushValue(size)
+        f.i32.const(2)
+        f.i32.shl()
+        f.i32.add()
+      }
+      f.i32.store(place)
+    }
+  }
+
+  /** Pushes a size, computed from its symbols. */
+  #pushValue(size: Size): void {
+    const { f } = this.#k
+    f.i32.const(0)
+    for (const { coefficient, atoms } of size.terms) {
+      f.i32.const(coefficient)
+      for (const { kind, name, operands } of atoms) {
+        if (kind === 'symbol') this.#k.pushSize(symbol(name))
+        else {
+          for (const operand of operands) this.#pushValue(operand)
+          if (kind === 'floorDiv') f.i32.divS()
+          else this.#chooseOf(kind)
+        }
+        f.i32.mul()
+      }
+      f.i32.add()
+    }
+  }
+
+  /** Pops two numbers; pushes the smaller or the larger. */
+  #chooseOf(kind: 'min' | 'max'): void {
+    const { f } = this.#k
+    f.scoped('i32', (b) =>
+      f.scoped('i32', (a) => {
+        f.set(b)
+        f.set(a)
+        f.get(a)
+        f.get(b)
+        f.get(a)
+        f.get(b)
+        if (kind === 'min') f.i32.ltS()
+        else f.i32.gtS()
+        f.select()
+      }),
+    )
+  }
+
+  /** Pushes a view's address in this iteration. */
+  #pushPointer(view: View, positions: Positions): void {
+    const { f } = this.#k
+    f.i32.const(0)
+    f.i32.load(this.#table.address(view.buffer, view.offset))
+    for (const term of view.terms) {
+      this.#pushPosition(term, positions.get(term.loop)!)
+      this.#k.pushSize(term.stride)
+      f.i32.mul()
+      f.i32.const(2)
+      f.i32.shl()
+      f.i32.add()
+    }
+  }
+
+  #pushPosition({ loop, by }: LoopTerm, { i, start }: Position): void {
+    const { f } = this.#k
+    if (by === 'rows') {
+      f.get(start!)
+      return
+    }
+    if (by === 'time' && loop.reverse) {
+      this.#k.pushSize(loop.steps)
+      f.get(i)
+      f.i32.sub()
+      this.#k.pushSize(ONE)
+      f.i32.sub()
+      return
+    }
+    f.get(i)
+    if (by === 'time') return
+    f.i32.const(1)
+    f.i32.and()
+    if (by === 'parity') return
+    f.i32.const(1)
+    f.i32.xor()
+  }
+}
