@@ -20,10 +20,13 @@ const { exports: published, version } = JSON.parse(readFileSync(join(root, 'pack
 const entries = Object.entries(published).flatMap(([name, target]) =>
   typeof target === 'string' ? [] : [{ name: join('recurra', name), path: target.default.slice(1) }],
 )
+const inChromium = test.skipIf(!asked || !hasChromium())
 const prompt = [[0, 3, 1, 4, 2]]
 
 let project: string
 let expected: readonly number[]
+
+const file = (path: string) => readFile(join(project, path))
 
 function run(command: string, args: readonly string[], cwd = project): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' })
@@ -53,23 +56,22 @@ async function makeModel(): Promise<recurra.Sequential> {
   return model
 }
 
-describe.skipIf(!asked)(
-  'skipped unless RECURRA_PACKAGE=1, since npm fetches what the package depends on',
-  () => {
-    beforeAll(async () => {
-      project = mkdtempSync(join(tmpdir(), 'recurra-project-'))
-      const tarball = run('npm', ['pack', '--silent', '--pack-destination', project], root).trim()
-      writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
-      run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(project, tarball)])
-      const model = await makeModel()
-      writeFileSync(join(project, 'model.safetensors'), saveModel(model))
-      expected = [...(await recurra.predict(model, prompt)).data]
-    }, 120_000)
+// npm fetches what the package depends on.
+describe.skipIf(!asked)('skipped unless RECURRA_PACKAGE=1: the package in a project', () => {
+  beforeAll(async () => {
+    project = mkdtempSync(join(tmpdir(), 'recurra-project-'))
+    const tarball = run('npm', ['pack', '--silent', '--pack-destination', project], root).trim()
+    writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+    run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(project, tarball)])
+    const model = await makeModel()
+    writeFileSync(join(project, 'model.safetensors'), saveModel(model))
+    expected = [...(await recurra.predict(model, prompt)).data]
+  }, 120_000)
 
-    afterAll(() => rmSync(project, { recursive: true, force: true }))
+  afterAll(() => rmSync(project, { recursive: true, force: true }))
 
-    test('Node loads a model and predicts the same numbers', () => {
-      const script = `
+  test('Node loads a model and predicts the same numbers', () => {
+    const script = `
       import { readFile } from 'node:fs/promises'
       import { predict } from 'recurra'
       import { loadModel } from 'recurra/io'
@@ -78,78 +80,69 @@ describe.skipIf(!asked)(
       const { data } = await predict(model, ${JSON.stringify(prompt)})
       console.log(data.join(' '))
     `
-      writeFileSync(join(project, 'predict.js'), script)
-      expect(run(process.execPath, ['predict.js']).trim().split(' ').map(Number)).toEqual(expected)
-    })
+    writeFileSync(join(project, 'predict.js'), script)
+    expect(run(process.execPath, ['predict.js']).trim().split(' ').map(Number)).toEqual(expected)
+  })
 
-    test('every published name leads to a module', () => {
-      const script = entries.map(({ name }) => `console.log(Object.keys(await import('${name}')).length > 0)`)
-      writeFileSync(join(project, 'entries.js'), script.join('\n'))
-      expect(run(process.execPath, ['entries.js'])).toBe('true\n'.repeat(entries.length))
-    })
+  test('every published name leads to a module', () => {
+    const script = entries.map(({ name }) => `console.log(Object.keys(await import('${name}')).length > 0)`)
+    writeFileSync(join(project, 'entries.js'), script.join('\n'))
+    expect(run(process.execPath, ['entries.js'])).toBe('true\n'.repeat(entries.length))
+  })
 
-    test('the command runs', () => {
-      const command = (...args: string[]) =>
-        run('npm', ['exec', '--offline', '--', 'recurra', ...args]).trim()
-      expect(command('--version')).toBe(version)
-      expect(command('--help')).toMatch(/^Usage: recurra /)
-    })
+  test('the command runs', () => {
+    const command = (...args: string[]) => run('npm', ['exec', '--offline', '--', 'recurra', ...args]).trim()
+    expect(command('--version')).toBe(version)
+    expect(command('--help')).toMatch(/^Usage: recurra /)
+  })
 
-    test.each(['nodenext', 'bundler'])(
-      'the type tests compile with moduleResolution %s',
-      (moduleResolution) => {
-        const tests = join(root, 'test/types')
-        const files = readdirSync(tests)
-        for (const file of files) {
-          const source = readFileSync(join(tests, file), 'utf8')
-          const own = source.replaceAll(
-            /'[./]*src(\/\w+)?\/index\.ts'/g,
-            (_, path = '') => `'recurra${path}'`,
-          )
-          expect(own).not.toContain('/src/')
-          writeFileSync(join(project, file), own)
-        }
-        const compilerOptions = {
-          strict: true,
-          exactOptionalPropertyTypes: true,
-          skipLibCheck: false,
-          noEmit: true,
-          target: 'ES2022',
-          lib: ['ES2023', 'DOM'],
-          types: [],
-          module: moduleResolution === 'nodenext' ? 'NodeNext' : 'ESNext',
-          moduleResolution,
-        }
-        writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
-        run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])
-      },
+  test.each(['nodenext', 'bundler'])(
+    'the type tests compile with moduleResolution %s',
+    (moduleResolution) => {
+      const tests = join(root, 'test/types')
+      const files = readdirSync(tests)
+      for (const file of files) {
+        const source = readFileSync(join(tests, file), 'utf8')
+        const own = source.replaceAll(/'[./]*src(\/\w+)?\/index\.ts'/g, (_, path = '') => `'recurra${path}'`)
+        expect(own).not.toContain('/src/')
+        writeFileSync(join(project, file), own)
+      }
+      const compilerOptions = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        noEmit: true,
+        target: 'ES2022',
+        lib: ['ES2023', 'DOM'],
+        types: [],
+        module: moduleResolution === 'nodenext' ? 'NodeNext' : 'ESNext',
+        moduleResolution,
+      }
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+      run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])
+    },
+  )
+
+  inChromium(
+    'skipped where Chromium is absent: a page loads a model and predicts the same numbers, by the example of the README',
+    async () => {
+      const page = /^```html\n([\s\S]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))![1]!
+      expect(page).toContain(JSON.stringify(prompt).replaceAll(',', ', '))
+      expect((await outputOf({ page, file })).split(' ').map(Number)).toEqual(expected)
+    },
+  )
+
+  inChromium('skipped where Chromium is absent: a page loads every published name', async () => {
+    const imports = Object.fromEntries(
+      entries.map(({ name, path }) => [name, `/node_modules/recurra${path}`]),
     )
-
-    describe.skipIf(!asked || !hasChromium())(
-      'skipped where Chromium is absent: a page without a bundler',
-      () => {
-        const file = (path: string) => readFile(join(project, path))
-
-        test('loads a model and predicts the same numbers, by the example of the README', async () => {
-          const page = /^```html\n([\s\S]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))![1]!
-          expect(page).toContain(JSON.stringify(prompt).replaceAll(',', ', '))
-          expect((await outputOf({ page, file })).split(' ').map(Number)).toEqual(expected)
-        })
-
-        test('loads every published name', async () => {
-          const imports = Object.fromEntries(
-            entries.map(({ name, path }) => [name, `/node_modules/recurra${path}`]),
-          )
-          const page = `
-        <output></output>
-        <script type="importmap">${JSON.stringify({ imports })}</script>
-        <script type="module">
-          const modules = await Promise.all(${JSON.stringify(Object.keys(imports))}.map((name) => import(name)))
-          document.querySelector('output').textContent = modules.every((each) => Object.keys(each).length > 0)
-        </script>`
-          expect(await outputOf({ page, file })).toBe('true')
-        })
-      },
-    )
-  },
-)
+    const page = `
+    <output></output>
+    <script type="importmap">${JSON.stringify({ imports })}</script>
+    <script type="module">
+      const modules = await Promise.all(${JSON.stringify(Object.keys(imports))}.map((name) => import(name)))
+      document.querySelector('output').textContent = modules.every((each) => Object.keys(each).length > 0)
+    </script>`
+    expect(await outputOf({ page, file })).toBe('true')
+  })
+})
