@@ -83,6 +83,13 @@ module.exports = {
       to: { path: nodeFiles, reachable: true },
     },
     {
+      name: 'browser-entries-stay-free-of-packages',
+      comment: 'a public entry must load in a page without a bundler, so nothing it reaches may be a package',
+      severity: 'error',
+      from: { path: publicEntries },
+      to: { path: '^node_modules/', reachable: true },
+    },
+    {
       name: 'no-dev-dependencies',
       comment: 'what src/ imports must be installed with the package: a dependency, not a devDependency',
       severity: 'error',

@@ -5,11 +5,15 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { installPeers } from './install.mjs'
+import { fileURLToPath } from 'node:url'
+import { installOnFirstUse } from '../scripts/install.mjs'
 import { HELP, readOptions, UsageError } from './options.mjs'
 import { PEERS } from './peers/list.mjs'
 import { runCore } from './suites/core.mjs'
 import { tableHead, tableLine } from './table.mjs'
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url))
+const sayThatItInstalls = () => console.log('bench: installing the peers on first use (npm ci in bench)')
 
 /** @type {Record<string, typeof runCore>} */
 const RUN = { core: runCore }
@@ -64,7 +68,7 @@ function writeRows(file, rows) {
 /** @param {string[]} peers @returns {Map<string, string>} those that could not be installed, with the reason */
 function absentPeers(peers) {
   const installed = peers.filter((name) => PEERS[name].installed)
-  const reason = installed.length ? installPeers((line) => console.log(line)) : undefined
+  const reason = installed.length ? installOnFirstUse(FOLDER, sayThatItInstalls) : undefined
   return new Map(reason === undefined ? [] : installed.map((name) => [name, reason]))
 }
 

@@ -1,23 +1,22 @@
-/** Brings this package's dependencies, which the repository's own install leaves out because of their size. */
+/** Brings the dependencies of a package that the repository's own install leaves out because of their size. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-
-const FOLDER = fileURLToPath(new URL('.', import.meta.url))
+import { join } from 'node:path'
 
 /**
- * Runs `npm ci` here unless it was done before.
+ * Runs `npm ci` in a folder unless it was done before.
  *
- * @param {(line: string) => void} say
+ * @param {string} folder
+ * @param {() => void} beforehand called if it has to run
  * @returns {string | undefined} why the dependencies are absent, if they are
  */
-export function installPeers(say) {
+export function installOnFirstUse(folder, beforehand) {
   // npm writes this file last, so an install that was cut off is done again.
-  if (existsSync(`${FOLDER}node_modules/.package-lock.json`)) return undefined
-  say('bench: installing the peers on first use (npm ci in bench)')
+  if (existsSync(join(folder, 'node_modules/.package-lock.json'))) return undefined
+  beforehand()
   const { error, status, stderr } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: FOLDER,
+    cwd: folder,
     encoding: 'utf8',
     shell: process.platform === 'win32',
     stdio: ['ignore', 'ignore', 'pipe'],
