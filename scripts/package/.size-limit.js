@@ -1,5 +1,16 @@
-/** What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. */
-const asModule = { gzip: true, modifyEsbuildConfig: (config) => ({ ...config, format: 'esm' }) }
+/**
+ * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
+ * imported only when it is needed (the interpreter, and the replay of a step that is not finite) is another download.
+ */
+const onDemand = ['*/interpreter.js', '*/replay.js']
+const asModule = {
+  gzip: true,
+  modifyEsbuildConfig: (config) => ({
+    ...config,
+    format: 'esm',
+    external: [...(config.external ?? []), ...onDemand],
+  }),
+}
 
 export default [
   {

@@ -2,7 +2,6 @@
 import type { Graph } from '../graph/node.ts'
 import { requireChoice } from '../tensor/checks.ts'
 import type { Executable } from './executable.ts'
-import { InterpreterExecutable } from './interpreter.ts'
 import { lower } from './lower.ts'
 import { runPasses } from './passes.ts'
 import { instantiate } from './wasm/backend.ts'
@@ -23,7 +22,11 @@ export interface CompileOptions {
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
   requireChoice('compile', 'backend', options.backend ?? 'wasm', BACKENDS)
   const donate = options.donate ?? new Map<number, number>()
-  if (options.backend === 'interpreter') return new InterpreterExecutable(graph, donate)
+  if (options.backend === 'interpreter') {
+    // Loaded only where it is asked for: pages that train do without.
+    const { InterpreterExecutable } = await import('./interpreter.ts')
+    return new InterpreterExecutable(graph, donate)
+  }
   const optimized = runPasses(graph, { verify: options.verify ?? false }).at(-1)!.graph
   return instantiate(lower(optimized, { donate }))
 }

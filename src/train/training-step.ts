@@ -10,7 +10,6 @@ import { bindBatch, lengthsOf, tokensOf } from './inputs.ts'
 import { freshRows, stateInput } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { requireOptimizer } from './optimizers.ts'
-import { replay } from './replay.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
 import { carried, type StepOptions, slotInput, traceStep } from './step.ts'
@@ -130,7 +129,7 @@ export class TrainingStep {
     return state
   }
 
-  /** Where the numbers of the last step, which were not finite, first left f32: replayed in f64; see {@link replay}. */
+  /** Where the numbers of the last step, which were not finite, first left f32: replayed in f64; see replay.ts. */
   async whereNotFinite(): Promise<string> {
     if (this.#session === undefined || this.#last === undefined) {
       throw new ArgumentError('whereNotFinite: no step was run yet')
@@ -138,6 +137,8 @@ export class TrainingStep {
     const { rows, sizes, inputs, broken } = this.#last
     const values = new Map(inputs)
     for (const name of this.#held(rows).keys()) values.set(name, await this.#read(name))
+    // Loaded only when it is needed, with the interpreter.
+    const { replay } = await import('./replay.ts')
     return replay(this.#session.named, values, sizes, broken)
   }
 
