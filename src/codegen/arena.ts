@@ -87,7 +87,11 @@ function packingsOf(steps: readonly Step[]): Packing[] {
 /** The views that a step names itself. */
 function touchedBy(step: Step): View[] {
   if (step.kind === 'call') return [...reads(step.kernel), ...writes(step.kernel)]
-  return step.loop.rows === undefined ? [] : [step.loop.rows.counts]
+  const { loop, until } = step
+  return [
+    ...(loop.rows === undefined ? [] : [loop.rows.counts]),
+    ...(until === undefined ? [] : [until.view]),
+  ]
 }
 
 /** The first and the last top-level step that touches each buffer. A loop is one step: what it uses lives through it. */

@@ -2,10 +2,19 @@
 import { isByRow, outputOf, stackedShape } from '../graph/build-scan.ts'
 import { isKind, type Node, type ScanNode, type ScanParts, scanParts } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
+import { endingState } from '../passes/ending.ts'
 import { LEAF_KINDS } from '../passes/fuse.ts'
 import { addSize, modSize, mulSize, ONE, productOf, type Size, size, ZERO } from '../tensor/size.ts'
 import { type Lowering, Scope } from './lowering.ts'
-import { denseStrides, denseView, type Loop, type LoopTerm, type View } from './program.ts'
+import {
+  denseStrides,
+  denseView,
+  type Ending,
+  type Expr,
+  type Loop,
+  type LoopTerm,
+  type View,
+} from './program.ts'
 import { strided } from './views.ts'
 
 /** Lowers a scope's outputs, each into its place where one is given. */
@@ -41,7 +50,7 @@ export function lowerScan(lowering: Lowering, node: ScanNode, scope: Scope, lowe
   const counts = node.inputs[op.body.params.length]
   const rows =
     op.packing === undefined ? undefined : { ...op.packing, counts: lowering.denseAccess(counts!, scope) }
-  const loop = lowering.newLoop(op.steps, op.reverse, rows)
+  const loop = lowering.newLoop(op.steps, op.reverse, { rows })
   const body = new Scope(scope, loop)
   const params = scanParts<Node>(op, op.body.params)
   const nexts = op.body.outputs.slice(0, op.carries)
@@ -67,7 +76,24 @@ export function lowerScan(lowering: Lowering, node: ScanNode, scope: Scope, lowe
   })
   lowerScope(lowering, op.body.outputs, [...states.map(({ place }) => place), ...places], body)
   overwriteStates(scan, states)
-  scope.steps.push({ kind: 'loop', loop, body: body.steps })
+  scope.steps.push({ kind: 'loop', loop, body: body.steps, until: endingOf(scan, states) })
+}
+
+/** A loop that may end early leaves zeros where its steps would have. */
+function endingOf(
+  { lowering, node, scope, yields }: Lowered,
+  states: readonly StatePlace[],
+): Ending | undefined {
+  const ending = endingState(node)
+  if (ending === undefined) return undefined
+  for (const [i, each] of yields.entries()) {
+    const output = outputOf(node, node.op.carries + i)
+    const zero: Expr = { kind: 'constant', value: 0, dtype: each.dtype }
+    const view = lowering.accessOf(output, scope)
+    scope.emit({ kind: 'map', shape: output.shape, stores: [{ view, expr: zero, dtype: each.dtype }] })
+  }
+  const elements = productOf(node.op.body.outputs[ending]!.shape)
+  return { view: states[ending]!.place!, elements }
 }
 
 /**

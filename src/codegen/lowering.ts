@@ -67,8 +67,8 @@ export class Lowering {
     return denseView(this.buffer(scope, name, productOf(shape), dtype), shape)
   }
 
-  newLoop(steps: Size, reverse: boolean, rows?: Loop['rows']): Loop {
-    return { id: this.loops++, steps, reverse, rows }
+  newLoop(steps: Size, reverse: boolean, rest: Pick<Loop, 'rows'> = {}): Loop {
+    return { id: this.loops++, steps, reverse, ...rest }
   }
 
   /** The outermost scope in which a view's contents, as many as the shape says, are there and stay as they are. */

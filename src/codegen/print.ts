@@ -19,7 +19,8 @@ function printSteps(steps: readonly Step[], indent: string): string[] {
     if (step.kind === 'call') return printKernel(step.kernel).map((line) => indent + line)
     const { id, steps: count, reverse, rows } = step.loop
     const alive = rows === undefined ? '' : `, ${rows.alive.key} = ${printView(rows.counts)} at t${id}`
-    const head = `${indent}for t${id} ${reverse ? 'down from' : 'up to'} ${count.key}${alive} {`
+    const until = step.until === undefined ? '' : `, until all of ${printView(step.until.view)}`
+    const head = `${indent}for t${id} ${reverse ? 'down from' : 'up to'} ${count.key}${alive}${until} {`
     return [head, ...printSteps(step.body, `${indent}  `), `${indent}}`]
   })
 }

@@ -121,7 +121,18 @@ export type Kernel =
 
 export type Step =
   | { readonly kind: 'call'; readonly kernel: Kernel }
-  | { readonly kind: 'loop'; readonly loop: Loop; readonly body: readonly Step[] }
+  | {
+      readonly kind: 'loop'
+      readonly loop: Loop
+      readonly body: readonly Step[]
+      readonly until?: Ending | undefined
+    }
+
+/** Truth values: once all are true, the rest of the loop changes nothing but the slots that states alternate between. */
+export interface Ending {
+  readonly view: View
+  readonly elements: Size
+}
 
 /** Columns in a panel of a packed matrix. */
 export const PANEL = 8

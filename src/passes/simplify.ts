@@ -46,12 +46,18 @@ const identities: Rule = (node) => {
       return isKind(a, 'elementwise') && a.op.fn === 'neg' ? a.inputs[0] : undefined
     case 'select':
       return b === c ? b : p === undefined ? undefined : p !== 0 ? b : c
+    case 'and':
+      return p === 0 || q === 0 ? like(node, 0) : p !== undefined ? b : q !== undefined ? a : undefined
+    case 'or':
+      return p === 0 ? b : q === 0 ? a : p !== undefined || q !== undefined ? like(node, 1) : undefined
+    case 'not':
+      return p === undefined ? undefined : like(node, p === 0 ? 1 : 0)
     case 'stopGradient':
       return a
     case 'toF32':
-      return a.dtype === 'f32' ? a : undefined
+      return a.dtype === 'f32' ? a : p === undefined ? undefined : like(node, Math.fround(p))
     case 'toI32':
-      return a.dtype === 'i32' ? a : undefined
+      return a.dtype === 'i32' ? a : p !== undefined && (p | 0) === p ? like(node, p) : undefined
     default:
       return undefined
   }

@@ -1,10 +1,16 @@
 /** Functions made of operations, against plain loops: the backends suite holds their WASM to the oracle, this the oracle. */
 import { expect, test } from 'vitest'
+import { compile } from '../../src/codegen/compile.ts'
+import { lower } from '../../src/codegen/lower.ts'
+import { runPasses } from '../../src/codegen/passes.ts'
+import { printProgram } from '../../src/codegen/print.ts'
 import * as fn from '../../src/graph/functions.ts'
+import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
 import { scanUntil } from '../../src/graph/scan-until.ts'
 import { trace } from '../../src/graph/trace.ts'
-import { flip, type Value } from '../../src/graph/value.ts'
+import { flip, greaterEqual, sizeValue, type Value } from '../../src/graph/value.ts'
+import { symbol } from '../../src/tensor/size.ts'
 import { random } from './support.ts'
 
 type Array2 = readonly (readonly number[])[]
@@ -122,6 +128,49 @@ test('random numbers have their distributions, follow their keys and stay with t
   expect(again).toEqual(uniform)
   expect(other).not.toEqual(uniform)
   expect(rowsOf(moved!, 2)).toEqual([2, 0, 1].map((row) => rowsOf(small!, 2)[row]))
+})
+
+test('a scan until its end runs no step after it, unless a gradient looks at them', async () => {
+  const build = (rows: boolean, end: Value) =>
+    scanUntil({ carry: { n: end.mul(0) }, steps: symbol('T'), rows }, ({ carry: { n } }) => {
+      const next = n.add(1)
+      const reached = greaterEqual(next, end)
+      return {
+        carry: { n: next },
+        y: { next },
+        until: rows
+          ? reached
+          : reached
+              .toF32()
+              .sum()
+              .equal(sizeValue(symbol('B'))),
+      }
+    })
+  for (const rows of [false, true]) {
+    const specs = [{ shape: ['B'] }]
+    const inference = trace(specs, (end) => {
+      const { carry, ys, count } = build(rows, end!)
+      return [carry.n, ys.next, count.toF32()]
+    })
+    const training = trace(specs, (end) => gradient(build(rows, end!).carry.n.sum(), [end!]))
+    const [stops, goes] = [inference, training].map((graph) =>
+      printProgram(lower(runPasses(graph).at(-1)!.graph)),
+    )
+    expect([stops, goes].map((program) => program!.includes('until all of'))).toEqual([true, false])
+    const executable = await compile(inference)
+    for (const [T, B] of [
+      [9, 3],
+      [8, 3],
+      [4, 2],
+      [1, 1],
+    ] as const) {
+      const bindings = new Map(Object.entries({ T, B }))
+      const data = Float32Array.from({ length: B }, (_, i) => 2 * i + 1)
+      const expected = interpret(inference, [{ data: Float64Array.from(data), shape: [B] }], bindings)
+      const received = await executable.call({ bindings, inputs: new Map([[0, data]]), outputs: [0, 1, 2] })
+      expect(received.map((each) => [...each])).toEqual(expected.map((each) => [...each.data]))
+    }
+  }
 })
 
 test('a scan until its end: states hold, yields are 0, steps are counted', () => {

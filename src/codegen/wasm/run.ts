@@ -3,9 +3,18 @@
  * what of the table depends on how many rows are alive.
  */
 import { ONE, type Size, symbol, symbolsOf, ZERO } from '../../tensor/size.ts'
-import { type Kernel, type Loop, type LoopTerm, reads, type Step, type View, writes } from '../program.ts'
+import {
+  type Ending,
+  type Kernel,
+  type Loop,
+  type LoopTerm,
+  reads,
+  type Step,
+  type View,
+  writes,
+} from '../program.ts'
 import type { Code, FunctionRef, Local } from './assembler.ts'
-import { KernelCode } from './kernel.ts'
+import { KernelCode, type Operand } from './kernel.ts'
 import type { SizeTable } from './table.ts'
 
 /** Where a loop stands. */
@@ -37,6 +46,7 @@ function enterSizes(table: SizeTable, steps: readonly Step[]): void {
   for (const step of steps) {
     if (step.kind === 'loop') {
       table.size(step.loop.steps)
+      if (step.until !== undefined) table.size(step.until.elements)
       enterSizes(table, step.body)
       continue
     }
@@ -60,7 +70,7 @@ class Run {
 
   emit(steps: readonly Step[], positions: Positions): void {
     for (const step of steps) {
-      if (step.kind === 'loop') this.#emitLoop(step.loop, step.body, positions)
+      if (step.kind === 'loop') this.#emitLoop(step, positions)
       else {
         for (const view of viewsOf(step.kernel)) this.#pushPointer(view, positions)
         this.#k.f.call(this.#functions.get(step.kernel)!)
@@ -68,7 +78,7 @@ class Run {
     }
   }
 
-  #emitLoop(loop: Loop, body: readonly Step[], positions: Positions): void {
+  #emitLoop({ loop, body, until }: Extract<Step, { kind: 'loop' }>, positions: Positions): void {
     const k = this.#k
     const { f } = k
     const { rows } = loop
@@ -79,8 +89,13 @@ class Run {
       k.pushSize(loop.reverse ? rows.total : ZERO)
       f.set(position.start!)
     }
-    k.loop(i, k.operand(loop.steps), 1, () => {
-      if (rows === undefined) return this.emit(body, inside)
+    const end = k.operand(loop.steps)
+    k.loop(i, end, 1, () => {
+      if (rows === undefined) {
+        this.emit(body, inside)
+        if (until !== undefined) this.#endEarly(until, i, end, inside)
+        return
+      }
       const alive = f.local('i32')
       this.#pushPointer(
         {
@@ -95,6 +110,39 @@ class Run {
       this.#setAlive(rows.alive, alive)
       this.emit(body, inside)
       if (!loop.reverse) this.#moveStart(position.start!, alive, 1)
+    })
+  }
+
+  /** Goes to the end where all is done, if the last states then stand where they are looked for: in the same slot. */
+  #endEarly({ view, elements }: Ending, i: Local, end: Operand, positions: Positions): void {
+    const k = this.#k
+    const { f } = k
+    const [at, all] = [f.local('i32'), f.local('i32')]
+    // As many steps are left as make an even number: i + 1 and the end are both even, or both odd.
+    f.get(i)
+    k.push(end)
+    f.i32.xor()
+    f.i32.const(1)
+    f.i32.and()
+    f.set(all)
+    this.#pushPointer(view, positions)
+    const values = f.local('i32')
+    f.set(values)
+    k.loop(at, k.operand(elements, 4), 4, () => {
+      f.get(values)
+      f.get(at)
+      f.i32.add()
+      f.i32.load()
+      f.get(all)
+      f.i32.and()
+      f.set(all)
+    })
+    f.get(all)
+    f.if(() => {
+      k.push(end)
+      f.i32.const(1)
+      f.i32.sub()
+      f.set(i)
     })
   }
 
