@@ -37,7 +37,7 @@ export interface FitOptions extends ClippingOptions {
   readonly signal?: AbortSignal
   /** What the `state` of a run gave: it goes on from there, bit for bit, if all else is the same. */
   readonly resume?: TrainingState
-  /** For parameters that have no numbers yet. Default: 0. */
+  /** For parameters that have no numbers yet, and for what layers such as dropout draw. Default: 0. */
   readonly seed?: number
   /** Default: 'wasm'. */
   readonly backend?: Backend

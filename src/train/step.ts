@@ -21,6 +21,7 @@ export interface StepOptions extends ClippingOptions {
   /** Truncated back-propagation through time; see {@link Truncation}. */
   readonly truncate?: Truncation | undefined
   readonly backend?: Backend | undefined
+  /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
   /** What `state` returned: the training goes on from there, and the model's numbers become those in it. */
   readonly resume?: TrainingState | undefined

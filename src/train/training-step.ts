@@ -7,7 +7,7 @@ import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkClipping } from './clipping.ts'
 import { bindBatch, lengthsOf, tokensOf } from './inputs.ts'
-import { freshRows, stateInput } from './leaves.ts'
+import { counterInputs, freshRows, stateInput } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { requireOptimizer } from './optimizers.ts'
 import { replay } from './replay.ts'
@@ -89,6 +89,7 @@ export class TrainingStep {
       ['x', window.x.data],
       ['y', batch.targets.data],
       ['learningRate', Float32Array.of(learningRate)],
+      ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...(lengths ? [['lengths', lengthsOf(batch)] as const, ...window.lengths] : []),
     ])

@@ -13,7 +13,7 @@
  * rest, so that the state between them can be carried.
  */
 import type { Batch } from '../data/batches.ts'
-import { concat, type Value } from '../graph/value.ts'
+import { concat, iota, type Value } from '../graph/value.ts'
 import type { Forward, Sequential } from '../layers/sequential.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { addSize, type Bindings, symbol } from '../tensor/size.ts'
@@ -73,6 +73,7 @@ export function forwardWindow(model: Sequential, get: (name: string) => Value, l
   const after = model.forward(x.slice(1, CARRIED, ALL), {
     ...scope,
     lengths: lengths(AFTER),
+    time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })
   if (!after.output.sequence) return { output: after.output, states: before.states }
