@@ -21,6 +21,8 @@ export interface InputSpec {
 export interface ModelScope {
   readonly training: boolean
   readonly lengths?: Value | undefined
+  /** [T, B, …]: targets for the last layer to read in the place of its own outputs. */
+  readonly forced?: Value | undefined
   param(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
   random(): Pick<RandomKey, 'seed' | 'update'>
@@ -156,11 +158,12 @@ export class Sequential {
     const states = new Map<string, Value>()
     const shared = new Map<string, Value>()
     let signal = masked(swapped({ value: x, sequence }), scope.lengths)
-    for (const { name, layer } of this.layers) {
+    for (const [at, { name, layer }] of this.layers.entries()) {
       const layout = signal.sequence ? { time: scope.time ?? iota([signal.value.shape[0]!]), rowAxis: 1 } : {}
       const own: LayerScope = {
         training: scope.training,
         lengths: signal.sequence ? scope.lengths : undefined,
+        forced: at === this.layers.length - 1 ? scope.forced : undefined,
         param: (key, parameter) => {
           const value = scope.param(`${name}/${key}`, parameter)
           shared.set(`${name}/${key}`, value)
