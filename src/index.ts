@@ -27,6 +27,7 @@ export {
 } from './init/initializers.ts'
 export { bidirectional } from './layers/bidirectional.ts'
 export { dense } from './layers/dense.ts'
+export { dropout } from './layers/dropout.ts'
 export { embedding } from './layers/embedding.ts'
 export { layerNorm } from './layers/layer-norm.ts'
 export { elman, gru, jordan, lstm, recurrent } from './layers/recurrent.ts'

@@ -195,28 +195,39 @@ export interface RandomKey {
   readonly update: Operand
   /** Of the layer that draws: `streamOf(path)`. */
   readonly stream: number
-  /** i32 [B]: each row's own number, which stays with it however rows are sorted. Default: its index. */
-  readonly rows?: Value
-  /** The time step, an i32 scalar. Default: 0. */
+  /** i32, along the axis of rows: each row's own number, which stays with it however rows are sorted. Default: its index. */
+  readonly rows?: Value | undefined
+  /** The axis of rows. Default: 0. */
+  readonly rowAxis?: number
+  /** The time step: an i32 scalar, or i32 [T], one number for each index of axis 0. Default: 0. */
   readonly time?: Operand
 }
 
-/** Numbers in [0, 1) of a shape whose first axis is the row: a function of the key and of each element's place. */
+/**
+ * Numbers in [0, 1): each a function of the key, of its row, its time and its place among the elements of that row at
+ * that time alone. So it is the same whatever the number of rows and steps, and in [B, F], time-major [T, B, F], or
+ * packed [N, F] with the row and the time of each of the N.
+ */
 export function randomUniform(shape: readonly (SizeLike | string)[], key: RandomKey, draw = 0): Value {
   const whole = zeros(shape, 'i32')
+  const { rowAxis = 0, time = 0 } = key
+  const timed = typeof time !== 'number' && time.rank > 0
+  const along = (numbers: Value, axis: number) =>
+    reshape(
+      numbers,
+      whole.shape.map((length, at) => (at === axis ? length : 1)),
+    )
   let [element, stride]: [Value, Size] = [constant(draw, [], 'i32'), size(4)]
-  for (let axis = whole.rank - 1; axis >= 1; axis--) {
+  for (let axis = whole.rank - 1; axis >= 0; axis--) {
+    if (axis === rowAxis || (timed && axis === 0)) continue
     element = add(element, mul(iota(whole.shape, axis), sizeInteger(stride)))
     stride = mulSize(stride, whole.shape[axis]!)
   }
-  const lead = whole.shape.slice(1).map(() => 1)
-  const rows =
-    key.rows === undefined || whole.rank === 0 ? undefined : reshape(key.rows, [whole.shape[0]!, ...lead])
-  const row = rows ?? (whole.rank === 0 ? constant(0, [], 'i32') : iota(whole.shape, 0))
+  const index = () => (whole.rank === 0 ? constant(0, [], 'i32') : iota(whole.shape, rowAxis))
   return random([
     add(whole, element),
-    row,
-    key.time ?? constant(0, [], 'i32'),
+    key.rows === undefined || whole.rank === 0 ? index() : along(key.rows, rowAxis),
+    timed ? along(time, 0) : time,
     key.stream | 0,
     key.seed,
     key.update,

@@ -10,9 +10,9 @@ import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
 import {
   choice,
+  extent,
   type Fields,
   fault,
-  integer,
   type Json,
   list,
   number,
@@ -72,7 +72,6 @@ export function writeInitializer(init: Initializer): Json {
   return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-const extent = integer(1, 2 ** 31 - 1)
 const extents = list(extent)
 
 const INITIALIZERS: {

@@ -95,6 +95,11 @@ export function integer(lowest: number, highest: number): Read<number> {
   }
 }
 
+/** A size that fits into i32. */
+export const extent = integer(1, 2 ** 31 - 1)
+/** Sizes, and null where one is left open. */
+export const openShape = list<number | null>((value, where) => (value === null ? null : extent(value, where)))
+
 /** One of a list, by its place. */
 export function entryOf<T>(all: readonly T[], what: string): Read<T> {
   return (value, where) => {

@@ -6,6 +6,7 @@ import type { Cell } from '../cells/define.ts'
 import type { Activation, Initializer } from '../cells/index.ts'
 import { Bidirectional, type BidirectionalOptions } from '../layers/bidirectional.ts'
 import { Dense, type DenseOptions } from '../layers/dense.ts'
+import { Dropout, type DropoutOptions } from '../layers/dropout.ts'
 import { Embedding, type EmbeddingOptions } from '../layers/embedding.ts'
 import type { Layer } from '../layers/layer.ts'
 import { LayerNorm, type LayerNormOptions } from '../layers/layer-norm.ts'
@@ -15,12 +16,14 @@ import { readInitializer, writeInitializer } from './cell-data.ts'
 import {
   choice,
   entryOf,
+  extent,
   type Fields,
   flag,
   integer,
   type Json,
   number,
   object,
+  openShape,
   type Read,
   text,
   within,
@@ -40,7 +43,7 @@ function asIs<T extends Json>(read: Read<T>): Option<T> {
   return { read, write: (value) => value }
 }
 
-const size = asIs(integer(1, 2 ** 31 - 1))
+const size = asIs(extent)
 const truth = asIs(flag)
 const real: Option<number> = { read: number, write: writeNumber }
 /** The constructor knows which there are. */
@@ -54,6 +57,11 @@ const DENSE: Options<DenseOptions> = {
   kernelInitializer: initializer,
   biasInitializer: initializer,
   tiedTo: asIs(text),
+}
+const DROPOUT: Options<DropoutOptions> = {
+  rate: real,
+  noiseShape: asIs(openShape),
+  seed: asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
 }
 const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
@@ -75,6 +83,7 @@ const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
 export function writeLayer(name: string, layer: Layer, place: (layer: Recurrent) => number): Json {
   const recurrence = (each: Recurrent) => ({ cell: place(each), options: write(RECURRENT, each.options) })
   if (layer instanceof Dense) return { kind: 'dense', name, options: write(DENSE, layer.options) }
+  if (layer instanceof Dropout) return { kind: 'dropout', name, options: write(DROPOUT, layer.options) }
   if (layer instanceof Embedding) return { kind: 'embedding', name, options: write(EMBEDDING, layer.options) }
   if (layer instanceof LayerNorm)
     return { kind: 'layerNorm', name, options: write(LAYER_NORM, layer.options) }
@@ -92,6 +101,7 @@ type Reader = (fields: Fields, name: string, cells: readonly Cell[]) => Layer
 
 const READERS = {
   dense: (fields, name) => new Dense({ ...fields.get('options', reader(DENSE)), name }),
+  dropout: (fields, name) => new Dropout({ ...fields.get('options', reader(DROPOUT)), name }),
   embedding: (fields, name) => new Embedding({ ...fields.get('options', reader(EMBEDDING)), name }),
   layerNorm: (fields, name) => new LayerNorm({ ...fields.get('options', reader(LAYER_NORM)), name }),
   recurrent: readRecurrent,

@@ -19,6 +19,7 @@ import { concat, where } from '../graph/value.ts'
 import { glorotUniform, joined, ones, orthogonal, zeros } from '../init/initializers.ts'
 import { bidirectional } from '../layers/bidirectional.ts'
 import { dense } from '../layers/dense.ts'
+import { dropout } from '../layers/dropout.ts'
 import { embedding } from '../layers/embedding.ts'
 import type { Signal } from '../layers/layer.ts'
 import { layerNorm } from '../layers/layer-norm.ts'
@@ -72,6 +73,8 @@ const MODELS: Readonly<Record<string, () => Sequential>> = {
         backwardLayer: gru({ units: 4, returnSequences: true, goBackwards: true, resetAfter: false }),
       }),
       layerNorm({ epsilon: 1e-5, center: false }),
+      dropout({ rate: 0.1, noiseShape: [null, 1, 4], seed: -7 }),
+      dropout({ rate: 0.1 }),
       dense({ units: 7, tiedTo: 'embedding', useBias: false }),
     ]).build({ shape: [null], dtype: 'i32' }),
   'cells on each other, output fed back': () =>

@@ -10,7 +10,18 @@ import { ArgumentError, FormatError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { readCell, writeCell } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
-import { fault, integer, type Json, list, object, parseJson, type Read, shown, within } from './fields.ts'
+import {
+  fault,
+  integer,
+  type Json,
+  list,
+  object,
+  openShape,
+  parseJson,
+  type Read,
+  shown,
+  within,
+} from './fields.ts'
 import { layerReader, writeLayer } from './layer-data.ts'
 import { dtype } from './op-data.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
@@ -123,9 +134,7 @@ const readFormat: Read<number> = (value, where) => {
 }
 
 const readInput: Read<InputSpec> = object((fields) => {
-  const extent = integer(1, 2 ** 31 - 1)
-  const sizes = list<number | null>((value, where) => (value === null ? null : extent(value, where)))
-  return { shape: fields.get('shape', sizes), dtype: fields.get('dtype', dtype) }
+  return { shape: fields.get('shape', openShape), dtype: fields.get('dtype', dtype) }
 })
 
 const readModel: Read<Sequential> = object((fields) => {

@@ -6,6 +6,7 @@ import { stacked } from '../cells/stacked.ts'
 import { RecurraError } from '../tensor/errors.ts'
 import { bidirectional } from './bidirectional.ts'
 import { dense } from './dense.ts'
+import { dropout } from './dropout.ts'
 import { embedding } from './embedding.ts'
 import type { Layer } from './layer.ts'
 import { layerNorm } from './layer-norm.ts'
@@ -20,6 +21,7 @@ const tied = (units: number, tiedTo = 'embedding') => dense({ units, tiedTo })
 const ofTokens = (...layers: Layer[]) => sequential(layers, { input: { shape: [null], dtype: 'i32' } })
 const ofNumbers = (...layers: Layer[]) => sequential(layers, { input: { shape: [null, 2], dtype: 'f32' } })
 const back = gru({ units, goBackwards: true })
+const noise = (noiseShape: (number | null)[]) => ofNumbers(dropout({ rate: 0.5, noiseShape }))
 const diagonal = { kind: 'identity', gain: 1 } as const
 
 test.each<[string, () => unknown, code: string, said: string]>([
@@ -53,6 +55,26 @@ test.each<[string, () => unknown, code: string, said: string]>([
   ['a name', () => dense({ units, name: odd(3) }), 'argument', 'dense: name must be a text; received 3'],
   ['no epsilon', () => layerNorm({ epsilon: 0 }), 'argument', 'epsilon must be a number above 0; received 0'],
   ['layer norm of tokens', () => ofTokens(layerNorm()), 'shape', 'layerNorm: expected f32 | i32[T, B]'],
+  [
+    'all dropped',
+    () => dropout({ rate: 1 }),
+    'argument',
+    'dropout: rate must be at least 0 and below 1; received 1',
+  ],
+  ['a rate below 0', () => dropout({ rate: -0.1 }), 'argument', 'rate | -0.1'],
+  ['a rate of NaN', () => dropout({ rate: Number.NaN }), 'argument', 'rate | NaN'],
+  ['no rate', () => dropout(odd({ rat: 0.5 })), 'argument', 'dropout: there is no option rat; expected rate'],
+  ['half a seed', () => dropout({ rate: 0.5, seed: 0.5 }), 'argument', 'dropout: seed | 0.5'],
+  [
+    'noise of 0',
+    () => dropout({ rate: 0.5, noiseShape: [0] }),
+    'argument',
+    'noiseShape | [null, 1, 64] | [0]',
+  ],
+  ['noise of no list', () => dropout({ rate: 0.5, noiseShape: odd('1') }), 'argument', 'noiseShape | "1"'],
+  ['noise of another rank', () => noise([null, 1]), 'shape', 'noiseShape for [B, T, 2] | [null,1]'],
+  ['noise of another size', () => noise([null, 3, 2]), 'shape', '1, null or its size | [null,3,2]'],
+  ['dropout of tokens', () => ofTokens(dropout({ rate: 0.5 })), 'shape', 'dropout: expected f32 | i32[T, B]'],
   ['a cell not called', () => recurrent(odd(gruCell)), 'argument', 'recurrent: | received function (call it'],
   ['no cells', () => recurrent([]), 'argument', 'stacked: expected at least one cell'],
   [

@@ -98,6 +98,7 @@ function within(scope: LayerScope, part: string): LayerScope {
   return {
     ...scope,
     param: (name, parameter) => scope.param(`${part} ${name}`, parameter),
+    random: (name) => scope.random(`${part} ${name}`),
     initial: (name, begin) => scope.initial(`${part} ${name}`, begin),
     final: (name, value) => scope.final(`${part} ${name}`, value),
   }

@@ -1,4 +1,5 @@
 /** What a layer is: a function of symbolic tensors that asks its surroundings for parameters and states. */
+import type { RandomKey } from '../graph/functions.ts'
 import type { Value } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { ShapeError } from '../tensor/errors.ts'
@@ -15,6 +16,8 @@ export interface LayerScope {
   readonly training: boolean
   /** i32 [B]: how many steps each row has; absent where all have T. */
   readonly lengths: Value | undefined
+  /** [T, B, …]: the layer's targets, where teacher forcing puts them in the place of the outputs it reads. */
+  readonly forced?: Value | undefined
   /** The parameter of that name: the same one each time. */
   param(name: string, parameter: Parameter): Value
   /**
@@ -22,6 +25,11 @@ export interface LayerScope {
    * @throws {ArgumentError} where there is none
    */
   shared(path: string): Value
+  /**
+   * What random numbers of that name are a function of, in the layout of the layer's input; in training alone. A layer
+   * that asks makes the training step one that draws.
+   */
+  random(name: string): RandomKey
   /** The state a recurrence begins with, [B, …]: `begin`, unless one is carried over or given. */
   initial(name: string, begin: Value): Value
   /** Says what a state is after the last step. */

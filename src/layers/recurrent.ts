@@ -14,6 +14,7 @@ import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
+import { delayed } from './forcing.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 /** The carry that holds the last output; no state of a cell can be named so. */
@@ -78,25 +79,34 @@ export class Recurrent implements Layer {
     const { returnSequences, goBackwards } = this.options
     const carriesOutput = !returnSequences && outputState === undefined
     const output = graph.outputs[0]!
-    const carry: Record<string, Value> = Object.fromEntries(
+    const begins = Object.fromEntries(
       names.map((name) => [name, scope.initial(name, this.begin(cell, name, scope))]),
     )
+    const { feedback } = cell
+    const forced =
+      feedback === undefined || scope.forced === undefined
+        ? undefined
+        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, scope.lengths) }
+    const own = names.filter((name) => name !== forced?.name)
+    const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(output.shape)
     const result = scan(
       {
         carry,
-        xs: { x: value },
+        xs: { x: value, ...(forced && { before: forced.before }) },
         reverse: goBackwards,
         ...(scope.lengths === undefined ? {} : { lengths: scope.lengths }),
       },
-      ({ carry: states, x: { x } }) => {
-        const [y, ...next] = callGraph(graph, [x, ...names.map((name) => states[name]!), ...params])
-        const after: Record<string, Value> = Object.fromEntries(names.map((name, i) => [name, next[i]!]))
+      ({ carry: states, x: { x, before } }) => {
+        const [y, ...next] = callGraph(graph, [x, ...names.map((name) => states[name] ?? before!), ...params])
+        const after: Record<string, Value> = Object.fromEntries(
+          own.map((name) => [name, next[names.indexOf(name)]!]),
+        )
         if (carriesOutput) after[OUTPUT] = y!
         return { carry: after, y: { output: y! } }
       },
     )
-    for (const name of names) scope.final(name, result.carry[name]!)
+    for (const name of names) scope.final(name, result.carry[name] ?? forced!.final)
     if (returnSequences) return { value: result.ys.output, sequence: true }
     return { value: result.carry[outputState ?? OUTPUT]!, sequence: false }
   }

@@ -1,10 +1,12 @@
 /** A model: layers one after the other, and the numbers of their parameters. */
+import type { RandomKey } from '../graph/functions.ts'
 import { traceWith } from '../graph/trace.ts'
 import { iota, less, type Value, where, zeros } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { initialize } from '../init/numbers.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { streamOf } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
 import { elementCount, type Tensor } from '../tensor/tensor.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
@@ -19,7 +21,13 @@ export interface InputSpec {
 export interface ModelScope {
   readonly training: boolean
   readonly lengths?: Value | undefined
+  /** [T, B, …]: targets for the last layer to read in the place of its own outputs. */
+  readonly forced?: Value | undefined
   param(path: string, parameter: Parameter): Value
+  /** The seed and the number of the update, for what is drawn in training. */
+  random(): Pick<RandomKey, 'seed' | 'update'>
+  /** i32 [T]: the number of each step. Default: from 0 on. */
+  readonly time?: Value | undefined
   initial(path: string, begin: Value): Value
 }
 
@@ -36,6 +44,8 @@ export interface Built {
   readonly params: ReadonlyMap<string, Parameter>
   /** Shapes of recurrent states, without the batch axis. */
   readonly states: ReadonlyMap<string, readonly number[]>
+  /** Whether some layer draws random numbers in training. */
+  readonly draws: boolean
   /** The output's shape without its batch axis, after each layer. */
   readonly shapes: readonly (readonly (number | null)[])[]
 }
@@ -83,6 +93,7 @@ export class Sequential {
     const params = new Map<string, Parameter>()
     const states = new Map<string, readonly number[]>()
     const shapes: (readonly (number | null)[])[] = []
+    let draws = false
     traceWith(
       [{ name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype }],
       ([x]) => {
@@ -91,6 +102,10 @@ export class Sequential {
           param: (path, parameter) => {
             params.set(path, parameter)
             return zeros(parameter.shape)
+          },
+          random: () => {
+            draws = true
+            return { seed: 0, update: 0 }
           },
           initial: (path, begin) => {
             states.set(
@@ -104,7 +119,7 @@ export class Sequential {
       },
       ({ output }) => [output.value],
     )
-    this.#built = { input, params, states, shapes }
+    this.#built = { input, params, states, draws, shapes }
     return this
   }
 
@@ -143,10 +158,12 @@ export class Sequential {
     const states = new Map<string, Value>()
     const shared = new Map<string, Value>()
     let signal = masked(swapped({ value: x, sequence }), scope.lengths)
-    for (const { name, layer } of this.layers) {
+    for (const [at, { name, layer }] of this.layers.entries()) {
+      const layout = signal.sequence ? { time: scope.time ?? iota([signal.value.shape[0]!]), rowAxis: 1 } : {}
       const own: LayerScope = {
         training: scope.training,
         lengths: signal.sequence ? scope.lengths : undefined,
+        forced: at === this.layers.length - 1 ? scope.forced : undefined,
         param: (key, parameter) => {
           const value = scope.param(`${name}/${key}`, parameter)
           shared.set(`${name}/${key}`, value)
@@ -158,6 +175,7 @@ export class Sequential {
           const known = [...shared.keys()].join(', ') || 'none'
           throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
         },
+        random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
         initial: (key, begin) => scope.initial(`${name}/${key}`, begin),
         final: (key, value) => states.set(`${name}/${key}`, value),
       }

@@ -112,6 +112,11 @@ export function streamOf(name: string): number {
   return hash >>> 0
 }
 
+/** A seed as the one i32 that ops on random numbers take; 0 … 2³² − 1 are all unlike. */
+export function seedWord(seed: number): number {
+  return (seed | 0) ^ Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b9)
+}
+
 function blocks(seed: number, stream: number, purpose: number): Blocks {
   requireInteger('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
   requireInteger('stream', stream, 0, 2 ** 32 - 1)

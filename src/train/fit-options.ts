@@ -27,6 +27,17 @@ export interface FitOptions extends ClippingOptions {
    * goes on.
    */
   readonly truncate?: Truncation
+  /**
+   * Teacher forcing (Goodfellow et al. 2016, section 10.2.1): in training, a last layer that reads its own output of the step
+   * before reads the target of the step before instead, y(t−1) for o(t−1); step 0 reads what the state begins with. It is
+   * for the recurrence of `jordan`, or of a cell of your own whose `defineCell` names it as `feedback`; where that is
+   * the only state, steps no longer wait for each other. With `truncate`, what goes on is a row's last target. The loss
+   * must take numbers of the output's shape, of the kind that the layer is to read.
+   *
+   * Validation, `evaluate` and `predict` run free, on the model's own outputs: their loss shows what forcing hides.
+   * Default: false.
+   */
+  readonly teacherForcing?: boolean
   /** Default: 1. */
   readonly epochs?: number
   /** Measures the loss on other batches after an epoch. */
@@ -37,7 +48,7 @@ export interface FitOptions extends ClippingOptions {
   readonly signal?: AbortSignal
   /** What the `state` of a run gave: it goes on from there, bit for bit, if all else is the same. */
   readonly resume?: TrainingState
-  /** For parameters that have no numbers yet. Default: 0. */
+  /** For parameters that have no numbers yet, and for what layers such as dropout draw. Default: 0. */
   readonly seed?: number
   /** Default: 'wasm'. */
   readonly backend?: Backend
@@ -49,6 +60,7 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   clipGlobalNorm: true,
   clipValue: true,
   truncate: true,
+  teacherForcing: true,
   epochs: true,
   validation: true,
   earlyStopping: true,

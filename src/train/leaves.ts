@@ -2,6 +2,7 @@
 import { type Value, where } from '../graph/value.ts'
 import type { ModelScope, Sequential } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
+import { seedWord } from '../tensor/random.ts'
 import { elementCount } from '../tensor/tensor.ts'
 import type { NamedSpec } from './session.ts'
 
@@ -13,19 +14,23 @@ export interface LeafOptions {
   readonly lengths: boolean
 }
 
+/** What random numbers are counted by. */
+const [SEED, UPDATE] = ['seed', 'update']
 /** Whether a row starts anew instead of going on from its carried states. */
 const FRESH = 'fresh'
 export const stateInput = (path: string) => `state ${path}`
 
-/** The inputs that every function of a model shares: x, lengths, carried states, parameters. */
-export function leafSpecs(model: Sequential, { carry, lengths }: LeafOptions): NamedSpec[] {
-  const { input, params, states } = model.built
+/** The inputs that every function of a model shares: x, lengths, carried states, parameters, counters of what it draws. */
+export function leafSpecs(model: Sequential, { training, carry, lengths }: LeafOptions): NamedSpec[] {
+  const { input, params, states, draws } = model.built
+  const counters = training && draws ? [SEED, UPDATE] : []
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
     ...(lengths ? [{ name: 'lengths', shape: ['B'], dtype: 'i32' } as const] : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
     ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
+    ...counters.map((name) => ({ name, shape: [], dtype: 'i32' as const })),
   ]
 }
 
@@ -38,6 +43,7 @@ export function leafScope(
     training,
     lengths: lengths ? get('lengths') : undefined,
     param: (path) => get(path),
+    random: () => ({ seed: get(SEED), update: get(UPDATE) }),
     initial: (path, begin) => {
       if (!carry.includes(path)) return begin
       const rows = get(FRESH).reshape(['B', ...begin.shape.slice(1).map(() => 1)])
@@ -70,6 +76,15 @@ export function fedBack(
 
 export function freshRows(carry: readonly string[], rows: number, fresh: boolean): [string, Int32Array][] {
   return carry.length === 0 ? [] : [[FRESH, new Int32Array(rows).fill(fresh ? 1 : 0)]]
+}
+
+/** The counters of a training step that draws. */
+export function counterInputs(model: Sequential, seed: number, update: number): [string, Int32Array][] {
+  if (!model.built.draws) return []
+  return [
+    [SEED, Int32Array.of(seedWord(seed))],
+    [UPDATE, Int32Array.of(update)],
+  ]
 }
 
 /** The model's numbers under their paths. */

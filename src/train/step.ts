@@ -6,12 +6,13 @@ import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { type Sequential, swapped } from '../layers/sequential.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { type ClippingOptions, clip } from './clipping.ts'
+import { checkForcing } from './forcing.ts'
 import { type LeafOptions, leafScope, leafSpecs, stateInput } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
 import type { Optimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
-import { forwardWindow, overlaps, type Truncation, windowSpecs } from './windows.ts'
+import { forwardWindow, overlaps, ownSteps, type Truncation, windowSpec, windowSpecs } from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
   readonly loss: LossOption
@@ -20,7 +21,10 @@ export interface StepOptions extends ClippingOptions {
   readonly carry?: boolean
   /** Truncated back-propagation through time; see {@link Truncation}. */
   readonly truncate?: Truncation | undefined
+  /** Teacher forcing; see `fit`. Default: false. */
+  readonly teacherForcing?: boolean | undefined
   readonly backend?: Backend | undefined
+  /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
   /** What `state` returned: the training goes on from there, and the model's numbers become those in it. */
   readonly resume?: TrainingState | undefined
@@ -45,15 +49,17 @@ export function carried(model: Sequential, { truncate, carry = false }: StepOpti
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(model: Sequential, options: StepOptions, lengths: boolean): NamedGraph {
-  const { optimizer } = options
+  const { optimizer, teacherForcing = false } = options
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
   const leaves: LeafOptions = { training: true, carry, lengths }
   const { params } = model.built
   const overlap = overlaps(options.truncate)
+  checkForcing(model, loss, teacherForcing)
+  const targets = targetSpec(model, loss)
   const specs: NamedSpec[] = [
     ...(overlap ? windowSpecs(model, leaves) : leafSpecs(model, leaves)),
-    targetSpec(model, loss),
+    overlap && teacherForcing ? windowSpec(targets) : targets,
     { name: 'learningRate', shape: [] },
     ...Object.keys(optimizer.scalars).map((name) => ({ name, shape: [] })),
     ...optimizer.slots.flatMap((slot) =>
@@ -61,11 +67,13 @@ export function traceStep(model: Sequential, options: StepOptions, lengths: bool
     ),
   ]
   return traceNamed(specs, (get) => {
+    const forced = teacherForcing ? swapped({ value: get('y'), sequence: true }).value : undefined
     const { output, states } = overlap
-      ? forwardWindow(model, get, leaves)
-      : model.forward(get('x'), leafScope(get, leaves))
+      ? forwardWindow(model, get, leaves, forced)
+      : model.forward(get('x'), { ...leafScope(get, leaves), forced })
     const target = swapped({ value: get('y'), sequence: output.sequence }).value
-    const mean = meanLoss(loss, output, target, lengths ? get('lengths') : undefined)
+    const own = overlap && teacherForcing ? ownSteps(target) : target
+    const mean = meanLoss(loss, output, own, lengths ? get('lengths') : undefined)
     const paths = [...params.keys()]
     const gradients = gradient(mean, paths.map(get))
     const squares = gradients.map((each) => each.square().sum())

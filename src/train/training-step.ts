@@ -6,8 +6,9 @@ import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkClipping } from './clipping.ts'
+import { checkForcing } from './forcing.ts'
 import { bindBatch, lengthsOf, tokensOf } from './inputs.ts'
-import { freshRows, stateInput } from './leaves.ts'
+import { counterInputs, freshRows, stateInput } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { requireOptimizer } from './optimizers.ts'
 import { Session } from './session.ts'
@@ -57,7 +58,8 @@ export class TrainingStep {
     this.#model = model
     this.#options = options
     this.#loss = lossOf(options.loss)
-    this.#windows = new Windows(options.truncate)
+    checkForcing(model, this.#loss, options.teacherForcing)
+    this.#windows = new Windows(options.truncate, options.teacherForcing ?? false)
     if (options.resume === undefined) return
     this.#steps = counterIn(options.resume, 'training steps')
     if (model.isBuilt) this.#begin()
@@ -86,8 +88,9 @@ export class TrainingStep {
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
       ),
       ['x', window.x.data],
-      ['y', batch.targets.data],
+      ['y', window.y.data],
       ['learningRate', Float32Array.of(learningRate)],
+      ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...(lengths ? [['lengths', lengthsOf(batch)] as const, ...window.lengths] : []),
     ])
@@ -116,7 +119,7 @@ export class TrainingStep {
   /** All that training stands on, for `resume`. The model must be built. */
   async state(): Promise<Map<string, Tensor>> {
     this.#begin()
-    const { rows, fresh, ragged, past } = this.#windows.state()
+    const { rows, fresh, ragged, past, pastTargets } = this.#windows.state()
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
       ['training lengths', counter(this.#lengths)],
@@ -125,6 +128,7 @@ export class TrainingStep {
       ['training ragged', counter(ragged)],
     ])
     if (past !== undefined) state.set('training past', past)
+    if (pastTargets !== undefined) state.set('training past targets', pastTargets)
     for (const [name, shape] of this.#held(rows)) state.set(name, tensor(await this.#read(name), shape))
     return state
   }
@@ -181,7 +185,8 @@ export class TrainingStep {
     const pending = new Map([...shapes].map(([name, shape]) => [name, entry(state, name, 'f32', shape).data]))
     this.#lengths = counterIn(state, 'training lengths') !== 0
     const past = this.#pastIn(state, rows)
-    this.#windows.restore({ rows, fresh: fresh !== 0, ragged: ragged !== 0, past })
+    const pastTargets = past && this.#pastTargetsIn(state, past)
+    this.#windows.restore({ rows, fresh: fresh !== 0, ragged: ragged !== 0, past, pastTargets })
     return pending
   }
 
@@ -190,6 +195,12 @@ export class TrainingStep {
     const { dtype, shape } = this.#model.built.input
     const expected = [rows, ...shape.map((size) => size ?? found?.shape[1] ?? 0)]
     return found && entry(state, 'training past', dtype, expected)
+  }
+
+  #pastTargetsIn(state: TrainingState, { shape: [rows, steps] }: Tensor): Tensor | undefined {
+    if (this.#options.teacherForcing !== true) return undefined
+    const output = this.#model.built.shapes.at(-1)!.map((size) => size ?? steps!)
+    return entry(state, 'training past targets', 'f32', [rows!, ...output])
   }
 
   /** Shapes of all that goes on from step to step, by the names of the inputs that hold it. */

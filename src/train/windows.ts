@@ -1,7 +1,8 @@
 /**
  * Truncated back-propagation through time, TBPTT(k1, k2) (Williams and Peng 1990): every k1 steps an update whose
- * gradients go back k2 steps. Batches bring the k1 new steps; the k2 − k1 steps before them are kept here and run again
- * with today's weights. In front of them stands the detached state, which moves on with the window.
+ * gradients go back k2 steps. Batches bring the k1 new steps; the k2 − k1 steps before them are kept here (with their
+ * targets where these are fed back) and run again with today's weights. In front of them stands the detached state,
+ * which moves on with the window.
  *
  *     steps      0   1   2   3   4   5   6   7      k1 = 2, k2 = 5
  *     update 1  [ℓ   ℓ]                             the document's beginning: nothing to go back to
@@ -13,7 +14,7 @@
  * rest, so that the state between them can be carried.
  */
 import type { Batch } from '../data/batches.ts'
-import { concat, type Value } from '../graph/value.ts'
+import { concat, iota, type Value } from '../graph/value.ts'
 import type { Forward, Sequential } from '../layers/sequential.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { addSize, type Bindings, symbol } from '../tensor/size.ts'
@@ -57,32 +58,52 @@ const [BEFORE, AFTER] = ['lengths before the carry', 'lengths after the carry']
 export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
   const rows = { shape: ['B'], dtype: 'i32' } as const
   return [
-    ...leafSpecs(model, leaves).map((spec) =>
-      spec.name === 'x' ? { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] } : spec,
-    ),
+    ...leafSpecs(model, leaves).map((spec) => (spec.name === 'x' ? windowSpec(spec) : spec)),
     ...(leaves.lengths ? [BEFORE, AFTER].map((name) => ({ name, ...rows })) : []),
   ]
 }
 
-/** The batch's own outputs, and the states after C steps. */
-export function forwardWindow(model: Sequential, get: (name: string) => Value, leaves: LeafOptions): Forward {
+/** [B, T, …] as [B, P + T, …] */
+export function windowSpec(spec: NamedSpec): NamedSpec {
+  return { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
+}
+
+/** The batch's own outputs, and the states after C steps. `forced`: targets [P + T, B, …] for the last layer to read. */
+export function forwardWindow(
+  model: Sequential,
+  get: (name: string) => Value,
+  leaves: LeafOptions,
+  forced?: Value,
+): Forward {
   const x = get('x')
   const scope = leafScope(get, leaves)
   const lengths = (name: string) => (leaves.lengths ? get(name) : undefined)
-  const before = model.forward(x.slice(1, 0, CARRIED), { ...scope, lengths: lengths(BEFORE) })
+  const before = model.forward(x.slice(1, 0, CARRIED), {
+    ...scope,
+    lengths: lengths(BEFORE),
+    forced: forced?.slice(0, 0, CARRIED),
+  })
   const after = model.forward(x.slice(1, CARRIED, ALL), {
     ...scope,
     lengths: lengths(AFTER),
+    forced: forced?.slice(0, CARRIED, ALL),
+    time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })
   if (!after.output.sequence) return { output: after.output, states: before.states }
-  const value = concat([before.output.value, after.output.value], 0).slice(0, PAST, ALL)
+  const value = ownSteps(concat([before.output.value, after.output.value], 0))
   return { output: { value, sequence: true }, states: before.states }
+}
+
+/** [P + T, …] → [T, …]: the steps that the batch brought. */
+export function ownSteps(value: Value): Value {
+  return value.slice(0, PAST, ALL)
 }
 
 /** What one update reads besides its batch. */
 export interface Window {
   readonly x: Tensor
+  readonly y: Tensor
   readonly sizes: Bindings
   readonly lengths: ReadonlyMap<string, Int32Array>
   /** Whether it begins where the document does, instead of at a carried state. */
@@ -94,16 +115,20 @@ export interface Window {
 /** Makes windows of batches. A window counts as passed only when `pass` is told, after its update. */
 export class Windows {
   readonly #truncate: Truncation | undefined
+  readonly #teacherForcing: boolean
   /** The steps that the next window begins with, [B, P, …]. */
   #past: Tensor | undefined
+  /** Their targets, where these are fed back. */
+  #pastTargets: Tensor | undefined
   #rows = 0
   /** Whether the next window begins where the document does. */
   #fresh = true
   /** Whether some rows of the last batch had ended. */
   #ragged = false
 
-  constructor(truncate: Truncation | undefined) {
+  constructor(truncate: Truncation | undefined, teacherForcing: boolean) {
     this.#truncate = truncate
+    this.#teacherForcing = teacherForcing
   }
 
   get rows(): number {
@@ -112,23 +137,25 @@ export class Windows {
 
   /** @throws {ArgumentError} for a batch of more than k1 steps */
   next(batch: Batch, sequence: boolean): Window {
-    const { inputs } = batch
+    const { inputs, targets } = batch
     const [rows, steps] = [inputs.shape[0]!, sequence ? inputs.shape[1]! : 1]
     const anew = batch.reset || rows !== this.#rows
     const fresh = anew || this.#fresh
-    if (this.#truncate === undefined) return plain(inputs, fresh)
+    if (this.#truncate === undefined) return plain(batch, fresh)
     const { k1, k2 } = this.#truncate
     if (steps > k1) {
       throw new ArgumentError(
         `truncate says windows of ${k1} steps, but a batch has ${steps}: cut the batches to ${k1} steps`,
       )
     }
-    if (k1 === k2 || !sequence) return plain(inputs, fresh)
+    if (k1 === k2 || !sequence) return plain(batch, fresh)
     if (!anew && this.#ragged) {
       throw new DataError('with k1 < k2, a batch after one whose rows have ended must reset; it does not')
     }
     const past = anew || this.#past === undefined ? undefined : this.#past
     const x = past === undefined ? inputs : joined(past, inputs)
+    const pastTargets = anew ? undefined : this.#pastTargets
+    const y = pastTargets === undefined ? targets : joined(pastTargets, targets)
     const P = past?.shape[1] ?? 0
     const C = Math.max(0, P + steps - (k2 - k1))
     const ends = lengthsOf(batch)
@@ -137,36 +164,45 @@ export class Windows {
       [AFTER, ends.map((length) => Math.max(P + length - C, 0))],
     ]
     const sizes = new Map(Object.entries({ P, C }))
-    return { x, sizes, lengths: new Map(parts), fresh, carriedSteps: C }
+    return { x, y, sizes, lengths: new Map(parts), fresh, carriedSteps: C }
   }
 
-  pass({ x, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
+  pass({ x, y, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
     this.#rows = x.shape[0]!
     this.#fresh = fresh && carriedSteps === 0
-    this.#past = overlaps(this.#truncate) ? since(x, carriedSteps) : undefined
+    const overlap = overlaps(this.#truncate)
+    this.#past = overlap ? since(x, carriedSteps) : undefined
+    this.#pastTargets = overlap && this.#teacherForcing ? since(y, carriedSteps) : undefined
     this.#ragged = lengths?.data.some((length) => length < inputs.shape[1]!) ?? false
   }
 
   /** The next batch begins anew: what the step held of the rows is lost. */
   forget(): void {
-    this.restore({ rows: 0, fresh: true, ragged: false, past: undefined })
+    this.restore({ rows: 0, fresh: true, ragged: false, past: undefined, pastTargets: undefined })
   }
 
   /** The host's part of a training state. */
   state() {
-    return { rows: this.#rows, fresh: this.#fresh, ragged: this.#ragged, past: this.#past }
+    return {
+      rows: this.#rows,
+      fresh: this.#fresh,
+      ragged: this.#ragged,
+      past: this.#past,
+      pastTargets: this.#pastTargets,
+    }
   }
 
-  restore({ rows, fresh, ragged, past }: ReturnType<Windows['state']>): void {
+  restore({ rows, fresh, ragged, past, pastTargets }: ReturnType<Windows['state']>): void {
     this.#rows = rows
     this.#fresh = fresh
     this.#ragged = ragged
     this.#past = past
+    this.#pastTargets = pastTargets
   }
 }
 
-function plain(x: Tensor, fresh: boolean): Window {
-  return { x, sizes: new Map(), lengths: new Map(), fresh, carriedSteps: x.shape[1] ?? 1 }
+function plain({ inputs: x, targets: y }: Batch, fresh: boolean): Window {
+  return { x, y, sizes: new Map(), lengths: new Map(), fresh, carriedSteps: x.shape[1] ?? 1 }
 }
 
 /** a [B, S, …] and b [B, T, …] → [B, S + T, …] */

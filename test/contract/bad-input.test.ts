@@ -4,8 +4,10 @@ import type { Batch } from '../../src/data/batches.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { scan } from '../../src/graph/scan.ts'
 import { trace } from '../../src/graph/trace.ts'
+import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
-import { elman, lstm } from '../../src/layers/recurrent.ts'
+import type { Layer } from '../../src/layers/layer.ts'
+import { elman, jordan, lstm, type RecurrentOptions } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { RecurraError } from '../../src/tensor/errors.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
@@ -41,6 +43,10 @@ const write = (options: Partial<GenerateOptions>, model = tokenNet()) =>
   generate(model, { prompt: [1], length: 2, ...options }).next()
 const weights = (path: string, value: Tensor) =>
   lstmNet().setWeights(new Map(lstmNet().weights()).set(path, value))
+const forced = (layers: Layer[], loss: LossOption = 'meanSquaredError', input?: typeof sequenceOf) =>
+  train(sequential(layers, input && { input }), [good], { loss, teacherForcing: true })
+const fedBack = (more: RecurrentOptions = {}) =>
+  jordan({ units: 3, outputs: 2, returnSequences: true, ...more })
 const [one, fault] = [f32([1], 1), { ...x, data: new Float32Array(3) }]
 
 const timeless = () => {
@@ -163,6 +169,49 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ],
   ['a window of 0', () => fit({ truncate: { k1: 0, k2: 0 } }), 'argument', 'at least 1 | 0'],
   ['a batch longer than its window', () => fit({ truncate: { k1: 2, k2: 2 } }), 'argument', '2 steps | 3'],
+  ['forcing by a word', () => fit({ teacherForcing: odd('yes') }), 'argument', 'true or false | yes'],
+  [
+    'forcing of nothing fed back',
+    () => fit({ teacherForcing: true }),
+    'argument',
+    'jordan( | feedback | lstm, dense',
+  ],
+  [
+    'the same, not built yet',
+    () => forced([dense({ units: 2 })]),
+    'argument',
+    'jordan( | feedback | received dense',
+  ],
+  [
+    'forcing within',
+    () => forced([fedBack(), dense({ units: 2 })]),
+    'argument',
+    'last one | jordan before dense',
+  ],
+  [
+    'forcing backwards',
+    () => forced([fedBack({ goBackwards: true })], undefined, sequenceOf),
+    'argument',
+    'first step to the last | jordan, which reads from the end',
+  ],
+  [
+    'forcing both ways',
+    () => forced([bidirectional(fedBack(), { mergeMode: 'sum' })]),
+    'argument',
+    'first step to the last | bidirectional',
+  ],
+  [
+    'forcing towards one output',
+    () => forced([fedBack({ returnSequences: false })], undefined, sequenceOf),
+    'argument',
+    'every step | jordan without returnSequences: true',
+  ],
+  [
+    'forcing by classes',
+    () => forced([fedBack()], 'softmaxCrossEntropy'),
+    'argument',
+    'meanSquaredError | softmaxCrossEntropy, whose targets are classes',
+  ],
   ['a rate of NaN', () => sgd({ learningRate: nan }), 'argument', 'above 0 | NaN'],
   ['a schedule of NaN', () => fit({ optimizer: sgd({ learningRate: schedule }) }), 'argument', 'NaN'],
   ['momentum', () => sgd({ momentum: 1 }), 'argument', 'below 1'],

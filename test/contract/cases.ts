@@ -174,6 +174,15 @@ export const CASES: Readonly<Record<string, Case>> = {
         )
     },
   },
+  'random numbers of rows and times': {
+    inputs: [i('B'), f('D', 'B', 3), f('B', 3)],
+    build: (rows, x, packed) => {
+      const key = { seed: 7, update: 3, stream: 12345, rows: rows! }
+      const mask = fn.randomUniform(x!.shape, { ...key, rowAxis: 1, time: v.iota([x!.shape[0]!]) }).less(0.5)
+      const own = fn.randomUniform(packed!.shape, { ...key, time: rows!.add(1) })
+      return v.where(mask, x!, 0).add(own.mul(packed!))
+    },
+  },
   'strided slices': {
     inputs: [f('B', 7), f('D', 'B')],
     build: (a, b) =>

@@ -9,7 +9,7 @@ import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
 import { scanUntil } from '../../src/graph/scan-until.ts'
 import { trace } from '../../src/graph/trace.ts'
-import { flip, greaterEqual, sizeValue, type Value } from '../../src/graph/value.ts'
+import { flip, greaterEqual, iota, sizeValue, type Value } from '../../src/graph/value.ts'
 import { symbol } from '../../src/tensor/size.ts'
 import { random } from './support.ts'
 
@@ -171,6 +171,34 @@ test('a scan until its end runs no step after it, unless a gradient looks at the
       expect(received.map((each) => [...each])).toEqual(expected.map((each) => [...each.data]))
     }
   }
+})
+
+test('random numbers of a row and a time: the same among more rows or steps, in another order, packed', () => {
+  const key = { seed: 5, update: 2, stream: 99, rowAxis: 1 }
+  const [T, B, F] = [3, 4, 5]
+  const order = [2, 0, 3, 1]
+  const packed = { rows: [2, 0, 2, 1], time: [0, 0, 2, 1] }
+  const inputs = [order, packed.rows, packed.time].map((data) => ({ shape: [4], data }))
+  const [all, more, sorted, rows] = run(inputs, (...numbers) => {
+    const [own, row, time] = numbers.map((each) => each.toI32())
+    const steps = (length: number) => ({ ...key, time: iota([length]) })
+    return [
+      fn.randomUniform([T, B, F], steps(T)),
+      fn.randomUniform([T + 1, B + 2, F], steps(T + 1)),
+      fn.randomUniform([T, B, F], { ...steps(T), rows: own! }),
+      fn.randomUniform([4, F], { ...key, rowAxis: 0, rows: row!, time: time! }),
+    ]
+  })
+  const at = (values: readonly number[], width: number, t: number, b: number) =>
+    values.slice((t * width + b) * F, (t * width + b + 1) * F)
+  for (let t = 0; t < T; t++) {
+    for (let b = 0; b < B; b++) {
+      expect(at(more!, B + 2, t, b)).toEqual(at(all!, B, t, b))
+      expect(at(sorted!, B, t, b)).toEqual(at(all!, B, t, order[b]!))
+    }
+  }
+  expect(rowsOf(rows!, F)).toEqual(packed.rows.map((b, i) => at(all!, B, packed.time[i]!, b)))
+  expect(new Set(all).size).toBe(T * B * F)
 })
 
 test('a scan until its end: states hold, yields are 0, steps are counted', () => {
