@@ -8,10 +8,10 @@ import { type Pass, runPass } from '../passes/rewrite.ts'
 import { simplify } from '../passes/simplify.ts'
 
 /**
- * residuals stands before hoist: it recognizes the forward step inside the adjoint by its form, which hoisting
- * changes. hoist stands on both sides of batch-grads: what batch-grads turns into yields, hoist takes out of the loop.
+ * residuals stands before batch-grads and hoist: it recognizes the forward step inside the adjoint by its form, which
+ * they change. What batch-grads turns into yields, hoist takes out of the loop.
  */
-const PASSES: readonly Pass[] = [simplify, residuals, simplify, hoist, batchGrads, hoist, simplify]
+const PASSES: readonly Pass[] = [simplify, residuals, simplify, batchGrads, hoist, simplify]
 
 export interface PassRecord {
   readonly pass: string

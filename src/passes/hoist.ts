@@ -9,7 +9,7 @@ import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph
 import { describeOp, typeOf } from '../graph/print.ts'
 import { substitute } from '../graph/rebuild.ts'
 import { lift, outsideOf, stack } from './lift.ts'
-import { type Note, type OpenScan, openScan, type Pass, type ScanRule } from './rewrite.ts'
+import { type Note, type OpenScan, openScan, outputsOf, type Pass, type ScanRule } from './rewrite.ts'
 import { closeScan, freshParam } from './scans.ts'
 
 const VIEWS = new Set(['broadcast', 'reshape', 'transpose', 'slice', 'flip'])
@@ -78,6 +78,18 @@ const before: ScanRule = (scan, _used, note) => {
   return closeScan({ ...open, carries, yields: changed.slice(carries.length) }, scan)
 }
 
+/** Steps that hand no state on need no loop. */
+const apart: ScanRule = (scan, used, note) => {
+  const open = openScan(scan)
+  if (open.carries.length > 0) return undefined
+  const known = outsideOf(open)
+  const lifted = open.yields.map((node, i) => (used.has(i) ? lift(node, scan, known) : undefined))
+  if (lifted.every((each) => each === undefined)) return undefined
+  const rest = outputsOf(scan)
+  note('steps that hand no state on are computed all at once')
+  return lifted.map((each, i) => (each === undefined ? rest[i] : stack(each, scan.op.steps)))
+}
+
 /** Yields that no state reads are made after the loop, from stacked operands. */
 const after: ScanRule = (scan, used, note) => {
   const open = openScan(scan)
@@ -142,4 +154,4 @@ function isSinkable(node: Node, forStates: ReadonlySet<Node>, onCarry: ReadonlyS
   return moving.every((input) => isSinkable(input, forStates, onCarry))
 }
 
-export const hoist: Pass = { name: 'hoist', scanRules: { before, after } }
+export const hoist: Pass = { name: 'hoist', scanRules: { apart, before, after } }
