@@ -15,6 +15,8 @@ export interface LayerScope {
   readonly training: boolean
   /** i32 [B]: how many steps each row has; absent where all have T. */
   readonly lengths: Value | undefined
+  /** bool [T, B]: which steps are there, instead of lengths; absent where all are. */
+  readonly mask: Value | undefined
   /** The parameter of that name: the same one each time. */
   param(name: string, parameter: Parameter): Value
   /**

@@ -11,18 +11,21 @@ export interface LeafOptions {
   readonly carry: readonly string[]
   /** Rows have lengths of their own. */
   readonly lengths: boolean
+  /** Steps are there or not, row by row, instead of lengths. Default: false. */
+  readonly mask?: boolean
 }
 
 /** Whether a row starts anew instead of going on from its carried states. */
 const FRESH = 'fresh'
 export const stateInput = (path: string) => `state ${path}`
 
-/** The inputs that every function of a model shares: x, lengths, carried states, parameters. */
-export function leafSpecs(model: Sequential, { carry, lengths }: LeafOptions): NamedSpec[] {
+/** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters. */
+export function leafSpecs(model: Sequential, { carry, lengths, mask = false }: LeafOptions): NamedSpec[] {
   const { input, params, states } = model.built
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
     ...(lengths ? [{ name: 'lengths', shape: ['B'], dtype: 'i32' } as const] : []),
+    ...(mask ? [{ name: 'mask', shape: ['B', 'T'], dtype: 'bool' } as const] : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
     ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
@@ -32,11 +35,12 @@ export function leafSpecs(model: Sequential, { carry, lengths }: LeafOptions): N
 /** The model's scope over those inputs. */
 export function leafScope(
   get: (name: string) => Value,
-  { training, carry, lengths }: LeafOptions,
+  { training, carry, lengths, mask = false }: LeafOptions,
 ): ModelScope {
   return {
     training,
     lengths: lengths ? get('lengths') : undefined,
+    mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),
     initial: (path, begin) => {
       if (!carry.includes(path)) return begin

@@ -11,7 +11,7 @@ import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
 import type { Optimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
-import { forwardWindow, overlaps, type Truncation, windowSpecs } from './windows.ts'
+import { forwardWindow, overlaps, ownSteps, type Truncation, windowSpecs } from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
   readonly loss: LossOption
@@ -44,11 +44,16 @@ export function carried(model: Sequential, { truncate, carry = false }: StepOpti
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
-export function traceStep(model: Sequential, options: StepOptions, lengths: boolean): NamedGraph {
+export function traceStep(
+  model: Sequential,
+  options: StepOptions,
+  lengths: boolean,
+  mask = false,
+): NamedGraph {
   const { optimizer } = options
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
-  const leaves: LeafOptions = { training: true, carry, lengths }
+  const leaves: LeafOptions = { training: true, carry, lengths, mask }
   const { params } = model.built
   const overlap = overlaps(options.truncate)
   const specs: NamedSpec[] = [
@@ -61,11 +66,11 @@ export function traceStep(model: Sequential, options: StepOptions, lengths: bool
     ),
   ]
   return traceNamed(specs, (get) => {
-    const { output, states } = overlap
-      ? forwardWindow(model, get, leaves)
-      : model.forward(get('x'), leafScope(get, leaves))
+    const scope = leafScope(get, leaves)
+    const { output, states } = overlap ? forwardWindow(model, get, leaves) : model.forward(get('x'), scope)
     const target = swapped({ value: get('y'), sequence: output.sequence }).value
-    const mean = meanLoss(loss, output, target, lengths ? get('lengths') : undefined)
+    const there = overlap ? scope.mask && ownSteps(scope.mask) : scope.mask
+    const mean = meanLoss(loss, output, target, scope.lengths, there)
     const paths = [...params.keys()]
     const gradients = gradient(mean, paths.map(get))
     const squares = gradients.map((each) => each.square().sum())

@@ -13,12 +13,12 @@
  * rest, so that the state between them can be carried.
  */
 import type { Batch } from '../data/batches.ts'
-import { concat, type Value } from '../graph/value.ts'
+import { concat, type Value, where } from '../graph/value.ts'
 import type { Forward, Sequential } from '../layers/sequential.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { addSize, type Bindings, symbol } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { lengthsOf } from './inputs.ts'
+import { lengthsOf, maskOf } from './inputs.ts'
 import { type LeafOptions, leafScope, leafSpecs } from './leaves.ts'
 import type { NamedSpec } from './session.ts'
 
@@ -53,12 +53,17 @@ const ALL = addSize(PAST, symbol('T'))
 /** How many steps of each row belong to the two parts. */
 const [BEFORE, AFTER] = ['lengths before the carry', 'lengths after the carry']
 
-/** As leafSpecs, with x [B, P + T, …]. */
+/** The batch's own steps of what covers its window, time-major. */
+export const ownSteps = (value: Value): Value => value.slice(0, PAST, ALL)
+
+/** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
 export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
   const rows = { shape: ['B'], dtype: 'i32' } as const
   return [
     ...leafSpecs(model, leaves).map((spec) =>
-      spec.name === 'x' ? { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] } : spec,
+      spec.name === 'x' || spec.name === 'mask'
+        ? { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
+        : spec,
     ),
     ...(leaves.lengths ? [BEFORE, AFTER].map((name) => ({ name, ...rows })) : []),
   ]
@@ -69,15 +74,27 @@ export function forwardWindow(model: Sequential, get: (name: string) => Value, l
   const x = get('x')
   const scope = leafScope(get, leaves)
   const lengths = (name: string) => (leaves.lengths ? get(name) : undefined)
-  const before = model.forward(x.slice(1, 0, CARRIED), { ...scope, lengths: lengths(BEFORE) })
+  const later = scope.mask?.slice(0, CARRIED, ALL)
+  const before = model.forward(x.slice(1, 0, CARRIED), {
+    ...scope,
+    lengths: lengths(BEFORE),
+    mask: scope.mask?.slice(0, 0, CARRIED),
+  })
   const after = model.forward(x.slice(1, CARRIED, ALL), {
     ...scope,
     lengths: lengths(AFTER),
+    mask: later,
     initial: (path) => before.states.get(path)!,
   })
-  if (!after.output.sequence) return { output: after.output, states: before.states }
-  const value = concat([before.output.value, after.output.value], 0).slice(0, PAST, ALL)
-  return { output: { value, sequence: true }, states: before.states }
+  const [first, last] = [before.output.value, after.output.value]
+  if (after.output.sequence) {
+    return { output: { value: ownSteps(concat([first, last], 0)), sequence: true }, states: before.states }
+  }
+  // A row whose last step stands before the carry has its last output there.
+  const steps = leaves.lengths ? get(AFTER) : later?.toF32().sum(0)
+  const goesOn = steps?.greater(0).reshape(['B', ...last.shape.slice(1).map(() => 1)])
+  const value = goesOn === undefined ? last : where(goesOn, last, first)
+  return { output: { value, sequence: false }, states: before.states }
 }
 
 /** What one update reads besides its batch. */
@@ -85,6 +102,8 @@ export interface Window {
   readonly x: Tensor
   readonly sizes: Bindings
   readonly lengths: ReadonlyMap<string, Int32Array>
+  /** Which steps of x are there, [B, P + T]; absent where x is the batch's inputs. */
+  readonly mask?: Int32Array
   /** Whether it begins where the document does, instead of at a carried state. */
   readonly fresh: boolean
   /** C */
@@ -96,6 +115,8 @@ export class Windows {
   readonly #truncate: Truncation | undefined
   /** The steps that the next window begins with, [B, P, …]. */
   #past: Tensor | undefined
+  /** Which of them are there, bool [B, P]. */
+  #pastMask: Tensor | undefined
   #rows = 0
   /** Whether the next window begins where the document does. */
   #fresh = true
@@ -127,8 +148,10 @@ export class Windows {
     if (!anew && this.#ragged) {
       throw new DataError('with k1 < k2, a batch after one whose rows have ended must reset; it does not')
     }
-    const past = anew || this.#past === undefined ? undefined : this.#past
+    const past = anew ? undefined : this.#past
     const x = past === undefined ? inputs : joined(past, inputs)
+    const own = tensor(maskOf(batch), [rows, steps], 'bool')
+    const mask = past === undefined ? own : joined(this.#pastMask!, own)
     const P = past?.shape[1] ?? 0
     const C = Math.max(0, P + steps - (k2 - k1))
     const ends = lengthsOf(batch)
@@ -137,31 +160,34 @@ export class Windows {
       [AFTER, ends.map((length) => Math.max(P + length - C, 0))],
     ]
     const sizes = new Map(Object.entries({ P, C }))
-    return { x, sizes, lengths: new Map(parts), fresh, carriedSteps: C }
+    return { x, sizes, lengths: new Map(parts), mask: mask.data as Int32Array, fresh, carriedSteps: C }
   }
 
-  pass({ x, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
+  pass({ x, mask, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
     this.#rows = x.shape[0]!
     this.#fresh = fresh && carriedSteps === 0
-    this.#past = overlaps(this.#truncate) ? since(x, carriedSteps) : undefined
+    this.#past = mask && since(x, carriedSteps)
+    this.#pastMask = mask && since(tensor(mask, x.shape.slice(0, 2), 'bool'), carriedSteps)
     this.#ragged = lengths?.data.some((length) => length < inputs.shape[1]!) ?? false
   }
 
   /** The next batch begins anew: what the step held of the rows is lost. */
   forget(): void {
-    this.restore({ rows: 0, fresh: true, ragged: false, past: undefined })
+    this.restore({ rows: 0, fresh: true, ragged: false, past: undefined, pastMask: undefined })
   }
 
   /** The host's part of a training state. */
   state() {
-    return { rows: this.#rows, fresh: this.#fresh, ragged: this.#ragged, past: this.#past }
+    const [rows, fresh, ragged] = [this.#rows, this.#fresh, this.#ragged]
+    return { rows, fresh, ragged, past: this.#past, pastMask: this.#pastMask }
   }
 
-  restore({ rows, fresh, ragged, past }: ReturnType<Windows['state']>): void {
+  restore({ rows, fresh, ragged, past, pastMask }: ReturnType<Windows['state']>): void {
     this.#rows = rows
     this.#fresh = fresh
     this.#ragged = ragged
     this.#past = past
+    this.#pastMask = pastMask
   }
 }
 
