@@ -65,7 +65,7 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
   ['no step', () => sequences([[]], [[]], { batch: 1 }), DataError, /sequence 0 has no time step/],
   ['too few targets', () => sequences([[1], [2]], one, { batch: 1 }), DataError, /2 sequences; received 1/],
   ['too few rows', () => sequences(one, tensor([1, 2]), { batch: 1 }), DataError, /\[2\].* each of the 1/],
-  ['short targets', () => sequences([[1, 2]], [[1]], { batch: 1 }), DataError, /has 2 steps.* have 1/],
+  ['short targets', () => sequences([[1, 2]], [[1]], { batch: 1 }), DataError, /0 has 2 steps; received 1/],
   [
     'unlike widths',
     () => sequences([[[1]], [[1, 2]]], one, { batch: 1 }),
@@ -91,7 +91,7 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
       /targets/,
     ],
   ]),
-  ['no options', () => sequences(one, one, undefined as never), ArgumentError, /options \{ batch \}/],
+  ['no options', () => sequences(one, one, undefined as never), ArgumentError, /options \{ batch, mask \}/],
   [
     'a misspelt option',
     () => sequences(one, one, { batch: 1, shufle: 1 } as never),
@@ -109,6 +109,25 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
     () => textWindows([1, 2, 3] as never, { batch: 1, steps: 1 }),
     ArgumentError,
     /Int32Array/,
+  ],
+  ...(
+    [
+      ['one for two', [[1]], DataError, /mask: .* 2 sequences; received 1/],
+      ['shorter', [[1], [1]], DataError, /mask: sequence 1 has 2 steps; received 1/],
+      ['of two', [[1], [1, 2]], DataError, /0 or 1; received 2 in sequence 1, step 1/],
+      ['of nothing', [[1], [0, 0]], DataError, /no step of sequence 1 is left/],
+      ['of pairs', [[[1, 1]], [[1, 1], [1, 1]]], ShapeError, /a number a step; received \[1, 2\]/], // biome-ignore format: one line
+      ['of no list', 7, ArgumentError, /mask: expected a list/],
+    ] as const
+  ).map(([name, mask, kind, said]): (typeof cases)[number] => {
+    const options = { batch: 1, mask: mask as never }
+    return [`a mask ${name}`, () => sequences([[[1]], [[2], [3]]], [0, 1], options), kind, said]
+  }),
+  [
+    'a mask without time',
+    () => sequences([[1], [2]], [0, 1], { batch: 1, mask: [[1], [1]] }),
+    ArgumentError,
+    /no time/,
   ],
   ['half a class', () => sequences(one, [0.5], { batch: 1 }), DataError, /received 0\.5.*tensor/],
   ['rows of unlike sizes', () => sequences([[1], [1, 2]], [0, 1], { batch: 1 }), ShapeError, /row 1 2\./],

@@ -72,6 +72,15 @@ test('sequences of vectors with one target a row', () => {
   expect(last!.lengths).toEqual(tensor(Int32Array.of(1)))
 })
 
+test('sequences with masks: padding and what is masked are 0, and only the rest counts', () => {
+  const inputs = [[[9], [1], [9]], [[2]]] // biome-ignore format: one line shows the lengths
+  const all = sequences(inputs, [0, 1], { batch: 2, mask: [[0, 1, 0], [1]] })
+  const mask = tensor([[0, 1, 0], [1, 0, 0]], undefined, 'bool') // biome-ignore format: as above
+  const batch = { inputs: tensor([[[9], [1], [9]], [[2], [0], [0]]]), mask, reset: true } // biome-ignore format: as above
+  expect([...all]).toEqual([{ ...batch, targets: tensor(Int32Array.of(0, 1)) }])
+  expect(all.tokens).toBe(2)
+})
+
 test('plain numbers are one class a row; rows of numbers have no time', () => {
   const [first] = [...sequences([[[1], [2]], [[3]]], [1, 0], { batch: 2 })]
   expect(first!.targets).toEqual(tensor(Int32Array.of(1, 0)))

@@ -16,6 +16,8 @@ export interface Batch {
   readonly targets: Tensor
   /** i32 [B]: row b ends after `lengths[b]` steps and the rest is padding. Absent: every row has T steps. */
   readonly lengths?: Tensor
+  /** bool [B, T], or i32 of 0 and 1, instead of lengths: which steps are there, so that rows may begin late and have gaps. */
+  readonly mask?: Tensor
   /** Whether the rows begin anew. Otherwise row b goes on where row b of the batch before ended. */
   readonly reset: boolean
 }
@@ -24,7 +26,7 @@ export interface Batch {
 export interface Batches extends Iterable<Batch> {
   /** Batches in an epoch. */
   readonly count: number
-  /** Time steps in an epoch, padding not counted; for text, the tokens predicted. */
+  /** Time steps in an epoch, those that are masked not counted; for text, the tokens predicted. */
   readonly tokens: number
 }
 
@@ -89,7 +91,7 @@ export type Sequence = Tensor | readonly NestedNumbers[]
 
 /**
  * Sequences of unlike lengths, in the order given, padded with zeros to the longest of their batch. Every batch has
- * `lengths` and resets; the last may have fewer rows.
+ * `lengths` (or a `mask`) and resets; the last may have fewer rows.
  *
  * Lists of numbers (f32 [features]) with one target a row are rows without time: they come as they are, without lengths.
  *
@@ -99,16 +101,17 @@ export type Sequence = Tensor | readonly NestedNumbers[]
  * @param targets a list of N sequences, each as long as its input (one target a step); or one tensor [N, …] (one a
  * row), where plain numbers are one class a row, i32 [N]
  * @param options.batch B, the rows of every batch but perhaps the last
+ * @param options.mask for each sequence as many 0 and 1 as it has steps: what stands at a 0 is not looked at
  * @throws {ArgumentError} unless `batch` is an integer of at least 1, and for lists that are none
- * @throws {DataError} when there is no sequence, one has no step, or inputs and targets differ in number or length
+ * @throws {DataError} when there is no sequence, one has no step, or inputs and targets (or mask) differ in number or length
  * @throws {ShapeError} when sequences differ in element type or in their sizes after time
  */
 export function sequences(
   inputs: readonly Sequence[],
   targets: readonly Sequence[] | readonly number[] | Tensor,
-  options: { readonly batch: number },
+  options: { readonly batch: number; readonly mask?: readonly Sequence[] },
 ): Batches {
-  requireOptions('sequences', options, ['batch'])
+  requireOptions('sequences', options, ['batch', 'mask'])
   const { batch } = options
   requireInteger('batch', batch, 1)
   const rows = alike('inputs', inputs)
@@ -117,16 +120,17 @@ export function sequences(
   const targetsOf = one !== undefined ? perRow(one, rows.length) : perStep(targets as Sequence[], lengths)
   const timeless = one !== undefined && rows[0]!.shape.length === 1 && rows[0]!.dtype === 'f32'
   if (timeless) requireSameSize(lengths)
+  const there = presence(lengths, timeless, options.mask)
   return {
     count: Math.ceil(rows.length / batch),
-    tokens: timeless ? rows.length : lengths.reduce((sum, length) => sum + length, 0),
+    tokens: there.steps,
     *[Symbol.iterator]() {
       for (let start = 0; start < rows.length; start += batch) {
         const end = Math.min(start + batch, rows.length)
         yield {
           inputs: pad(rows.slice(start, end)),
           targets: targetsOf(start, end),
-          ...(timeless ? {} : { lengths: tensor(lengths.slice(start, end)) }),
+          ...there.of(start, end),
           reset: true,
         }
       }
@@ -181,20 +185,54 @@ function perRow(targets: Tensor, count: number): Rows {
 }
 
 function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
-  requireList('targets', targets)
-  if (targets.length !== lengths.length) {
-    throw new DataError(`expected targets for ${lengths.length} sequences; received ${targets.length}`)
-  }
-  const rows = alike('targets', targets)
-  for (const [i, { shape }] of rows.entries()) {
-    if (shape[0] !== lengths[i]) {
-      throw new DataError(
-        `sequence ${i} has ${lengths[i]} steps, but its targets have ${shape[0]}. ` +
-          'Give one target a step, or a tensor with one row a sequence.',
-      )
-    }
-  }
+  const advice = 'Give one target a step, or a tensor with one row a sequence.'
+  const rows = asLong('targets', targets, lengths, advice)
   return (start, end) => pad(rows.slice(start, end))
+}
+
+/** Sequences that are each as long as the input of its place. */
+function asLong(name: string, all: readonly Sequence[], lengths: Int32Array, advice: string): Tensor[] {
+  requireList(name, all)
+  if (all.length !== lengths.length) {
+    throw new DataError(`${name}: expected those of ${lengths.length} sequences; received ${all.length}`)
+  }
+  const rows = alike(name, all)
+  const at = rows.findIndex(({ shape }, i) => shape[0] !== lengths[i])
+  if (at < 0) return rows
+  throw new DataError(
+    `${name}: sequence ${at} has ${lengths[at]} steps; received ${rows[at]!.shape[0]}. ${advice}`,
+  )
+}
+
+/** What says which steps are there, and how many are. */
+function presence(lengths: Int32Array, timeless: boolean, mask: readonly Sequence[] | undefined) {
+  const of = (some: (start: number, end: number) => Pick<Batch, 'lengths' | 'mask'>) => some
+  const sum = (counts: Iterable<number>) => Array.from(counts).reduce((all, count) => all + count, 0)
+  if (timeless && mask === undefined) return { steps: lengths.length, of: of(() => ({})) }
+  if (mask === undefined) {
+    return { steps: sum(lengths), of: of((start, end) => ({ lengths: tensor(lengths.slice(start, end)) })) }
+  }
+  if (timeless)
+    throw new ArgumentError('mask: rows of numbers have no time, so nothing of them can be masked')
+  const rows = maskRows(mask, lengths)
+  const steps = sum(rows.map(({ data }) => sum(data)))
+  return { steps, of: of((start, end) => ({ mask: pad(rows.slice(start, end)) })) }
+}
+
+/** A mask for every sequence, bool [T]. */
+function maskRows(all: readonly Sequence[], lengths: Int32Array): Tensor[] {
+  const rows = asLong('mask', all, lengths, 'Give 0 or 1 for each step.')
+  return rows.map(({ data, shape }, i) => {
+    if (shape.length !== 1) {
+      throw new ShapeError(`mask: expected a number a step; received [${shape.join(', ')}] for sequence ${i}`)
+    }
+    const odd = data.findIndex((value: number) => value !== 0 && value !== 1)
+    if (odd >= 0) {
+      throw new DataError(`mask: expected 0 or 1; received ${data[odd]} in sequence ${i}, step ${odd}`)
+    }
+    if (!data.includes(1)) throw new DataError(`mask: no step of sequence ${i} is left. Leave it out.`)
+    return tensor(Int32Array.from(data), shape, 'bool')
+  })
 }
 
 /** The sequences as tensors that differ only in their first size, which is at least 1. */

@@ -21,6 +21,8 @@ export interface ScanOptions<C extends Values, X extends Values> {
    * as 0 (so that a NaN there reaches nothing) and its yields are 0. A reverse scan starts each row at its last step.
    */
   readonly lengths?: Value
+  /** bool [T, B], instead of lengths: the same where it is false, before a row's first step and in gaps too. */
+  readonly mask?: Value
 }
 
 export interface StepArguments<C extends Values, X extends Values> {
@@ -51,14 +53,13 @@ export function scan<C extends Values, X extends Values, Y extends Values>(
   const states = Object.keys(options.carry)
   const inputs = Object.keys(options.xs ?? {})
   const xs = (options.xs ?? {}) as X
-  const steps = stepCount(options.steps, xs)
-  if (options.lengths !== undefined && (options.lengths.rank !== 1 || options.lengths.dtype !== 'i32')) {
-    const { dtype, shape } = options.lengths
-    throw new ShapeError(`scan: lengths must be i32[B]; received ${dtype}${printShape(shape)}`)
-  }
+  const { lengths, mask } = options
+  requireRows(lengths, mask)
+  const perStep = [...Object.values(xs), ...(mask === undefined ? [] : [mask])]
+  const steps = stepCount(options.steps, perStep)
   const specs = [
     ...states.map((name) => specOf(name, options.carry[name]!.shape, options.carry[name]!)),
-    ...inputs.map((name) => specOf(name, xs[name]!.shape.slice(1), xs[name]!)),
+    ...perStep.map((value, i) => specOf(inputs[i] ?? 'mask', value.shape.slice(1), value)),
     { shape: [], dtype: 'i32', name: 't' } as const,
   ]
   let yieldNames: string[] = []
@@ -67,8 +68,9 @@ export function scan<C extends Values, X extends Values, Y extends Values>(
     (params) => {
       const carry = pick(states, params.slice(0, states.length)) as C
       const t = params[params.length - 1]!
-      const alive = options.lengths === undefined ? undefined : less(t, options.lengths)
-      const read = pick(inputs, params.slice(states.length, -1)) as X
+      const there = mask && params[params.length - 2]!
+      const alive = lengths === undefined ? there : less(t, lengths)
+      const read = pick(inputs, params.slice(states.length)) as X
       const x = alive === undefined ? read : mapValues(read, (value) => masked(alive, value, 0))
       const result = step({ carry, x, t }) ?? {}
       const next = checkStates(options.carry, result.carry)
@@ -85,11 +87,7 @@ export function scan<C extends Values, X extends Values, Y extends Values>(
     // The states before each step are yielded too: gradients read them, and dead ones are dropped when compiled.
     ({ next, ys, history }) => [...next, ...ys, ...history],
   )
-  const outer = [
-    ...states.map((name) => options.carry[name]!),
-    ...inputs.map((name) => xs[name]!),
-    iota([steps], 0),
-  ]
+  const outer = [...states.map((name) => options.carry[name]!), ...perStep, iota([steps], 0)]
   const outputs = traced.graph.outputs.map((_, index) =>
     derive([...outer, ...traced.captured], (nodes) => {
       const spec = {
@@ -113,8 +111,24 @@ function specOf(name: string, shape: Shape, value: Value) {
   return { shape, dtype: value.dtype, name }
 }
 
-function stepCount(given: SizeLike | undefined, xs: Values): Size {
-  const first = Object.values(xs)[0]
+/** @throws {ArgumentError} for lengths and a mask at once */
+function requireRows(lengths: Value | undefined, mask: Value | undefined): void {
+  if (lengths !== undefined && mask !== undefined) {
+    throw new ArgumentError(
+      'scan: expected lengths or a mask, which says all that lengths say; received both',
+    )
+  }
+  if (lengths !== undefined && (lengths.rank !== 1 || lengths.dtype !== 'i32')) {
+    throw new ShapeError(
+      `scan: lengths must be i32[B]; received ${lengths.dtype}${printShape(lengths.shape)}`,
+    )
+  }
+  if (mask !== undefined && (mask.rank !== 2 || mask.dtype !== 'bool')) {
+    throw new ShapeError(`scan: a mask must be bool[T, B]; received ${mask.dtype}${printShape(mask.shape)}`)
+  }
+}
+
+function stepCount(given: SizeLike | undefined, [first]: readonly Value[]): Size {
   if (first !== undefined) {
     if (given !== undefined && size(given) !== first.shape[0]) {
       throw new ShapeError(
@@ -141,7 +155,7 @@ function mapValues<V extends Values>(values: V, change: (value: Value) => Value)
 /** Selects by row: the condition is [B], the values [B, …]. */
 function masked(alive: Value, value: Value, otherwise: Value | number): Value {
   if (value.rank === 0)
-    throw new ShapeError('scan: with lengths, states, inputs and yields need an axis of rows')
+    throw new ShapeError('scan: with lengths or a mask, states, inputs and yields need an axis of rows')
   const condition = alive.reshape([alive.shape[0]!, ...value.shape.slice(1).map(() => 1)])
   return where(condition, value, otherwise)
 }

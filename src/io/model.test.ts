@@ -120,11 +120,11 @@ describe.each(Object.entries(MODELS))('%s', (_, make) => {
   test('predicts the same when loaded, and is saved as the same bytes', async () => {
     const extra = { vocabulary: 'abc\n"ß', ['__proto__']: 'a name', '': '' }
     const model = make()
-    const bytes = saveModel(model, extra)
+    const bytes = saveModel(model, { extra })
     const loaded = loadModel(bytes)
     expect(Object.entries(loaded.extra).sort()).toEqual(Object.entries(extra).sort())
     expect(await hashOf(loaded.model)).toBe(await hashOf(model))
-    expect(saveModel(loaded.model, loaded.extra)).toEqual(bytes)
+    expect(saveModel(loaded.model, { extra: loaded.extra })).toEqual(bytes)
     expect(loaded.model.built).toEqual(model.built)
   })
 
@@ -212,7 +212,7 @@ test.each<[string, unknown, RegExp]>([
 })
 
 test('what no file could give back is not saved', () => {
-  const save = (extra: object) => () => saveModel(pairs(), extra as Record<string, string>)
+  const save = (extra: object) => () => saveModel(pairs(), { extra: extra as Record<string, string> })
   expect(save({ epochs: 3 })).toThrow(ArgumentError)
   expect(save({ epochs: 3 })).toThrow(/received number for "epochs"/)
   const model = MODELS['elman']!()
@@ -224,7 +224,7 @@ const long = process.env['RECURRA_LONG'] === '1'
 
 test('every flipped bit and every cut of a file is noticed', () => {
   // Controls are written as escapes, which readers of JSON take in either case.
-  const bytes = saveModel(pairs(), { vocabulary: 'a\u001bß' })
+  const bytes = saveModel(pairs(), { extra: { vocabulary: 'a\u001bß' } })
   for (let bit = 0; bit < 8 * bytes.length; bit++) {
     const flipped = bytes.with(bit >> 3, bytes[bit >> 3]! ^ (1 << (bit & 7)))
     expect(() => loadModel(flipped), `bit ${bit}`).toThrow(FormatError)

@@ -1,11 +1,13 @@
 /**
  * Models as files: one safetensors file whose tensors are the weights by path and whose metadata describes the rest
- * under `recurra`: input, layers, cells. What callers add stands beside it under `extra:`; `checksum` is of all bytes.
+ * under `recurra`: input, layers, cells. What callers add stands beside it under `extra:`; a training's state among the
+ * tensors, see state-data.ts; `checksum` is of all bytes.
  * Holds: loading runs no code from the file and needs none that is not here; a model that is loaded predicts the
  * same, bit for bit, and is saved as the same bytes.
  */
 import type { Recurrent } from '../layers/recurrent.ts'
 import { type InputSpec, Sequential } from '../layers/sequential.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { readCell, writeCell } from './cell-data.ts'
@@ -25,35 +27,58 @@ import {
 import { layerReader, writeLayer } from './layer-data.ts'
 import { dtype } from './op-data.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
+import { readState, splitState, type Tensors, writeState } from './state-data.ts'
 
 const FORMAT = 1
 const DESCRIPTION = 'recurra'
 const EXTRA = 'extra:'
 
+export interface SaveOptions {
+  /** Texts to keep with the model, such as a vocabulary. */
+  readonly extra?: Readonly<Record<string, string>>
+  /**
+   * What `state()` of a run gave, so that training can go on from the file, bit for bit. Parameters that it shares with
+   * the model are stored once.
+   */
+  readonly state?: Tensors
+}
+
 export interface LoadedModel {
   readonly model: Sequential
-  /** What was saved beside the model. */
+  /** The texts that were saved beside the model. */
   readonly extra: Readonly<Record<string, string>>
+  /** For `fit`'s `resume`, which checks that it fits the training; undefined where none was saved. */
+  readonly state: Map<string, Tensor> | undefined
 }
 
 /**
  * A model as the bytes of one file: weights, layers, and the graphs of its cells. The same model gives the same bytes.
  *
- * @param extra texts to keep with it, such as a vocabulary
+ *     const run = fit(net, batches, { loss: 'meanSquaredError', epochs: 3 })
+ *     await run
+ *     const bytes = saveModel(net, { state: await run.state() })
+ *
+ *     const { model, state } = loadModel(bytes)    // perhaps in another process
+ *     await fit(model, batches, { loss: 'meanSquaredError', epochs: 5, resume: state! })    // two more
+ *
  * @throws {ArgumentError} when the model does not know its input yet, a layer is of a kind that files do not hold, a
- * weight is not finite, or `extra` holds anything but strings
+ * parameter is not finite, `extra` holds anything but strings, or `state` is not of this model
  */
-export function saveModel(model: Sequential, extra: Readonly<Record<string, string>> = {}): Uint8Array {
+export function saveModel(model: Sequential, options: SaveOptions = {}): Uint8Array {
   if (!(model instanceof Sequential)) throw new ArgumentError('saveModel: expected a model first')
+  requireKnown('saveModel', options, ['extra', 'state'])
+  const { extra = {}, state } = options
   const extras = Object.entries<unknown>(extra).map(([name, value]) => {
     if (typeof value === 'string') return [`${EXTRA}${name}`, value]
     throw new ArgumentError(
       `saveModel: extra holds strings; received ${typeof value} for ${shown(name)}: JSON.stringify makes it one`,
     )
   })
-  const odd = notFinite(model.weights())
+  const weights = model.weights()
+  const rest = state === undefined ? [] : writeState(state, weights)
+  const odd = notFinite(weights, [weights, state])
   if (odd !== undefined) throw new ArgumentError(`saveModel: ${odd}`)
-  const file = writeSafetensors(model.weights(), {
+  const file = writeSafetensors(new Map([...weights, ...rest]), {
     [CHECKSUM]: NO_CHECKSUM,
     [DESCRIPTION]: JSON.stringify(describe(model)),
     ...Object.fromEntries(extras),
@@ -83,10 +108,11 @@ export function loadModel(bytes: Uint8Array): LoadedModel {
     throw new FormatError('the file is damaged: its checksum does not fit its bytes. Copy or save it again')
   }
   const model = readModel(parseJson(description, DESCRIPTION), '')
-  within('weights', () => model.setWeights(tensors))
-  const odd = notFinite(tensors)
+  const { weights, rest } = splitState(tensors)
+  within('weights', () => model.setWeights(weights))
+  const odd = notFinite(weights, [weights, rest])
   if (odd !== undefined) throw fault('weights', odd)
-  return { model, extra }
+  return { model, extra, state: rest && readState(rest, weights) }
 }
 
 function requireBytes(bytes: unknown): void {
@@ -97,9 +123,10 @@ function requireBytes(bytes: unknown): void {
   throw new ArgumentError(`loadModel: expected the file's bytes as a Uint8Array; received ${name}${advice}`)
 }
 
-/** Says where the first number stands that is NaN or infinite. */
-function notFinite(weights: ReadonlyMap<string, Tensor>): string | undefined {
-  for (const [path, { data }] of weights) {
+/** Says where the first number of a parameter stands that is NaN or infinite. */
+function notFinite(params: Tensors, all: readonly (Tensors | undefined)[]): string | undefined {
+  for (const [path, { data }] of all.flatMap((tensors) => [...(tensors ?? [])])) {
+    if (!params.has(path)) continue
     const at = data.findIndex((value: number) => !Number.isFinite(value))
     if (at >= 0) return `parameter ${shown(path)} holds ${data[at]} at element ${at}`
   }

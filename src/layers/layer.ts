@@ -16,6 +16,8 @@ export interface LayerScope {
   readonly training: boolean
   /** i32 [B]: how many steps each row has; absent where all have T. */
   readonly lengths: Value | undefined
+  /** bool [T, B]: which steps are there, instead of lengths; absent where all are. */
+  readonly mask: Value | undefined
   /** [T, B, …]: the layer's targets, where teacher forcing puts them in the place of the outputs it reads. */
   readonly forced?: Value | undefined
   /** The parameter of that name: the same one each time. */

@@ -28,11 +28,12 @@ test.each([
     Array.from({ length: T }, (_, t) => random(9 * b + t).numbers(I)),
   )
   for (const returnSequences of [false, true]) {
-    for (const lengths of [undefined, [4, 1, 3]]) {
+    const mask = ['0110', '1111', '1001'].map((row) => Array.from(row, Number))
+    for (const padding of [{}, { lengths: [4, 1, 3] }, { mask }]) {
       const both = sequential([bidirectional(lstm({ units: 3, returnSequences }), { mergeMode })], { input })
       const width = mergeMode === 'concat' ? 6 : 3
       const rowsOf = async (model: typeof both, size: number) => {
-        const { data } = await predict(model, x, lengths === undefined ? {} : { lengths })
+        const { data } = await predict(model, x, padding)
         return Array.from({ length: data.length / size }, (_, i) =>
           Array.from(data.subarray(i * size, (i + 1) * size)),
         )

@@ -9,7 +9,7 @@ import { choice, type Fields, type Filled, fill, flag, text } from '../cells/opt
 import { requireCell, stacked } from '../cells/stacked.ts'
 import { callGraph } from '../graph/inline.ts'
 import { scan } from '../graph/scan.ts'
-import { type Value, zeros } from '../graph/value.ts'
+import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
@@ -42,7 +42,8 @@ const FIELDS = {
 
 /**
  * Runs a cell over a sequence [T, B, I]. With lengths, a row's states hold once it has ended, its later outputs are
- * 0, and going backwards begins at its own last step.
+ * 0, and going backwards begins at its own last step. With a mask, states hold where a step is masked, and its output
+ * is that of the step before it (going backwards: after it), 0 where there is none yet, as in Keras.
  */
 export class Recurrent implements Layer {
   readonly kind: string
@@ -86,7 +87,7 @@ export class Recurrent implements Layer {
     const forced =
       feedback === undefined || scope.forced === undefined
         ? undefined
-        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, scope.lengths) }
+        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, scope) }
     const own = names.filter((name) => name !== forced?.name)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(output.shape)
@@ -96,6 +97,7 @@ export class Recurrent implements Layer {
         xs: { x: value, ...(forced && { before: forced.before }) },
         reverse: goBackwards,
         ...(scope.lengths === undefined ? {} : { lengths: scope.lengths }),
+        ...(scope.mask === undefined ? {} : { mask: scope.mask }),
       },
       ({ carry: states, x: { x, before } }) => {
         const [y, ...next] = callGraph(graph, [x, ...names.map((name) => states[name] ?? before!), ...params])
@@ -107,7 +109,7 @@ export class Recurrent implements Layer {
       },
     )
     for (const name of names) scope.final(name, result.carry[name] ?? forced!.final)
-    if (returnSequences) return { value: result.ys.output, sequence: true }
+    if (returnSequences) return { value: held(result.ys.output, scope.mask, goBackwards), sequence: true }
     return { value: result.carry[outputState ?? OUTPUT]!, sequence: false }
   }
 
@@ -116,6 +118,21 @@ export class Recurrent implements Layer {
     if (this.options.initialState !== 'trainable') return zeros(['B', ...shape])
     return scope.param(`initial ${name}`, zeroParameter(...shape)).broadcastTo(['B', ...shape])
   }
+}
+
+/** The output [T, B, …], repeated where the mask has no step; nothing but selects, so that repeating has the same bits. */
+function held(output: Value, mask: Value | undefined, reverse: boolean): Value {
+  if (mask === undefined) return output
+  const [, rows, ...features] = output.shape
+  const there = mask.reshape([output.shape[0]!, rows!, ...features.map(() => 1)])
+  const { ys } = scan(
+    { carry: { last: zeros([rows!, ...features]) }, xs: { output, there }, reverse },
+    ({ carry, x }) => {
+      const last = where(x.there, x.output, carry.last)
+      return { carry: { last }, y: { last } }
+    },
+  )
+  return ys.last
 }
 
 /**

@@ -21,6 +21,8 @@ export interface InputSpec {
 export interface ModelScope {
   readonly training: boolean
   readonly lengths?: Value | undefined
+  /** bool [T, B], instead of lengths. */
+  readonly mask?: Value | undefined
   /** [T, B, …]: targets for the last layer to read in the place of its own outputs. */
   readonly forced?: Value | undefined
   param(path: string, parameter: Parameter): Value
@@ -157,12 +159,13 @@ export class Sequential {
     const sequence = this.#isSequence(x)
     const states = new Map<string, Value>()
     const shared = new Map<string, Value>()
-    let signal = masked(swapped({ value: x, sequence }), scope.lengths)
+    let signal = masked(swapped({ value: x, sequence }), scope.lengths, scope.mask)
     for (const [at, { name, layer }] of this.layers.entries()) {
       const layout = signal.sequence ? { time: scope.time ?? iota([signal.value.shape[0]!]), rowAxis: 1 } : {}
       const own: LayerScope = {
         training: scope.training,
         lengths: signal.sequence ? scope.lengths : undefined,
+        mask: signal.sequence ? scope.mask : undefined,
         forced: at === this.layers.length - 1 ? scope.forced : undefined,
         param: (key, parameter) => {
           const value = scope.param(`${name}/${key}`, parameter)
@@ -213,10 +216,10 @@ export function swapped({ value, sequence }: Signal): Signal {
   return { value: value.transpose([1, 0, ...rest]), sequence }
 }
 
-/** What lies beyond a row's length becomes 0, so that nothing there, NaN included, reaches any product. */
-export function masked({ value, sequence }: Signal, lengths: Value | undefined): Signal {
-  if (lengths === undefined || !sequence) return { value, sequence }
-  const there = less(iota([value.shape[0]!, 1]), lengths)
+/** What lies beyond a row's length or is masked becomes 0, so that nothing there, NaN included, reaches any product. */
+export function masked({ value, sequence }: Signal, lengths: Value | undefined, mask?: Value): Signal {
+  if ((lengths === undefined && mask === undefined) || !sequence) return { value, sequence }
+  const there = lengths === undefined ? mask! : less(iota([value.shape[0]!, 1]), lengths)
   const rows = there.reshape([value.shape[0]!, value.shape[1]!, ...value.shape.slice(2).map(() => 1)])
   return { value: where(rows, value, 0), sequence }
 }

@@ -45,7 +45,7 @@ export function parameterCount({ model }: TextModel): number {
 
 /** The file's bytes. The characters stand in the order of their ids. */
 export function textModelBytes({ model, vocabulary }: TextModel): Uint8Array {
-  return saveModel(model, { vocabulary: vocabulary.characters.join('') })
+  return saveModel(model, { extra: { vocabulary: vocabulary.characters.join('') } })
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Batch } from '../data/batches.ts'
 import type { InputSpec, Sequential } from '../layers/sequential.ts'
 import type { Dtype } from '../tensor/dtype.ts'
-import { DataError, ShapeError } from '../tensor/errors.ts'
+import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Loss } from './losses.ts'
@@ -49,13 +49,37 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
 /** Checks a batch for training or evaluation, builds the model if it is not built, and binds B and T. */
 export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings {
   const bindings = bindInput(model, asTensor(batch.inputs))
-  const lengths = lengthsOf(batch)
-  checkTargets(model, loss, batch, lengths)
+  checkTargets(model, loss, batch, presence(model, batch))
   return bindings
 }
 
+/** Says whether a step is there, by lengths or mask, both checked. */
+function presence(model: Sequential, batch: Batch): (row: number, step: number) => boolean {
+  const steps = batch.inputs.shape[1]!
+  if (batch.mask === undefined) {
+    const lengths = lengthsOf(batch)
+    return (row, step) => step < lengths[row]!
+  }
+  requireTime(model)
+  const mask = maskOf(batch)
+  return (row, step) => mask[row * steps + step] !== 0
+}
+
+/** @throws {ShapeError} where a mask has nothing to say: the model takes no sequences */
+export function requireTime(model: Sequential): void {
+  if (model.built.input.shape[0] === null) return
+  throw new ShapeError(
+    'a mask says which steps are there, but the model takes rows without time: leave them out',
+  )
+}
+
 /** Throws unless targets fit the model's output under the loss, their numbers included. */
-function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch, lengths: Int32Array): void {
+function checkTargets(
+  model: Sequential,
+  loss: Loss,
+  { inputs, targets }: Batch,
+  isThere: ReturnType<typeof presence>,
+): void {
   const [rows, steps] = inputs.shape as [number, number]
   const output = model.built.shapes[model.built.shapes.length - 1]!
   const sizes = [rows, ...output.map((size) => size ?? steps)]
@@ -78,7 +102,7 @@ function checkTargets(model: Sequential, loss: Loss, { inputs, targets }: Batch,
     const [row, step] = sequence
       ? [Math.floor(i / width / steps), Math.floor(i / width) % steps]
       : [Math.floor(i / width), undefined]
-    if (step !== undefined && step >= lengths[row]!) continue
+    if (step !== undefined && !isThere(row, step)) continue
     throw new DataError(
       `${loss.name}: a target must be ${accepts.what}; received ${target} in row ${row}` +
         `${step === undefined ? '' : `, step ${step}`}`,
@@ -110,9 +134,41 @@ export function lengthsOf({ inputs, lengths }: Pick<Batch, 'inputs' | 'lengths'>
   return lengths.data as Int32Array
 }
 
+/**
+ * A mask as 0 or 1 for every row and step, [B, T], checked; from lengths, or all 1, where the batch has none.
+ * @throws {ArgumentError} for lengths and a mask at once
+ * @throws {DataError} for other numbers, and for a row that has no step
+ */
+export function maskOf(batch: Pick<Batch, 'inputs' | 'lengths' | 'mask'>): Int32Array {
+  const [rows, steps] = batch.inputs.shape as [number, number]
+  if (batch.mask === undefined) {
+    const lengths = lengthsOf(batch)
+    return Int32Array.from({ length: rows * steps }, (_, i) =>
+      i % steps < lengths[Math.floor(i / steps)]! ? 1 : 0,
+    )
+  }
+  if (batch.lengths !== undefined) {
+    throw new ArgumentError('expected lengths or a mask, which says all that lengths say; received both')
+  }
+  const { data, shape, dtype } = asTensor(batch.mask)
+  if (dtype === 'f32' || String(shape) !== String([rows, steps])) {
+    throw new ShapeError(
+      `a mask is bool[${rows}, ${steps}] or i32 of 0 and 1, one a step; received ${dtype}[${shape.join(', ')}]`,
+    )
+  }
+  for (let row = 0; row < rows; row++) {
+    const own = data.subarray(row * steps, (row + 1) * steps)
+    const odd = own.findIndex((value: number) => value !== 0 && value !== 1)
+    if (odd >= 0) throw new DataError(`a mask holds 0 and 1; received ${own[odd]} in row ${row}, step ${odd}`)
+    if (!own.includes(1)) throw new DataError(`the mask leaves no step of row ${row}: leave the row out`)
+  }
+  return Int32Array.from(data)
+}
+
 /** Steps of sequences in a batch, padding apart; rows where there is no time. */
 export function tokensOf(model: Sequential, batch: Batch): number {
   const output = model.built.shapes[model.built.shapes.length - 1]!
   if (output[0] !== null) return batch.inputs.shape[0]!
-  return lengthsOf(batch).reduce((sum, length) => sum + length, 0)
+  const counted = batch.mask === undefined ? lengthsOf(batch) : maskOf(batch)
+  return counted.reduce((sum, count) => sum + count, 0)
 }

@@ -12,6 +12,8 @@ export interface LeafOptions {
   readonly carry: readonly string[]
   /** Rows have lengths of their own. */
   readonly lengths: boolean
+  /** Steps are there or not, row by row, instead of lengths. Default: false. */
+  readonly mask?: boolean
 }
 
 /** What random numbers are counted by. */
@@ -20,13 +22,17 @@ const [SEED, UPDATE] = ['seed', 'update']
 const FRESH = 'fresh'
 export const stateInput = (path: string) => `state ${path}`
 
-/** The inputs that every function of a model shares: x, lengths, carried states, parameters, counters of what it draws. */
-export function leafSpecs(model: Sequential, { training, carry, lengths }: LeafOptions): NamedSpec[] {
+/** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, counters of draws. */
+export function leafSpecs(
+  model: Sequential,
+  { training, carry, lengths, mask = false }: LeafOptions,
+): NamedSpec[] {
   const { input, params, states, draws } = model.built
   const counters = training && draws ? [SEED, UPDATE] : []
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
     ...(lengths ? [{ name: 'lengths', shape: ['B'], dtype: 'i32' } as const] : []),
+    ...(mask ? [{ name: 'mask', shape: ['B', 'T'], dtype: 'bool' } as const] : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
     ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
@@ -37,11 +43,12 @@ export function leafSpecs(model: Sequential, { training, carry, lengths }: LeafO
 /** The model's scope over those inputs. */
 export function leafScope(
   get: (name: string) => Value,
-  { training, carry, lengths }: LeafOptions,
+  { training, carry, lengths, mask = false }: LeafOptions,
 ): ModelScope {
   return {
     training,
     lengths: lengths ? get('lengths') : undefined,
+    mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
     initial: (path, begin) => {

@@ -1,6 +1,6 @@
 /**
- * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what lies beyond a row's length counts
- * neither above nor below the line. Where ℓ is said of each feature, the mean over features is a step's term.
+ * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what is masked, or lies beyond a row's
+ * length, counts neither above nor below the line. Where ℓ is said of each feature, the mean over features is a step's term.
  */
 import { abs, exp, iota, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
@@ -137,11 +137,18 @@ export function lossOf(loss: LossOption): Loss {
 }
 
 /** The mean of a loss over all steps that are there, a scalar. */
-export function meanLoss(loss: Loss, output: Signal, target: Value, lengths: Value | undefined): Value {
-  const clean = (value: Value) => masked({ value, sequence: output.sequence }, lengths).value
+export function meanLoss(
+  loss: Loss,
+  output: Signal,
+  target: Value,
+  lengths: Value | undefined,
+  mask?: Value,
+): Value {
+  const clean = (value: Value) => masked({ value, sequence: output.sequence }, lengths, mask).value
   const terms = perStep(loss, loss.terms(clean(output.value), clean(target)), output)
-  if (lengths === undefined || !output.sequence) return terms.sum().div(sizeValue(productOf(terms.shape)))
-  return clean(terms).sum().div(lengths.toF32().sum())
+  const counted = lengths ?? mask
+  if (counted === undefined || !output.sequence) return terms.sum().div(sizeValue(productOf(terms.shape)))
+  return clean(terms).sum().div(counted.toF32().sum())
 }
 
 /** One number a step and row. */

@@ -6,7 +6,16 @@ import { requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { asTensor, bindBatch, bindInput, lengthsOf, type TensorLike, tokensOf } from './inputs.ts'
+import {
+  asTensor,
+  bindBatch,
+  bindInput,
+  lengthsOf,
+  maskOf,
+  requireTime,
+  type TensorLike,
+  tokensOf,
+} from './inputs.ts'
 import {
   fedBack,
   finalOutput,
@@ -27,6 +36,8 @@ import { targetSpec } from './step.ts'
 export interface PredictOptions {
   /** Steps of each row, 1 … T; default: all T. */
   readonly lengths?: TensorLike
+  /** Which steps are there, 0 or 1, [B, T], instead of lengths: gaps, padding on the left. */
+  readonly mask?: TensorLike
   /** States to begin with by path ('lstm/h'), [B, …]; those left out begin as the layer says. */
   readonly initialState?: Readonly<Record<string, TensorLike>>
   /** Default: 'wasm'. */
@@ -58,13 +69,17 @@ function sessionOf(
   return session
 }
 
+function keyOf({ carry, lengths, mask = false }: LeafOptions, backend: Backend): string {
+  return `${carry} ${lengths} ${mask} ${backend}`
+}
+
 /** The compiled forward pass: output and final states. */
 export function forwardSession(
   model: Sequential,
   leaves: LeafOptions,
   backend: Backend = 'wasm',
 ): Promise<Session> {
-  return sessionOf(model, model, `${leaves.carry} ${leaves.lengths} ${backend}`, () => {
+  return sessionOf(model, model, keyOf(leaves, backend), () => {
     const named = traceNamed(leafSpecs(model, leaves), (get) => {
       const { output, states } = model.forward(get('x'), leafScope(get, leaves))
       return { outputs: { output: swapped(output).value, ...finalOutputs(states) } }
@@ -92,20 +107,21 @@ export async function predictWithStates(
   x: TensorLike,
   options: PredictOptions = {},
 ): Promise<Prediction> {
-  requireKnown('predict', options, ['lengths', 'initialState', 'backend'])
+  requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
   const inputs = asInput(model, x)
   const bindings = bindInput(model, inputs)
   const rows = inputs.shape[0]!
-  const lengths = options.lengths === undefined ? undefined : asTensor(options.lengths, 'i32')
+  const padding = paddingOf(options)
   const initial = initialStates(model, options.initialState ?? {}, rows)
-  const leaves = { training: false, carry: [...initial.keys()], lengths: lengths !== undefined }
+  const there = paddingInputs(model, { inputs, ...padding })
+  const leaves = { training: false, carry: [...initial.keys()], ...kindOf(padding) }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([
     ['x', inputs.data],
     ...freshRows(leaves.carry, rows, false),
     ...weightInputs(model),
+    ...there,
   ])
-  if (lengths !== undefined) given.set('lengths', lengthsOf({ inputs, lengths }))
   for (const [path, data] of initial) given.set(stateInput(path), data)
   const returned = model.returnedStates()
   const paths = returned.length > 0 ? returned : [...model.built.states.keys()]
@@ -129,6 +145,29 @@ export async function predictWithStates(
       ]),
     ),
   }
+}
+
+type Padding = Pick<Batch, 'lengths' | 'mask'>
+
+function paddingOf({ lengths, mask }: PredictOptions): Padding {
+  return {
+    ...(lengths === undefined ? {} : { lengths: asTensor(lengths, 'i32') }),
+    ...(mask === undefined ? {} : { mask: asTensor(mask, 'i32') }),
+  }
+}
+
+/** What a function of the model takes in to know which steps are there. */
+const kindOf = ({ lengths, mask }: Padding) => ({
+  lengths: lengths !== undefined && mask === undefined,
+  mask: mask !== undefined,
+})
+
+function paddingInputs(model: Sequential, batch: Padding & Pick<Batch, 'inputs'>): [string, Int32Array][] {
+  if (batch.mask !== undefined) {
+    requireTime(model)
+    return [['mask', maskOf(batch)]]
+  }
+  return batch.lengths === undefined ? [] : [['lengths', lengthsOf(batch)]]
 }
 
 function asInput(model: Sequential, x: TensorLike): Tensor {
@@ -200,15 +239,15 @@ export async function meanOver(
     const bindings = bindBatch(model, loss, batch)
     const rows = batch.inputs.shape[0]!
     const carry = options.carry === true ? [...model.built.states.keys()] : []
-    const leaves = { training: false, carry, lengths: batch.lengths !== undefined }
+    const leaves = { training: false, carry, ...kindOf(batch) }
     const session = await lossSession(model, loss, leaves, options.backend)
     const inputs = new Map<string, TensorData>([
       ['x', batch.inputs.data],
       ['y', batch.targets.data],
       ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
+      ...paddingInputs(model, batch),
     ])
-    if (leaves.lengths) inputs.set('lengths', lengthsOf(batch))
     if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
     before = rows
@@ -228,11 +267,12 @@ function lossSession(
   leaves: LeafOptions,
   backend: Backend = 'wasm',
 ): Promise<Session> {
-  return sessionOf(model, loss, `${leaves.carry} ${leaves.lengths} ${backend}`, () => {
+  return sessionOf(model, loss, keyOf(leaves, backend), () => {
     const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-      const { output, states } = model.forward(get('x'), leafScope(get, leaves))
+      const scope = leafScope(get, leaves)
+      const { output, states } = model.forward(get('x'), scope)
       const target = swapped({ value: get('y'), sequence: output.sequence }).value
-      const mean = meanLoss(loss, output, target, leaves.lengths ? get('lengths') : undefined)
+      const mean = meanLoss(loss, output, target, scope.lengths, scope.mask)
       return { outputs: { loss: mean, ...finalOutputs(states) } }
     })
     return Session.open(named, backend)

@@ -16,9 +16,11 @@ export const counter = (value: number | boolean): Tensor => tensor(Int32Array.of
 /** An f64 as two i32, bit for bit. */
 export const exactly = (value: number): Tensor => tensor(new Int32Array(Float64Array.of(value).buffer), [2])
 
-/** @throws {ArgumentError} where the state lacks it */
+/** @throws {ArgumentError} where the state lacks it, or counts below 0 */
 export function counterIn(state: TrainingState, name: string): number {
-  return entry(state, name, 'i32', []).data[0]!
+  const count = entry(state, name, 'i32', []).data[0]!
+  if (count >= 0) return count
+  throw new ArgumentError(`resume: ${name} must be at least 0; received ${count}: the state was altered`)
 }
 
 /** The reverse of `exactly`. */

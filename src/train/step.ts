@@ -48,11 +48,16 @@ export function carried(model: Sequential, { truncate, carry = false }: StepOpti
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
-export function traceStep(model: Sequential, options: StepOptions, lengths: boolean): NamedGraph {
+export function traceStep(
+  model: Sequential,
+  options: StepOptions,
+  lengths: boolean,
+  mask = false,
+): NamedGraph {
   const { optimizer, teacherForcing = false } = options
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
-  const leaves: LeafOptions = { training: true, carry, lengths }
+  const leaves: LeafOptions = { training: true, carry, lengths, mask }
   const { params } = model.built
   const overlap = overlaps(options.truncate)
   checkForcing(model, loss, teacherForcing)
@@ -68,12 +73,14 @@ export function traceStep(model: Sequential, options: StepOptions, lengths: bool
   ]
   return traceNamed(specs, (get) => {
     const forced = teacherForcing ? swapped({ value: get('y'), sequence: true }).value : undefined
+    const scope = leafScope(get, leaves)
     const { output, states } = overlap
       ? forwardWindow(model, get, leaves, forced)
-      : model.forward(get('x'), { ...leafScope(get, leaves), forced })
+      : model.forward(get('x'), { ...scope, forced })
     const target = swapped({ value: get('y'), sequence: output.sequence }).value
     const own = overlap && teacherForcing ? ownSteps(target) : target
-    const mean = meanLoss(loss, output, own, lengths ? get('lengths') : undefined)
+    const there = overlap ? scope.mask && ownSteps(scope.mask) : scope.mask
+    const mean = meanLoss(loss, output, own, scope.lengths, there)
     const paths = [...params.keys()]
     const gradients = gradient(mean, paths.map(get))
     const squares = gradients.map((each) => each.square().sum())

@@ -7,7 +7,7 @@ import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkClipping } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
-import { bindBatch, lengthsOf, tokensOf } from './inputs.ts'
+import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
 import { counterInputs, freshRows, stateInput } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { requireOptimizer } from './optimizers.ts'
@@ -41,7 +41,9 @@ export class TrainingStep {
   readonly #loss: Loss
   readonly #windows: Windows
   #session: Session | undefined
+  /** What the session was compiled for. A mask says what lengths say, so that it serves batches of either. */
   #lengths = false
+  #masks = false
   #steps = 0
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
@@ -81,8 +83,9 @@ export class TrainingStep {
     const window = this.#windows.next(batch, this.#isSequence)
     const rows = batch.inputs.shape[0]!
     const others = rows !== this.#windows.rows
-    const lengths = this.#lengths || batch.lengths !== undefined
-    const session = await this.#open(lengths, others ? 0 : rows)
+    const masks = this.#masks || batch.mask !== undefined
+    const lengths = !masks && (this.#lengths || batch.lengths !== undefined)
+    const session = await this.#open(lengths, masks, others ? 0 : rows)
     const inputs = new Map<string, TensorData>([
       ...(others ? this.#states(rows) : []).map(
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
@@ -93,12 +96,14 @@ export class TrainingStep {
       ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...(lengths ? [['lengths', lengthsOf(batch)] as const, ...window.lengths] : []),
+      ...(masks ? [['mask', window.mask ?? maskOf(batch)] as const] : []),
     ])
     const sizes = new Map([...bindings, ...window.sizes])
     const results = await session.call(sizes, new Map([...pending, ...inputs]), ['loss', 'gradientNorm'])
     pending.clear()
     this.#session = session
     this.#lengths = lengths
+    this.#masks = masks
     const [loss, gradientNorm] = [results.loss[0]!, results.gradientNorm[0]!]
     this.#last = { rows, sizes, inputs, broken: Number.isFinite(loss) ? 'gradientNorm' : 'loss' }
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) {
@@ -119,16 +124,18 @@ export class TrainingStep {
   /** All that training stands on, for `resume`. The model must be built. */
   async state(): Promise<Map<string, Tensor>> {
     this.#begin()
-    const { rows, fresh, ragged, past, pastTargets } = this.#windows.state()
+    const { rows, fresh, ragged, past, pastTargets, pastMask } = this.#windows.state()
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
       ['training lengths', counter(this.#lengths)],
+      ['training masks', counter(this.#masks)],
       ['training rows', counter(rows)],
       ['training fresh', counter(fresh)],
       ['training ragged', counter(ragged)],
     ])
     if (past !== undefined) state.set('training past', past)
     if (pastTargets !== undefined) state.set('training past targets', pastTargets)
+    if (pastMask !== undefined) state.set('training past mask', pastMask)
     for (const [name, shape] of this.#held(rows)) state.set(name, tensor(await this.#read(name), shape))
     return state
   }
@@ -184,9 +191,11 @@ export class TrainingStep {
     requireNoOthers(state, new Set(shapes.keys()))
     const pending = new Map([...shapes].map(([name, shape]) => [name, entry(state, name, 'f32', shape).data]))
     this.#lengths = counterIn(state, 'training lengths') !== 0
+    this.#masks = counterIn(state, 'training masks') !== 0
     const past = this.#pastIn(state, rows)
     const pastTargets = past && this.#pastTargetsIn(state, past)
-    this.#windows.restore({ rows, fresh: fresh !== 0, ragged: ragged !== 0, past, pastTargets })
+    const pastMask = past && entry(state, 'training past mask', 'bool', [rows, past.shape[1]!])
+    this.#windows.restore({ rows, fresh: fresh !== 0, ragged: ragged !== 0, past, pastTargets, pastMask })
     return pending
   }
 
@@ -224,11 +233,12 @@ export class TrainingStep {
     return this.#pending?.get(name)?.slice() ?? (await this.#session!.read(name))
   }
 
-  /** The compiled step. The first batch with lengths brings another one, which goes on from where the first stands. */
-  async #open(lengths: boolean, rows: number): Promise<Session> {
+  /** The compiled step. The first batch with lengths, or a mask, brings another one, which goes on from where that stands. */
+  async #open(lengths: boolean, masks: boolean, rows: number): Promise<Session> {
     const old = this.#session
-    if (old !== undefined && lengths === this.#lengths) return old
-    const session = await Session.open(traceStep(this.#model, this.#options, lengths), this.#options.backend)
+    if (old !== undefined && lengths === this.#lengths && masks === this.#masks) return old
+    const named = traceStep(this.#model, this.#options, lengths, masks)
+    const session = await Session.open(named, this.#options.backend)
     const pending = this.#begin()
     if (old !== undefined) {
       for (const name of this.#held(rows).keys()) {

@@ -14,12 +14,12 @@
  * rest, so that the state between them can be carried.
  */
 import type { Batch } from '../data/batches.ts'
-import { concat, iota, type Value } from '../graph/value.ts'
+import { concat, iota, type Value, where } from '../graph/value.ts'
 import type { Forward, Sequential } from '../layers/sequential.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { addSize, type Bindings, symbol } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { lengthsOf } from './inputs.ts'
+import { lengthsOf, maskOf } from './inputs.ts'
 import { type LeafOptions, leafScope, leafSpecs } from './leaves.ts'
 import type { NamedSpec } from './session.ts'
 
@@ -54,11 +54,13 @@ const ALL = addSize(PAST, symbol('T'))
 /** How many steps of each row belong to the two parts. */
 const [BEFORE, AFTER] = ['lengths before the carry', 'lengths after the carry']
 
-/** As leafSpecs, with x [B, P + T, …]. */
+/** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
 export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
   const rows = { shape: ['B'], dtype: 'i32' } as const
   return [
-    ...leafSpecs(model, leaves).map((spec) => (spec.name === 'x' ? windowSpec(spec) : spec)),
+    ...leafSpecs(model, leaves).map((spec) =>
+      spec.name === 'x' || spec.name === 'mask' ? windowSpec(spec) : spec,
+    ),
     ...(leaves.lengths ? [BEFORE, AFTER].map((name) => ({ name, ...rows })) : []),
   ]
 }
@@ -78,21 +80,30 @@ export function forwardWindow(
   const x = get('x')
   const scope = leafScope(get, leaves)
   const lengths = (name: string) => (leaves.lengths ? get(name) : undefined)
+  const later = scope.mask?.slice(0, CARRIED, ALL)
   const before = model.forward(x.slice(1, 0, CARRIED), {
     ...scope,
     lengths: lengths(BEFORE),
+    mask: scope.mask?.slice(0, 0, CARRIED),
     forced: forced?.slice(0, 0, CARRIED),
   })
   const after = model.forward(x.slice(1, CARRIED, ALL), {
     ...scope,
     lengths: lengths(AFTER),
+    mask: later,
     forced: forced?.slice(0, CARRIED, ALL),
     time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })
-  if (!after.output.sequence) return { output: after.output, states: before.states }
-  const value = ownSteps(concat([before.output.value, after.output.value], 0))
-  return { output: { value, sequence: true }, states: before.states }
+  const [first, last] = [before.output.value, after.output.value]
+  if (after.output.sequence) {
+    return { output: { value: ownSteps(concat([first, last], 0)), sequence: true }, states: before.states }
+  }
+  // A row whose last step stands before the carry has its last output there.
+  const steps = leaves.lengths ? get(AFTER) : later?.toF32().sum(0)
+  const goesOn = steps?.greater(0).reshape(['B', ...last.shape.slice(1).map(() => 1)])
+  const value = goesOn === undefined ? last : where(goesOn, last, first)
+  return { output: { value, sequence: false }, states: before.states }
 }
 
 /** [P + T, …] → [T, …]: the steps that the batch brought. */
@@ -106,6 +117,8 @@ export interface Window {
   readonly y: Tensor
   readonly sizes: Bindings
   readonly lengths: ReadonlyMap<string, Int32Array>
+  /** Which steps of x are there, [B, P + T]; absent where x is the batch's inputs. */
+  readonly mask?: Int32Array
   /** Whether it begins where the document does, instead of at a carried state. */
   readonly fresh: boolean
   /** C */
@@ -120,6 +133,8 @@ export class Windows {
   #past: Tensor | undefined
   /** Their targets, where these are fed back. */
   #pastTargets: Tensor | undefined
+  /** Which of them are there, bool [B, P]. */
+  #pastMask: Tensor | undefined
   #rows = 0
   /** Whether the next window begins where the document does. */
   #fresh = true
@@ -152,10 +167,12 @@ export class Windows {
     if (!anew && this.#ragged) {
       throw new DataError('with k1 < k2, a batch after one whose rows have ended must reset; it does not')
     }
-    const past = anew || this.#past === undefined ? undefined : this.#past
+    const past = anew ? undefined : this.#past
     const x = past === undefined ? inputs : joined(past, inputs)
     const pastTargets = anew ? undefined : this.#pastTargets
     const y = pastTargets === undefined ? targets : joined(pastTargets, targets)
+    const own = tensor(maskOf(batch), [rows, steps], 'bool')
+    const mask = past === undefined ? own : joined(this.#pastMask!, own)
     const P = past?.shape[1] ?? 0
     const C = Math.max(0, P + steps - (k2 - k1))
     const ends = lengthsOf(batch)
@@ -164,40 +181,39 @@ export class Windows {
       [AFTER, ends.map((length) => Math.max(P + length - C, 0))],
     ]
     const sizes = new Map(Object.entries({ P, C }))
-    return { x, y, sizes, lengths: new Map(parts), fresh, carriedSteps: C }
+    const there = mask.data as Int32Array
+    return { x, y, sizes, lengths: new Map(parts), mask: there, fresh, carriedSteps: C }
   }
 
-  pass({ x, y, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
+  pass({ x, y, mask, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
     this.#rows = x.shape[0]!
     this.#fresh = fresh && carriedSteps === 0
-    const overlap = overlaps(this.#truncate)
-    this.#past = overlap ? since(x, carriedSteps) : undefined
-    this.#pastTargets = overlap && this.#teacherForcing ? since(y, carriedSteps) : undefined
+    this.#past = mask && since(x, carriedSteps)
+    this.#pastTargets = mask && this.#teacherForcing ? since(y, carriedSteps) : undefined
+    this.#pastMask = mask && since(tensor(mask, x.shape.slice(0, 2), 'bool'), carriedSteps)
     this.#ragged = lengths?.data.some((length) => length < inputs.shape[1]!) ?? false
   }
 
   /** The next batch begins anew: what the step held of the rows is lost. */
   forget(): void {
-    this.restore({ rows: 0, fresh: true, ragged: false, past: undefined, pastTargets: undefined })
+    const past = { past: undefined, pastTargets: undefined, pastMask: undefined }
+    this.restore({ rows: 0, fresh: true, ragged: false, ...past })
   }
 
   /** The host's part of a training state. */
   state() {
-    return {
-      rows: this.#rows,
-      fresh: this.#fresh,
-      ragged: this.#ragged,
-      past: this.#past,
-      pastTargets: this.#pastTargets,
-    }
+    const [rows, fresh, ragged] = [this.#rows, this.#fresh, this.#ragged]
+    const past = { past: this.#past, pastTargets: this.#pastTargets, pastMask: this.#pastMask }
+    return { rows, fresh, ragged, ...past }
   }
 
-  restore({ rows, fresh, ragged, past, pastTargets }: ReturnType<Windows['state']>): void {
+  restore({ rows, fresh, ragged, past, pastTargets, pastMask }: ReturnType<Windows['state']>): void {
     this.#rows = rows
     this.#fresh = fresh
     this.#ragged = ragged
     this.#past = past
     this.#pastTargets = pastTargets
+    this.#pastMask = pastMask
   }
 }
 

@@ -75,6 +75,48 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ['lengths for other rows', () => batch({ lengths: i32([1, 2, 3], 3) }), 'shape', 'i32[2] | i32[3]'],
   ['a length of 0', () => batch({ lengths: i32([3, 0], 2) }), 'data', '1 … 3 | received 0 in row 1'],
   ['a length beyond T', () => batch({ lengths: i32([4, 3], 2) }), 'data', '1 … 3 | received 4 in row 0'],
+  ['a mask for other rows', () => batch({ mask: i32([1, 1, 1], 1, 3) }), 'shape', 'bool[2, 3] | i32[1, 3]'],
+  ['a mask of numbers', () => batch({ mask: f32(new Array(6).fill(1), 2, 3) }), 'shape', 'i32 | f32[2, 3]'],
+  [
+    'a mask of 2',
+    () => batch({ mask: i32([1, 1, 1, 1, 1, 2], 2, 3) }),
+    'data',
+    '0 and 1 | 2 in row 1, step 2',
+  ],
+  ['half a step there', () => ask(x, { mask: [[1, 1, 1], [0.5, 1, 1]] }), 'data', '0.5'], // biome-ignore format: one line
+  ['an empty row', () => ask(x, { mask: [[1, 0, 1], [0, 0, 0]] }), 'data', 'no step of row 1'], // biome-ignore format: one line
+  [
+    'lengths and a mask',
+    () => batch({ lengths: i32([1, 2], 2), mask: i32(new Array(6).fill(1), 2, 3) }),
+    'argument',
+    'received both',
+  ],
+  [
+    'a mask without time',
+    () => predict(sequential([dense({ units: 2 })]), [[1, 2]], { mask: [[1, 1]] }),
+    'shape',
+    'without time',
+  ],
+  [
+    'a mask of a scan that is no bool',
+    () =>
+      trace([{ shape: ['T', 'B'] }], (mask) => odd(scan({ carry: {}, mask: mask! }, () => ({ carry: {} })))),
+    'shape',
+    'bool[T, B] | f32[T, B]',
+  ],
+  [
+    'a scan with both',
+    () =>
+      trace(
+        [
+          { shape: ['B'], dtype: 'i32' },
+          { shape: ['T', 'B'], dtype: 'bool' },
+        ],
+        (lengths, mask) => odd(scan({ carry: {}, lengths: lengths!, mask: mask! }, () => ({ carry: {} }))),
+      ),
+    'argument',
+    'lengths or a mask | both',
+  ],
   ['half a step', () => ask(x, { lengths: [1.5, 2] }), 'data', '1.5'],
   ['half a token', () => predict(tokenNet(), [[1.5, 2]]), 'data', '1.5'],
   [

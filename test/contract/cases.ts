@@ -24,9 +24,10 @@ const binary = (build: (a: Value, b: Value) => Value): Case => ({
 })
 
 /** One step of a recurrence with gates, states of two shapes and a yield. */
-function recurrence(reverse: boolean, lengths: boolean): Case {
+function recurrence(reverse: boolean, padding?: 'lengths' | 'mask'): Case {
+  const alive = { lengths: [i('B')], mask: [i('T', 'B')], none: [] }[padding ?? 'none']
   return {
-    inputs: [f('T', 'B', 3), f(3, 8), f(4, 8), f(8), f('B', 4), ...(lengths ? [i('B')] : [])],
+    inputs: [f('T', 'B', 3), f(3, 8), f(4, 8), f(8), f('B', 4), ...alive],
     highest: 6,
     build: (x, U, W, b, start, alive) => {
       const result = scan(
@@ -34,7 +35,8 @@ function recurrence(reverse: boolean, lengths: boolean): Case {
           carry: { h: start!, n: v.zeros(['B', 1]) },
           xs: { x: x! },
           reverse,
-          ...(alive ? { lengths: alive } : {}),
+          ...(padding === 'lengths' ? { lengths: alive! } : {}),
+          ...(padding === 'mask' ? { mask: alive!.greater(1) } : {}),
         },
         ({ carry: { h, n }, x, t }) => {
           const z = x.x.matmul(U!).add(h.matmul(W!)).add(b!)
@@ -228,10 +230,12 @@ export const CASES: Readonly<Record<string, Case>> = {
       .mul(v.logSumExp(x, -1, { keepDims: true })),
   ),
   'one-hot': { inputs: [i('B'), f('B', 6)], highest: 5, build: (at, x) => v.oneHot(at!, 6).mul(x!) },
-  'scan forwards': recurrence(false, false),
-  'scan backwards': recurrence(true, false),
-  'scan with lengths': recurrence(false, true),
-  'scan backwards with lengths': recurrence(true, true),
+  'scan forwards': recurrence(false),
+  'scan backwards': recurrence(true),
+  'scan with lengths': recurrence(false, 'lengths'),
+  'scan backwards with lengths': recurrence(true, 'lengths'),
+  'scan with a mask': recurrence(false, 'mask'),
+  'scan backwards with a mask': recurrence(true, 'mask'),
   'scan without inputs': {
     inputs: [f('B', 2)],
     build: (x) =>

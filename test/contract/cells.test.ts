@@ -11,7 +11,7 @@ import { glorotUniform, joined, normal, ones, orthogonal, zeros } from '../../sr
 import { dense } from '../../src/layers/dense.ts'
 import { lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { type Sequential, sequential } from '../../src/layers/sequential.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { predictWithStates } from '../../src/train/predict.ts'
@@ -79,7 +79,7 @@ const configurations = (T: number, B: number, H: number) =>
   fc.record({
     ...{ T: upTo(T), B: upTo(B), I: upTo(5), H: upTo(H), seed: fc.nat() },
     ...{ stacked: fc.boolean(), goBackwards: fc.boolean(), returnSequences: fc.boolean() },
-    ...{ trainable: fc.boolean(), lengths: fc.boolean() },
+    ...{ trainable: fc.boolean(), padding: fc.constantFrom('none', 'lengths', 'mask') },
   })
 type Configuration = ReturnType<typeof configurations> extends fc.Arbitrary<infer C> ? C : never
 type Make = (options: Units) => Cell
@@ -98,8 +98,13 @@ function modelOf(make: Make, { I, H, stacked, trainable, goBackwards, returnSequ
 function valuesOf(model: Sequential, { T, B, I, returnSequences, seed }: Configuration): Named {
   const { numbers, integers, weights } = random(seed)
   const y = numbers(B * 2 * (returnSequences ? T : 1))
-  return { x: numbers(B * T * I), y, lengths: integers(B, 1, T), ...weights(model) }
+  const [lengths, mask] = [integers(B, 1, T), integers(B * T, 0, 1)]
+  for (const [row, step] of integers(B, 0, T - 1).entries()) mask[row * T + step] = 1
+  return { x: numbers(B * T * I), y, lengths, mask, ...weights(model) }
 }
+
+const traced = (model: Sequential, { padding }: Configuration) =>
+  traceLoss(model, 'meanSquaredError', padding === 'lengths', padding === 'mask')
 
 const sizesOf = ({ T, B }: { T: number; B: number }) => new Map(Object.entries({ T, B }))
 
@@ -107,7 +112,7 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
   test('gradients agree with central differences in f64', () => {
     const property = fc.property(configurations(4, 2, 3), (configuration) => {
       const model = modelOf(make, configuration)
-      const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
+      const named = traced(model, configuration)
       const [values, sizes] = [valuesOf(model, configuration), sizesOf(configuration)]
       const numeric = centralDifferences(named, [...model.built.params.keys()], values, sizes)
       expect(outside('f64', runOracle(named, values, sizes), numeric)).toEqual([])
@@ -119,7 +124,7 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
     const others = fc.record({ T: upTo(6), B: upTo(5) })
     const property = fc.asyncProperty(configurations(6, 5, 9), others, async (configuration, other) => {
       const model = modelOf(make, configuration)
-      const named = traceLoss(model, 'meanSquaredError', configuration.lengths)
+      const named = traced(model, configuration)
       const wasm = await openWasm(named)
       for (const sizes of [{}, other, {}]) {
         const own = { ...configuration, ...sizes }
@@ -156,6 +161,43 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
         expect(last.outputs[b]).toEqual(row[goBackwards ? 0 : length - 1])
         expect(other.row(b).slice(0, length).reverse()).toEqual(row.slice(0, length))
         expect(new Set(row.slice(length).flat())).toEqual(new Set(length < T ? [0] : []))
+      }
+    }
+  })
+
+  test('a row is what it would be without the steps that are masked; there its output repeats', async () => {
+    const I = 2
+    const mask = ['11111', '00111', '10010', '01011'].map((row) => Array.from(row, Number))
+    const rows = mask.map((own, b) =>
+      own.map((there, t) =>
+        random(9 * b + t)
+          .numbers(I)
+          .map((x) => (there ? x : Number.NaN)),
+      ),
+    )
+    for (const [goBackwards, returnSequences] of [
+      [false, true],
+      [true, true],
+      [false, false],
+      [true, false],
+    ]) {
+      // biome-ignore format: one line
+      const model = sequential([recurrent(make({ units: 4 }), { goBackwards, returnSequences })])
+      const { output, states } = await predictWithStates(model, rows, { mask })
+      const rowOf = ({ data }: Tensor, b: number) =>
+        data.subarray((b * data.length) / rows.length, ((b + 1) * data.length) / rows.length)
+      for (const [b, own] of mask.entries()) {
+        const alone = await predictWithStates(model, [rows[b]!.filter((_, t) => own[t])])
+        for (const [path, state] of Object.entries(states))
+          expect(rowOf(state, b)).toEqual(alone.states[path]!.data)
+        const width = output.shape.at(-1)!
+        const steps = own.map((_, t) => own.slice(0, t + 1).reduce((sum, there) => sum + there, 0) - 1)
+        // In a gap the step after it was read before it.
+        const repeated = goBackwards ? steps.map((step, t) => step + 1 - own[t]!) : steps
+        const expected = repeated.flatMap((step) =>
+          Array.from({ length: width }, (_, i) => alone.output.data[step < 0 ? -1 : step * width + i] ?? 0),
+        )
+        expect([...rowOf(output, b)]).toEqual(returnSequences ? expected : [...alone.output.data])
       }
     }
   })

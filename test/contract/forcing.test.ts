@@ -193,6 +193,38 @@ describe('windows: what goes on is the last target', () => {
   })
 })
 
+test('what a mask hides is read by no step: the target before it goes on', async () => {
+  const [batch, there] = [batchOf(8, 1, 6), [0, 1, 1, 0, 0, 1]]
+  const kept = there.flatMap((isThere, t) => (isThere === 1 ? [t] : []))
+  const cut = (data: ArrayLike<number>, width: number) =>
+    kept.flatMap((t) => Array.from(data).slice(t * width, (t + 1) * width))
+  const hidden = (data: ArrayLike<number>, width: number) =>
+    Array.from(data, (value, i) => (there[Math.floor(i / width)] === 1 ? value : Number.NaN))
+  const whole = {
+    ...{
+      inputs: f32(hidden(batch.inputs.data, I), 1, 6, I),
+      targets: f32(hidden(batch.targets.data, O), 1, 6, O),
+    },
+    ...{ mask: i32(there, 1, 6), reset: true },
+  }
+  const short = {
+    ...{ inputs: f32(cut(batch.inputs.data, I), 1, 3, I), targets: f32(cut(batch.targets.data, O), 1, 3, O) },
+    reset: true,
+  }
+  const trained = async (each: Batch, truncate?: FitOptions['truncate']) => {
+    const model = netOf('jordan')
+    await fit(model, [each, { ...each, reset: false }], {
+      ...forced,
+      ...(truncate && { truncate }),
+      epochs: 2,
+    })
+    return Object.fromEntries([...model.weights()].map(([path, { data }]) => [path, data]))
+  }
+  for (const truncate of [undefined, { k1: 6, k2: 6 }]) {
+    expect(outside('f32', await trained(whole, truncate), await trained(short, truncate))).toEqual([])
+  }
+})
+
 test('validation and evaluation run free, on the outputs themselves', async () => {
   const [batch, model] = [batchOf(6, B, T), netOf('jordan')]
   const options = { ...forced, ...stillness, validation: { batches: [batch] } }

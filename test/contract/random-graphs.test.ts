@@ -65,7 +65,7 @@ function drawnScan(
   draw: Draw,
   inputs: readonly Value[],
   pool: readonly Value[],
-  lengths: Value | undefined,
+  rows: { lengths?: Value; mask?: Value },
 ): Value[] {
   const [x, start] = inputs as [Value, Value]
   const outer = Array.from({ length: 2 }, () => pick(draw, pool))
@@ -74,7 +74,7 @@ function drawnScan(
       carry: { h: start, g: v.zeros(start.shape) },
       xs: { x },
       reverse: draw(2) === 0,
-      ...(lengths ? { lengths } : {}),
+      ...rows,
     },
     ({ carry: { h, g }, x: { x }, t }) => {
       const made = growAll(draw, [h, g, x, ...outer], inputs, 6).filter((value) =>
@@ -88,7 +88,10 @@ function drawnScan(
   return [carry.h, carry.g, ys.a, ys.b]
 }
 
-function drawGraph(seed: number, withLengths: boolean) {
+const PADDINGS = ['none', 'lengths', 'mask'] as const
+type Padding = (typeof PADDINGS)[number]
+
+function drawGraph(seed: number, padding: Padding) {
   const { integers } = random(seed)
   const draw: Draw = (below) => integers(1, 0, below - 1)[0]!
   const shapes = [['T', 'B', 3], ['B', 3], ['B', 'D'], ['D', 3], [3, 3], ['D'], [3], [], ['T', 'D']]
@@ -96,7 +99,10 @@ function drawGraph(seed: number, withLengths: boolean) {
   return trace([...specs, { shape: ['B'], dtype: 'i32' as const }], (...all) => {
     const inputs = all.slice(0, -1)
     const before = growAll(draw, inputs, inputs, 8)
-    const states = drawnScan(draw, inputs, before, withLengths ? all[all.length - 1] : undefined)
+    const lengths = all[all.length - 1]!
+    const mask = v.mod(v.iota(['T', 1], 0).add(lengths), 3).greater(0)
+    const rows = { lengths: { lengths }, mask: { mask }, none: {} }[padding]
+    const states = drawnScan(draw, inputs, before, rows)
     const after = growAll(draw, [...states, ...before], inputs, 8)
     const results = [...states, ...after.slice(-6)]
     const loss = results.map((value) => value.mean()).reduce((sum, each) => sum.add(each))
@@ -115,10 +121,10 @@ test('graphs drawn at random agree with the oracle', { timeout: 600_000 }, async
   await fc.assert(
     fc.asyncProperty(
       fc.nat(),
-      fc.boolean(),
+      fc.constantFrom(...PADDINGS),
       fc.array(sizes, { minLength: 2, maxLength: 2 }),
-      async (seed, withLengths, bindingsList) => {
-        const graph = drawGraph(seed, withLengths)
+      async (seed, padding, bindingsList) => {
+        const graph = drawGraph(seed, padding)
         const executable = await compile(graph, { verify: true })
         for (const bound of bindingsList) {
           const bindings = new Map(Object.entries(bound))

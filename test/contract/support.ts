@@ -30,12 +30,13 @@ export function random(seed: number) {
 }
 
 /** loss; output, batch-first; `final PATH` of states; `d PATH`, the loss's gradient for every parameter. */
-export function traceLoss(model: Sequential, option: LossOption, lengths: boolean): NamedGraph {
-  const [loss, leaves] = [lossOf(option), { training: true, carry: [], lengths }]
+export function traceLoss(model: Sequential, option: LossOption, lengths: boolean, mask = false): NamedGraph {
+  const [loss, leaves] = [lossOf(option), { training: true, carry: [], lengths, mask }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-    const { output, states } = model.forward(get('x'), leafScope(get, leaves))
+    const scope = leafScope(get, leaves)
+    const { output, states } = model.forward(get('x'), scope)
     const target = swapped({ value: get('y'), sequence: output.sequence }).value
-    const mean = meanLoss(loss, output, target, lengths ? get('lengths') : undefined)
+    const mean = meanLoss(loss, output, target, scope.lengths, scope.mask)
     const paths = [...model.built.params.keys()]
     const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
     const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)

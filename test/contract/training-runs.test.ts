@@ -13,6 +13,7 @@ import type { EpochEvent, Run } from '../../src/train/run.ts'
 import { cosineDecay } from '../../src/train/schedules.ts'
 import { TrainingStep } from '../../src/train/training-step.ts'
 import { batchOf, f32, i32, lstmNet, numbersOf, sequenceOf, squared, stillness, windowsOf } from './models.ts'
+import { random } from './support.ts'
 
 const hashOf = (model: Sequential) => {
   const hash = createHash('sha256')
@@ -132,6 +133,12 @@ describe('a run goes on from the state of another, bit for bit', () => {
   const documents = [batchOf(1, 2, 7), batchOf(2, 3, 4)]
   const windows = documents.flatMap((document) => windowsOf(document, 2))
   const whole: Batch[] = [documents[0]!, { ...documents[1]!, lengths: i32([4, 2, 1], 3) }]
+  const gaps = windows.map((batch, i) => {
+    const sizes = batch.inputs.shape.slice(0, 2) as [number, number]
+    const there = random(i).integers(sizes[0] * sizes[1], 0, 1)
+    for (let row = 0; row < sizes[0]; row++) there[row * sizes[1]] = 1
+    return i === 0 ? batch : { ...batch, mask: i32(there, ...sizes) }
+  })
   const rate = cosineDecay(0.05, 20, { warmup: 3 })
   const cases: readonly (readonly [string, readonly Batch[], Partial<FitOptions>])[] = [
     [
@@ -145,6 +152,7 @@ describe('a run goes on from the state of another, bit for bit', () => {
       windows,
       { optimizer: rmsprop({ momentum: 0.5, centered: true }), clipValue: 0.1, truncate: { k1: 2, k2: 5 } },
     ],
+    ['windows that overlap, with masks', gaps, { truncate: { k1: 2, k2: 5 } }],
     [
       'early stopping',
       whole,

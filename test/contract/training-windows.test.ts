@@ -1,13 +1,16 @@
 /** Truncated back-propagation with k1 ≤ k2 against its definition in plain numbers, gradients by central differences. */
 import { describe, expect, test } from 'vitest'
+import { type Cell, defineCell } from '../../src/cells/define.ts'
+import { elmanCell } from '../../src/cells/elman.ts'
 import type { Batch } from '../../src/data/batches.ts'
+import { glorotUniform } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
-import { elman, lstm } from '../../src/layers/recurrent.ts'
+import { elman, lstm, recurrent } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
 import { sgd } from '../../src/train/optimizers.ts'
-import { batchOf, i32, sequenceOf, squared, stepsOf, stillness, windowsOf } from './models.ts'
+import { batchOf, cut, f32, i32, sequenceOf, squared, stepsOf, stillness, windowsOf } from './models.ts'
 
 const [B, H, O, RATE] = [2, 3, 2, 0.2]
 type Weights = Record<string, number[]>
@@ -123,4 +126,74 @@ test('with k1 < k2 states go on exactly through stacked layers, also where rows 
   const going = [...batches.slice(0, 3), second!]
   const run = fit(model, going, { ...squared, truncate: { k1: 2, k2: 5 } })
   await expect(run).rejects.toMatchObject({ code: 'data', message: expect.stringContaining('reset') })
+})
+
+describe('windows that share steps, of rows with gaps or an end', () => {
+  /** Its output stands in no state. */
+  const apart = defineCell<object>()({
+    name: 'apart',
+    state: () => ({ h: H }),
+    params: ({ inputs }) => ({ U: glorotUniform(inputs, H), V: glorotUniform(H, H) }),
+  }).step(({ x, state: { h }, params: { U, V } }) => {
+    const next = h.mul(0.5).add(x.matmul(U)).tanh()
+    return { output: next.matmul(V), state: { h: next } }
+  })
+  const T = 8
+  const { inputs, targets } = batchOf(4, B, T)
+  const lastTargets = f32(Array.from(targets.data.slice(0, B * O)), B, O)
+  const there = Array.from('1101001001111010', Number)
+  const filled = (garbage: number) => ({
+    ...inputs,
+    data: inputs.data.map((value, i) => (there[Math.floor(i / 2)] === 1 ? value : garbage)),
+  })
+  const mask = i32(there, B, T)
+  const prefix = (end: number): Batch => ({
+    ...{ inputs: cut(filled(0), 0, end), targets: lastTargets, reset: true },
+    mask: part(0, end),
+  })
+  const part = (start: number, end: number) => {
+    const { data, shape } = cut({ ...mask, shape: [B, T, 1] }, start, end)
+    return { data, shape: shape.slice(0, 2), dtype: 'bool' as const }
+  }
+  const windows = (k1: number, garbage: number, sequence: boolean): Batch[] =>
+    windowsOf({ inputs: filled(garbage), targets, reset: true }, k1).map((batch, i) => ({
+      ...{ ...batch, mask: part(i * k1, (i + 1) * k1) },
+      ...(sequence ? {} : { targets: lastTargets }),
+    }))
+  const net = (cell: Cell, returnSequences: boolean) =>
+    sequential([recurrent(cell, { returnSequences }), dense({ units: O })], { input: sequenceOf })
+
+  test.each([
+    ['a cell that has its output in a state', elmanCell({ units: H })],
+    ['a cell that has not', apart({})],
+  ])('%s', async (_, cell) => {
+    for (const returnSequences of [true, false]) {
+      const model = net(cell, returnSequences)
+      const run = (batches: readonly Batch[], truncate?: { k1: number; k2: number }) =>
+        stepsOf(fit(model, batches, { ...squared, ...stillness, ...(truncate && { truncate }) }))
+      const apart = await run(windows(4, 0, returnSequences), { k1: 4, k2: 4 })
+      for (const k2 of [5, 7, 8]) {
+        const steps = await run(windows(4, 0, returnSequences), { k1: 4, k2 })
+        expect(await run(windows(4, Number.NaN, returnSequences), { k1: 4, k2 })).toEqual(steps)
+        for (const [i, [loss]] of steps.entries()) expect(loss).toBeCloseTo(apart[i]![0], 6)
+        if (k2 < 8 || returnSequences) continue
+        // The whole past is in the window: it is a step over all that came before.
+        const whole = (await Promise.all([prefix(4), prefix(8)].map((batch) => run([batch])))).flat()
+        for (const [i, step] of steps.flat().entries()) expect(step).toBeCloseTo(whole.flat()[i]!, 5)
+      }
+    }
+  })
+
+  test('a row that ended before the carry has its last output there', async () => {
+    const [first, second] = windows(4, 0, false).map(({ mask: _, ...batch }) => batch)
+    const going = [first!, { ...second!, lengths: i32([1, 4], 2) }]
+    const lossesOf = async (k2: number) =>
+      (
+        await stepsOf(
+          fit(net(apart({}), false), going, { ...squared, ...stillness, truncate: { k1: 4, k2 } }),
+        )
+      ).map(([loss]) => loss)
+    const [received, expected] = [await lossesOf(5), await lossesOf(4)]
+    for (const [i, loss] of expected.entries()) expect(received[i]).toBeCloseTo(loss, 6)
+  })
 })

@@ -3,15 +3,17 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
+import type { Batch } from '../../src/data/batches.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { elman, lstm } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { RecurraError } from '../../src/tensor/errors.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
 import { type GenerateOptions, generate } from '../../src/train/generate.ts'
-import { adam } from '../../src/train/optimizers.ts'
+import { adam, sgd } from '../../src/train/optimizers.ts'
 import { evaluate, predict, predictWithStates } from '../../src/train/predict.ts'
 import type { Run, TrainingEvent } from '../../src/train/run.ts'
 import {
@@ -31,7 +33,7 @@ import {
   tokensOf,
   windowsOf,
 } from './models.ts'
-import { random } from './support.ts'
+import { outside, random } from './support.ts'
 
 const lossesOf = async (run: Run) => (await stepsOf(run)).map(([loss]) => loss)
 
@@ -79,40 +81,73 @@ describe('what is masked changes no bit of losses, gradients, updates, outputs o
     ],
   ]
   const cases = stacks.flatMap(([name, make]) => [
-    [name, 'inputs', make] as const,
-    [name, 'targets', make] as const,
+    [name, 'inputs', 'lengths', make] as const,
+    [name, 'targets', 'lengths', make] as const,
+    [name, 'inputs', 'mask', make] as const,
+    [name, 'targets', 'mask', make] as const,
   ])
 
-  test.each(cases)('%s: %s', async (name, which, make) => {
-    const [B, T, lengths] = [3, 4, [4, 1, 2]]
+  test.each(cases)('%s: %s beyond the %s', async (name, which, padding, make) => {
+    const [B, T] = [3, 4]
+    const rows = { lengths: ['1111', '1000', '1100'], mask: ['0111', '1001', '0100'] }[padding]
+    const there = rows.flatMap((row) => Array.from(row, Number))
+    const given = padding === 'mask' ? i32(there, B, T) : i32([4, 1, 2], B)
     const [tokens, sequence] = [name.startsWith('tokens'), !name.endsWith('last output')]
     const width = tokens ? 1 : 2
-    const beyond = (at: number, size: number) =>
-      Math.floor(at / size) % T >= lengths[Math.floor(at / size / T)]!
-    const outcome = async (padding: number) => {
+    const beyond = (at: number, size: number) => there[Math.floor(at / size)] === 0
+    const outcome = async (garbage: number) => {
       const { numbers, integers } = random(5)
       const pad = (own: number[], part: string) =>
-        own.map((value, at) => (!beyond(at, width) ? value : part === which ? padding : 0))
+        own.map((value, at) => (!beyond(at, width) ? value : part === which ? garbage : 0))
       const draw = (part: string) => {
         if (tokens) return i32(pad(integers(B * T, 0, 3), part), B, T)
         if (part === 'targets' && !sequence) return f32(numbers(B * width), B, width)
         return f32(pad(numbers(B * T * width), part), B, T, width)
       }
       const [inputs, targets] = [draw('inputs'), draw('targets')]
-      const batch = { inputs, targets, lengths: i32(lengths, B), reset: true }
+      const batch = { inputs, targets, [padding]: given, reset: true }
       const model = sequential(make(), { input: tokens ? tokensOf : sequenceOf })
       const options = { ...(tokens ? classes : squared), optimizer: adam(), clipGlobalNorm: 0.1 }
       const steps = await stepsOf(train(model, [batch], { ...options, epochs: 2 }))
-      const { output, states } = await predictWithStates(model, batch.inputs, { lengths })
+      const { output, states } = await predictWithStates(model, batch.inputs, { [padding]: given })
       const outputs = output.data.filter((_, at) => !sequence || !beyond(at, output.shape[2]!))
       const evaluation = await evaluate(model, [batch], { loss: options.loss })
       return { steps, weights: numbersOf(model), outputs, states, evaluation }
     }
     const reference = await outcome(0)
-    for (const padding of tokens ? [-1, 99] : [7, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(await outcome(padding), `padded with ${padding}`).toEqual(reference)
+    for (const garbage of tokens ? [-1, 99] : [7, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(await outcome(garbage), `filled with ${garbage}`).toEqual(reference)
     }
   })
+})
+
+test('a loss with a mask is the mean over the steps that are there, and its updates are theirs', async () => {
+  const [B, T] = [2, 6]
+  const { inputs, targets } = batchOf(7, B, T)
+  const there = Array.from('011011010111', Number)
+  const short = (x: Tensor) =>
+    f32(
+      [...x.data].filter((_, at) => there[Math.floor(at / 2)] === 1),
+      B,
+      4,
+      2,
+    )
+  const mask = tensor(Int32Array.from(there), [B, T], 'bool')
+  const [whole, cutOut] = [
+    { inputs, targets, mask, reset: true },
+    { inputs: short(inputs), targets: short(targets), reset: true },
+  ]
+  const both = await Promise.all(
+    [whole, cutOut].map(async (batch) => {
+      const model = sequential([rnn({ initialState: 'trainable' }), rnn({ goBackwards: true }), dense({ units: 2 })]) // biome-ignore format: one line
+      const steps = await stepsOf(train(model, [batch], { ...squared, optimizer: sgd(), epochs: 3 }))
+      const { loss, tokens } = await evaluate(model, [batch], squared)
+      return { numbers: [...steps.flat(), loss, ...numbersOf(model).flatMap((data) => [...data])], tokens }
+    }),
+  )
+  expect(both.map(({ tokens }) => tokens)).toEqual([8, 8])
+  const [masked, reference] = both.map(({ numbers }) => numbers)
+  expect(outside('f32', { all: masked! }, { all: reference! })).toEqual([])
 })
 
 describe('truncated back-propagation', () => {
@@ -138,15 +173,21 @@ describe('truncated back-propagation', () => {
     expect(other[1]).toBe(alone[0])
   })
 
-  test('lengths may come and go between windows', async () => {
-    const plain = windowsOf(whole, 4)
-    const later = plain.map((batch, i) => (i === 0 ? batch : { ...batch, lengths: i32([4, 4, 4], 3) }))
-    const [expected, received] = [plain, later].map((batches) => [
-      () => lossesOf(train(lstmNet(), batches, truncated)),
-      () => evaluate(lstmNet(), batches, { ...squared, carry: true }),
-    ])
-    expect(await received![0]!(), 'fit').toEqual(await expected![0]!())
-    expect(await received![1]!(), 'evaluate').toEqual(await expected![1]!())
+  test.each<Partial<Batch>[]>([
+    [{ lengths: i32([4, 4, 4], 3) }, {}, {}],
+    [{}, { lengths: i32([4, 4, 4], 3) }, { mask: i32(new Array(12).fill(1), 3, 4) }],
+    [{ mask: i32(new Array(12).fill(1), 3, 4) }, {}, { lengths: i32([4, 4, 4], 3) }],
+  ])('lengths and masks may come and go between windows', async (...more) => {
+    const plain = windowsOf(batchOf(1, 3, 12), 4)
+    const others = plain.map((batch, i) => ({ ...batch, ...more[i] }))
+    const [expected, received] = [plain, others].map((batches) => ({
+      fit: async () => ({ losses: await lossesOf(train(lstmNet(), batches, truncated)) }),
+      evaluate: async () => ({
+        loss: [(await evaluate(lstmNet(), batches, { ...squared, carry: true })).loss],
+      }),
+    }))
+    expect(outside('f32', await received!.fit(), await expected!.fit())).toEqual([])
+    expect(outside('f32', await received!.evaluate(), await expected!.evaluate())).toEqual([])
   })
 
   test('two evaluations at once keep their states apart', async () => {

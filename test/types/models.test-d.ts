@@ -131,14 +131,14 @@ export function layers(): Sequential {
 }
 
 export function files(model: Sequential): Tensor {
-  const bytes: Uint8Array = saveModel(model, { vocabulary: 'abc' })
+  const bytes: Uint8Array = saveModel(model, { extra: { vocabulary: 'abc' } })
   const loaded = loadModel(bytes)
   const own: Sequential = loaded.model
   const note: string | undefined = loaded.extra['vocabulary']
-  saveModel(own, note === undefined ? {} : { note })
+  saveModel(own, note === undefined ? {} : { extra: { note } })
 
   // @ts-expect-error what is kept beside a model is text
-  saveModel(model, { version: 1 })
+  saveModel(model, { extra: { version: 1 } })
   // @ts-expect-error a model has no name in its file
   loaded.name
   // @ts-expect-error what was loaded stays as it is
