@@ -3,9 +3,9 @@
  * Enters: a stream of ids, or sequences of unlike lengths. Leaves: batch-first tensors, the same on every pass.
  * B rows of a batch, T time steps.
  */
-import { allocate } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
-import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
+import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
+import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { requireInteger, requireOptions } from './guards.ts'
 
 /** What one training step reads. */
@@ -86,9 +86,6 @@ export function textWindows(
   }
 }
 
-/** A sequence: a tensor [T, …], for example i32 [T] for ids, or nested numbers, which become f32. Time comes first. */
-export type Sequence = Tensor | readonly NestedNumbers[]
-
 /**
  * Sequences of unlike lengths, in the order given, padded with zeros to the longest of their batch. Every batch has
  * `lengths` (or a `mask`) and resets; the last may have fewer rows.
@@ -140,12 +137,6 @@ export function sequences(
 
 type Rows = (start: number, end: number) => Tensor
 
-function isTensor(value: unknown): value is Tensor {
-  if (typeof value !== 'object' || value === null) return false
-  const { data, shape } = value as Partial<Tensor>
-  return ArrayBuffer.isView(data) && Array.isArray(shape)
-}
-
 /** Targets that are one a row as a tensor; undefined where they are a list of sequences. */
 function oneARow(targets: readonly Sequence[] | readonly number[] | Tensor): Tensor | undefined {
   if (isTensor(targets)) return targets
@@ -155,20 +146,6 @@ function oneARow(targets: readonly Sequence[] | readonly number[] | Tensor): Ten
   if (odd === undefined) return tensor(targets, undefined, 'i32')
   throw new DataError(
     `targets: plain numbers are classes, whole numbers; received ${odd}. For values give a tensor: tensor([[0.5], …])`,
-  )
-}
-
-function requireList(name: string, all: unknown): void {
-  if (Array.isArray(all)) return
-  throw new ArgumentError(`${name}: expected a list of sequences; received ${typeof all}`)
-}
-
-function requireSameSize(sizes: Int32Array): void {
-  const at = sizes.findIndex((size) => size !== sizes[0])
-  if (at < 0) return
-  throw new ShapeError(
-    `inputs: rows of numbers must be of equal size; row 0 has ${sizes[0]}, row ${at} ${sizes[at]}. ` +
-      'For sequences, write each step as a list ([[0.1], [0.2]]), or give ids as i32 tensors.',
   )
 }
 
@@ -188,20 +165,6 @@ function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
   const advice = 'Give one target a step, or a tensor with one row a sequence.'
   const rows = asLong('targets', targets, lengths, advice)
   return (start, end) => pad(rows.slice(start, end))
-}
-
-/** Sequences that are each as long as the input of its place. */
-function asLong(name: string, all: readonly Sequence[], lengths: Int32Array, advice: string): Tensor[] {
-  requireList(name, all)
-  if (all.length !== lengths.length) {
-    throw new DataError(`${name}: expected those of ${lengths.length} sequences; received ${all.length}`)
-  }
-  const rows = alike(name, all)
-  const at = rows.findIndex(({ shape }, i) => shape[0] !== lengths[i])
-  if (at < 0) return rows
-  throw new DataError(
-    `${name}: sequence ${at} has ${lengths[at]} steps; received ${rows[at]!.shape[0]}. ${advice}`,
-  )
 }
 
 /** What says which steps are there, and how many are. */
@@ -233,36 +196,4 @@ function maskRows(all: readonly Sequence[], lengths: Int32Array): Tensor[] {
     if (!data.includes(1)) throw new DataError(`mask: no step of sequence ${i} is left. Leave it out.`)
     return tensor(Int32Array.from(data), shape, 'bool')
   })
-}
-
-/** The sequences as tensors that differ only in their first size, which is at least 1. */
-function alike(name: string, all: readonly Sequence[]): Tensor[] {
-  requireList(name, all)
-  if (all.length === 0) throw new DataError(`${name}: expected at least one sequence; received none`)
-  const rows = all.map((one: Sequence, i) => {
-    if (isTensor(one)) return one
-    if (Array.isArray(one)) return tensor(one)
-    throw new ArgumentError(
-      `${name}: sequence ${i} must be nested numbers or a tensor; received ${typeof one}`,
-    )
-  })
-  const kind = ({ dtype, shape }: Tensor) => `${dtype} [${['T', ...shape.slice(1)].join(', ')}]`
-  for (const [i, row] of rows.entries()) {
-    if (!(row.shape[0]! > 0)) throw new DataError(`${name}: sequence ${i} has no time step. Leave it out.`)
-    if (kind(row) !== kind(rows[0]!)) {
-      throw new ShapeError(
-        `${name}: sequences must be alike in all but length; sequence 0 is ${kind(rows[0]!)}, sequence ${i} ${kind(row)}`,
-      )
-    }
-  }
-  return rows
-}
-
-function pad(rows: readonly Tensor[]): Tensor {
-  const { dtype, shape } = rows[0]!
-  const longest = rows.reduce((most, row) => Math.max(most, row.shape[0]!), 0)
-  const padded = [rows.length, longest, ...shape.slice(1)]
-  const data = allocate(dtype, elementCount(padded))
-  for (const [b, row] of rows.entries()) data.set(row.data, (b * data.length) / rows.length)
-  return tensor(data, padded, dtype)
 }

@@ -1,5 +1,6 @@
 /** The public face of `recurra/data`: from bytes to batches. */
-export { type Batch, type Batches, type Sequence, sequences, textWindows } from './batches.ts'
+export type { Sequence } from '../tensor/padding.ts'
+export { type Batch, type Batches, sequences, textWindows } from './batches.ts'
 export { type NGram, wittenBell } from './ngram.ts'
 export { holdOut, type Split } from './split.ts'
 export { decodeText, type TextEncoding } from './text.ts'

@@ -38,17 +38,23 @@ export function tensor(values: NestedNumbers | TensorData, shape?: readonly numb
     }
     return { data: values, shape: dims, dtype: dtype ?? (values instanceof Float32Array ? 'f32' : 'i32') }
   }
-  const found = nestedShape(values)
-  const flat: number[] = []
-  flatten(values, found, 0, flat)
-  if (dtype === 'i32' || dtype === 'bool') requireIntegers(flat, dtype)
-  const data = (dtype ?? 'f32') === 'f32' ? Float32Array.from(flat) : Int32Array.from(flat)
-  return tensor(data, shape ?? found, dtype ?? 'f32')
+  const found = nested(values, dtype)
+  return tensor(found.data, shape ?? found.shape, found.dtype)
 }
 
-function requireIntegers(values: readonly number[], dtype: Dtype): void {
+/** A tensor from nested arrays of equal lengths; the messages of its errors begin with `where`. */
+export function nested(values: NestedNumbers, dtype: Dtype = 'f32', where = ''): Tensor {
+  const shape = nestedShape(values)
+  const flat: number[] = []
+  flatten(values, shape, 0, flat, where)
+  if (dtype !== 'f32') requireIntegers(flat, dtype, where)
+  return { data: dtype === 'f32' ? Float32Array.from(flat) : Int32Array.from(flat), shape, dtype }
+}
+
+function requireIntegers(values: readonly number[], dtype: Dtype, where: string): void {
   const odd = values.find((value) => (value | 0) !== value)
-  if (odd !== undefined) throw new DataError(`${dtype} numbers are integers of 32 bits; received ${odd}`)
+  if (odd === undefined) return
+  throw new DataError(`${where}${dtype} numbers are integers of 32 bits; received ${odd}`)
 }
 
 function requireSizes(shape: readonly number[]): void {
@@ -69,18 +75,18 @@ function nestedShape(values: NestedNumbers): number[] {
   return shape
 }
 
-function flatten(values: NestedNumbers, shape: number[], depth: number, into: number[]): void {
+function flatten(values: NestedNumbers, shape: number[], depth: number, into: number[], where: string): void {
   if (typeof values === 'number') {
     if (depth !== shape.length)
-      throw new ShapeError(`a number stands where an array of ${shape[depth]} was expected`)
+      throw new ShapeError(`${where}a number stands where an array of ${shape[depth]} was expected`)
     into.push(values)
     return
   }
   if (!Array.isArray(values) || values.length !== shape[depth]) {
     throw new ShapeError(
-      `nested arrays must be of equal length: expected ${shape[depth] ?? 'a number'} at depth ${depth}, ` +
+      `${where}nested arrays must be of equal length: expected ${shape[depth] ?? 'a number'} at depth ${depth}, ` +
         `received ${Array.isArray(values) ? values.length : typeof values}`,
     )
   }
-  for (const value of values) flatten(value, shape, depth + 1, into)
+  for (const value of values) flatten(value, shape, depth + 1, into, where)
 }

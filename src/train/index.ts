@@ -26,6 +26,7 @@ export {
   type Update,
   type Updated,
 } from './optimizers.ts'
+export type { InputLike } from './padding.ts'
 export {
   type EvaluateOptions,
   type Evaluation,

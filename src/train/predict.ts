@@ -1,21 +1,12 @@
 /** Running a model: predict, evaluate. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
-import { type Sequential, swapped } from '../layers/sequential.ts'
+import { masked, type Sequential, swapped } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import {
-  asTensor,
-  bindBatch,
-  bindInput,
-  lengthsOf,
-  maskOf,
-  requireTime,
-  type TensorLike,
-  tokensOf,
-} from './inputs.ts'
+import { asTensor, bindBatch, bindInput, type TensorLike, tokensOf } from './inputs.ts'
 import {
   fedBack,
   finalOutput,
@@ -29,6 +20,7 @@ import {
   weightInputs,
 } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
+import { type InputLike, kindOf, paddedInputs, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { targetSpec } from './step.ts'
@@ -36,8 +28,8 @@ import { targetSpec } from './step.ts'
 export interface PredictOptions {
   /** Steps of each row, 1 … T; default: all T. */
   readonly lengths?: TensorLike
-  /** Which steps are there, 0 or 1, [B, T], instead of lengths: gaps, padding on the left. */
-  readonly mask?: TensorLike
+  /** Which steps are there, 0 or 1, [B, T] or a list of [T], instead of lengths: gaps, padding on the left. */
+  readonly mask?: InputLike
   /** States to begin with by path ('lstm/h'), [B, …]; those left out begin as the layer says. */
   readonly initialState?: Readonly<Record<string, TensorLike>>
   /** Default: 'wasm'. */
@@ -45,8 +37,10 @@ export interface PredictOptions {
 }
 
 export interface Prediction {
-  /** [B, T, …] or [B, …] */
+  /** [B, T, …] or [B, …]; 0 beyond a row's length */
   readonly output: Tensor
+  /** i32 [B], where rows have lengths of their own. */
+  readonly lengths?: Tensor
   /** States after the last step, by path: of the layers that say `returnState`, or of all if none does. */
   readonly states: Readonly<Record<string, Tensor>>
 }
@@ -81,21 +75,25 @@ export function forwardSession(
 ): Promise<Session> {
   return sessionOf(model, model, keyOf(leaves, backend), () => {
     const named = traceNamed(leafSpecs(model, leaves), (get) => {
-      const { output, states } = model.forward(get('x'), leafScope(get, leaves))
-      return { outputs: { output: swapped(output).value, ...finalOutputs(states) } }
+      const scope = leafScope(get, leaves)
+      const { output, states } = model.forward(get('x'), scope)
+      return { outputs: { output: swapped(masked(output, scope.lengths)).value, ...finalOutputs(states) } }
     })
     return Session.open(named, backend)
   })
 }
 
 /**
- * The model's output for a batch of inputs: nested arrays, or a tensor.
+ * The model's output for a batch of inputs: nested arrays, a tensor, or a list of sequences. Those of unlike lengths are
+ * padded, and so is the output of every step, [B, T, …]: it is 0 beyond a row's length, which `predictWithStates` says.
  *
- * @throws {ShapeError} where the inputs do not fit the model
+ *     await predict(net, [[[0.1]], [[0.2], [0.3]]])
+ *
+ * @throws {ShapeError} where the inputs do not fit the model, or a row the others
  */
 export async function predict(
   model: Sequential,
-  x: TensorLike,
+  x: InputLike,
   options: PredictOptions = {},
 ): Promise<Tensor> {
   return (await predictWithStates(model, x, options)).output
@@ -104,17 +102,17 @@ export async function predict(
 /** As predict, with the recurrent states after the last step. */
 export async function predictWithStates(
   model: Sequential,
-  x: TensorLike,
+  x: InputLike,
   options: PredictOptions = {},
 ): Promise<Prediction> {
   requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
-  const inputs = asInput(model, x)
+  const padded = paddedInputs(model, x, options)
+  const { inputs, lengths } = padded
   const bindings = bindInput(model, inputs)
   const rows = inputs.shape[0]!
-  const padding = paddingOf(options)
   const initial = initialStates(model, options.initialState ?? {}, rows)
-  const there = paddingInputs(model, { inputs, ...padding })
-  const leaves = { training: false, carry: [...initial.keys()], ...kindOf(padding) }
+  const there = paddingInputs(model, padded)
+  const leaves = { training: false, carry: [...initial.keys()], ...kindOf(padded) }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([
     ['x', inputs.data],
@@ -134,6 +132,7 @@ export async function predictWithStates(
       shape: [rows, ...output.map((size) => size ?? inputs.shape[1]!)],
       dtype: 'f32',
     },
+    ...(lengths === undefined ? {} : { lengths }),
     states: Object.fromEntries(
       paths.map((path, i) => [
         path,
@@ -145,33 +144,6 @@ export async function predictWithStates(
       ]),
     ),
   }
-}
-
-type Padding = Pick<Batch, 'lengths' | 'mask'>
-
-function paddingOf({ lengths, mask }: PredictOptions): Padding {
-  return {
-    ...(lengths === undefined ? {} : { lengths: asTensor(lengths, 'i32') }),
-    ...(mask === undefined ? {} : { mask: asTensor(mask, 'i32') }),
-  }
-}
-
-/** What a function of the model takes in to know which steps are there. */
-const kindOf = ({ lengths, mask }: Padding) => ({
-  lengths: lengths !== undefined && mask === undefined,
-  mask: mask !== undefined,
-})
-
-function paddingInputs(model: Sequential, batch: Padding & Pick<Batch, 'inputs'>): [string, Int32Array][] {
-  if (batch.mask !== undefined) {
-    requireTime(model)
-    return [['mask', maskOf(batch)]]
-  }
-  return batch.lengths === undefined ? [] : [['lengths', lengthsOf(batch)]]
-}
-
-function asInput(model: Sequential, x: TensorLike): Tensor {
-  return asTensor(x, model.isBuilt ? model.built.input.dtype : 'f32')
 }
 
 function initialStates(

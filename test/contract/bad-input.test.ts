@@ -13,9 +13,9 @@ import { RecurraError } from '../../src/tensor/errors.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { type FitOptions, fit as train } from '../../src/train/fit.ts'
 import { type GenerateOptions, generate } from '../../src/train/generate.ts'
-import type { TensorLike } from '../../src/train/inputs.ts'
 import { huber, type LossOption } from '../../src/train/losses.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
+import type { InputLike } from '../../src/train/padding.ts'
 import { evaluate, type PredictOptions, predict } from '../../src/train/predict.ts'
 import {
   constantRate,
@@ -38,7 +38,7 @@ const fit = (options: Partial<FitOptions>) => train(lstmNet(), [good], { ...squa
 const batch = (change: Partial<Batch>) => train(lstmNet(), [{ ...good, ...change }], squared)
 const against = (loss: LossOption, targets: Tensor) => train(lstmNet(), [{ ...good, targets }], { loss })
 const tokens = (targets: Tensor) => train(tokenNet(), [{ ...ids, targets }], classes)
-const ask = (values: TensorLike, options: PredictOptions = {}) => predict(lstmNet(), values, options)
+const ask = (values: InputLike, options: PredictOptions = {}) => predict(lstmNet(), values, options)
 const write = (options: Partial<GenerateOptions>, model = tokenNet()) =>
   generate(model, { prompt: [1], length: 2, ...options }).next()
 const weights = (path: string, value: Tensor) =>
@@ -60,6 +60,31 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ['rank', () => ask([[1, 2]]), 'shape', 'f32[B, T, 2] | f32[1, 2]'],
   ['tokens for numbers', () => ask(ids.inputs), 'shape', 'f32[B, T, 2] | i32[2, 2]'],
   ['ragged arrays', () => ask([[[1, 2], [3]]]), 'shape', 'expected 2 | received 1'],
+  [
+    'a row of another rank',
+    () => ask([[[1, 2]], [1, 2]]),
+    'shape',
+    'sequence 0 | [T, 2], | sequence 1 f32 [T]',
+  ],
+  ['a step of another rank', () => ask([[[1, 2]], [[1, 2], 1]]), 'shape', 'inputs: sequence 1: | array of 2'],
+  ['a row of numbers', () => ask(odd([[[1, 2]], 1])), 'argument', 'sequence 1 | received number'],
+  ['a row of another type', () => ask([x, i32([1], 1)]), 'shape', 'sequence 1 i32'],
+  ['a row of no step', () => ask([[[1, 2]], []]), 'data', 'sequence 1 has no time step'],
+  ['a row that its shape does not hold', () => ask([fault]), 'shape', '[2, 3, 2] | 3'],
+  [
+    'rows of unlike size without time',
+    () => predict(sequential([dense({ units: 2 })]), [[1, 2], [3]]), // biome-ignore format: one line
+    'shape',
+    'equal size; row 0 has 2, row 1 1',
+  ],
+  [
+    'lengths beside those of sequences',
+    () => ask([[[1, 2]], [[1, 2], [3, 4]]], { lengths: [1, 2] }), // biome-ignore format: one line
+    'argument',
+    'leave the option lengths out',
+  ],
+  ['a mask of another length', () => ask([[[1, 2]], [[1, 2], [3, 4]]], { mask: [[1], [1]] }), 'data', 'sequence 1 has 2 steps; received 1'], // biome-ignore format: one line
+  ['one mask for sequences', () => ask([[[1, 2]], [[1, 2], [3, 4]]], { mask: i32([1, 0, 1, 1], 2, 2) }), 'argument', 'a list of masks'], // biome-ignore format: one line
   ['no rows', () => ask(f32([], 0, 3, 2)), 'data', '[0, 3, 2]'],
   [
     'inputs of another shape',

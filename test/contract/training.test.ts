@@ -283,6 +283,39 @@ test('states given back continue a sequence exactly', async () => {
   expect(second.states).toEqual(whole.states)
 })
 
+test('sequences of unlike lengths are padded: each row is what it is alone, and 0 beyond its end', async () => {
+  const lengths = [3, 1, 5]
+  const values = lengths.map((length, i) => {
+    const { numbers } = random(i)
+    return Array.from({ length }, () => numbers(2))
+  })
+  const ids = lengths.map((length, i) => random(i).integers(length, 0, 5))
+  const cases = [
+    [lstmNet(), values, 2],
+    [lstmNet(), values.map((steps) => tensor(steps)), 2],
+    [sequential(lstmNet().layers.map(({ layer }) => layer)), values, 2],
+    [tokenNet(), ids, 6],
+    [tokenNet(), ids.map((own) => i32(own, own.length)), 6],
+  ] as const
+  for (const [model, rows, width] of cases) {
+    const { output, states, lengths: ends } = await predictWithStates(model, rows)
+    expect([output.shape, ends]).toEqual([[3, 5, width], i32(lengths, 3)])
+    expect(await predict(model, rows)).toEqual(output)
+    for (const [b, row] of rows.entries()) {
+      const alone = await predictWithStates(model, [row])
+      const rest = new Array<number>((5 - lengths[b]!) * width).fill(0)
+      const own = output.data.subarray(b * 5 * width, (b + 1) * 5 * width)
+      expect([...own]).toEqual([...alone.output.data, ...rest])
+      expect(alone.lengths).toBeUndefined()
+      for (const [path, { data }] of Object.entries(states))
+        expect(data.subarray(b * 5, (b + 1) * 5)).toEqual(alone.states[path]!.data)
+    }
+  }
+  const mask = lengths.map((length) => new Array<number>(length).fill(1))
+  const { states } = await predictWithStates(lstmNet(), values, { mask })
+  expect(states).toEqual((await predictWithStates(lstmNet(), values)).states)
+})
+
 test('a state that is not given begins as the layer says', async () => {
   const model = lstmNet()
   const learnt = [...model.weights()].map(([path, { data, shape }]) => {
