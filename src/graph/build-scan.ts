@@ -34,7 +34,7 @@ export function isByRow({ shape }: Node, packing: Packing | undefined): boolean 
 }
 
 /** The shape outside of a state or constant of the body. */
-function heldShape(inner: Node, packing: Packing | undefined): Shape {
+export function heldShape(inner: Node, packing: Packing | undefined): Shape {
   return isByRow(inner, packing) ? inner.shape.with(0, packing!.rows) : inner.shape
 }
 

@@ -6,7 +6,7 @@
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import { constant, elementwise, param, zerosLike } from './build.ts'
-import { outputOf, scanOutputs, scanSpec } from './build-scan.ts'
+import { heldShape, outputOf, scanOutputs, scanSpec } from './build-scan.ts'
 import { operandGradients } from './gradient-rules.ts'
 import { isKind, makeGraph, type Node, type ScanNode, scanParts, topological } from './node.ts'
 import { substitute } from './rebuild.ts'
@@ -125,12 +125,13 @@ function scanAdjoint(scan: ScanNode, cotangent: (output: number) => Node | undef
     ...consts,
   ]
   const history = [...dCarries, ...dConsts]
+  const none = (each: Node) => constant(0, heldShape(each, op.packing), each.dtype)
   const body = makeGraph(bodyParams, [...nextCarries, ...nextConsts, ...dxs, ...history])
   const result = scanOutputs({
     body,
     carries: [
-      ...floatCarries.map((each) => finals[params.carries.indexOf(each)] ?? zerosLike(each)),
-      ...floatConsts.map((each) => zerosLike(each)),
+      ...floatCarries.map((each) => finals[params.carries.indexOf(each)] ?? none(each)),
+      ...floatConsts.map(none),
     ],
     xs: [...before, ...inputs.xs, ...dys.filter((each) => each !== undefined)],
     consts: inputs.consts,

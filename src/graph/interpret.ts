@@ -5,16 +5,13 @@
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { philox } from '../tensor/random.ts'
 import { type Bindings, evaluateSize, type Shape } from '../tensor/size.ts'
-import { isByRow, stackedShape } from './build-scan.ts'
+import { stackedShape } from './build-scan.ts'
 import { checkGuards } from './guards.ts'
 import { type Graph, type Node, type ScanNode, scanParts, topological } from './node.ts'
 import type { ElementwiseName, OpKind, OpOf } from './ops.ts'
+import { type F64Array, stepsOf } from './scan-steps.ts'
 
-/** Numbers of any element type, row-major; bool is 0 or 1. */
-export interface F64Array {
-  readonly data: Float64Array
-  readonly shape: readonly number[]
-}
+export type { F64Array } from './scan-steps.ts'
 
 const ELEMENTWISE: Record<ElementwiseName, (a: number, b: number, c: number, ...rest: number[]) => number> = {
   neg: (a) => -a,
@@ -249,50 +246,28 @@ export function interpret(
 
 function runScan(scan: ScanNode, inputs: readonly F64Array[], bindings: Bindings): F64Array[] {
   const { op } = scan
-  const { packing, body } = op
-  const steps = evaluateSize(op.steps, bindings)
+  const { body } = op
   const { carries, xs, consts } = scanParts(op, inputs)
+  const params = scanParts(op, body.params as readonly Node[])
   const yields = body.outputs.slice(op.carries)
   const stacked = yields.map((each) => fill(shapeUnder(stackedShape(each, op), bindings), () => 0))
-  const counts = packing === undefined ? undefined : inputs[body.params.length]!.data
-  const byRow = (node: Node) => isByRow(node, packing)
   let states = [...carries]
-  for (let i = 0; i < steps; i++) {
-    const t = op.reverse ? steps - 1 - i : i
-    // The rows of this step: alone, or those alive behind those of the steps before.
-    const [alive, start] = counts === undefined ? [1, t] : [counts[t]!, sum(counts.subarray(0, t))]
-    const held = (each: F64Array, param: Node) => (byRow(param) ? part(each, 0, alive) : each)
-    const stepOf = (each: F64Array, param: Node) =>
-      byRow(param) ? part(each, start, alive) : { data: part(each, t, 1).data, shape: each.shape.slice(1) }
-    const params = scanParts(op, body.params as readonly Node[])
+  for (const step of stepsOf(scan, inputs[body.params.length], bindings)) {
     const args = [
-      ...states.map((each, j) => held(each, params.carries[j]!)),
-      ...xs.map((each, j) => stepOf(each, params.xs[j]!)),
-      ...consts.map((each, j) => held(each, params.consts[j]!)),
+      ...states.map((each, j) => step.held(each, params.carries[j]!)),
+      ...xs.map((each, j) => step.part(each, params.xs[j]!)),
+      ...consts.map((each, j) => step.held(each, params.consts[j]!)),
     ]
-    const inside = packing === undefined ? bindings : new Map(bindings).set(packing.alive.key, alive)
-    const outputs = interpret(body, args, inside)
+    const outputs = interpret(body, args, step.bindings)
     states = states.map((before, j) => {
-      if (!byRow(body.outputs[j]!)) return outputs[j]!
+      const next = outputs[j]!
+      if (next.data.length === before.data.length) return next
+      // Rows that are not alive hold.
       const data = before.data.slice()
-      data.set(outputs[j]!.data)
+      data.set(next.data)
       return { ...before, data }
     })
-    for (const [j, y] of outputs.slice(op.carries).entries()) {
-      const row = byRow(yields[j]!) ? y.data.length / Math.max(1, alive) : y.data.length
-      stacked[j]!.data.set(y.data, (byRow(yields[j]!) ? start : t) * row)
-    }
+    for (const [j, y] of yields.entries()) step.part(stacked[j]!, y).data.set(outputs[op.carries + j]!.data)
   }
   return [...states, ...stacked]
-}
-
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0)
-}
-
-/** `count` entries of axis 0, from `start` on. */
-function part({ data, shape }: F64Array, start: number, count: number): F64Array {
-  const rest = shape.slice(1)
-  const length = rest.reduce((product, size) => product * size, 1)
-  return { data: data.subarray(start * length, (start + count) * length), shape: [count, ...rest] }
 }

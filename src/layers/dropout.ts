@@ -4,7 +4,7 @@ import { type Value, where } from '../graph/value.ts'
 import { requireSeed } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { seedWord } from '../tensor/random.ts'
-import { constantOf, printShape } from '../tensor/size.ts'
+import { constantOf } from '../tensor/size.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 export interface DropoutOptions {
@@ -72,7 +72,7 @@ export class Dropout implements Layer {
   apply(signal: Signal, scope: LayerScope): Signal {
     const { rate, noiseShape, seed } = this.options
     featuresOf('dropout', signal)
-    const noise = noiseShape === undefined ? undefined : sharedAxes(signal, noiseShape)
+    const noise = noiseShape === undefined ? undefined : sharedOf(signal, noiseShape)
     if (rate === 0 || !scope.training) return signal
     const key = scope.random('mask')
     const kept = drawKept(signal, rate, seed === undefined ? key : { ...key, seed: seedWord(seed) }, noise)
@@ -80,34 +80,49 @@ export class Dropout implements Layer {
   }
 }
 
-/** bool, broadcasting to the signal's value: true with probability 1 − rate. `shared`: its axes with one draw for all. */
-function drawKept(
-  { value, sequence }: Signal,
-  rate: number,
-  { rows, time = 0, ...key }: RandomKey,
-  shared: ReadonlySet<number> = new Set(),
-): Value {
-  const shape = value.shape.map((size, axis) => (shared.has(axis) ? 1 : size))
-  const timed = sequence && !shared.has(0)
-  const own = shared.has(key.rowAxis ?? 0) ? undefined : rows
-  // As f32, so that a comparison in f64 draws the same.
-  return randomUniform(shape, { ...key, rows: own, time: timed ? time : 0 }).less(Math.fround(1 - rate))
+/** What shares one draw: all rows, all steps, all along axes of features. */
+interface Shared {
+  readonly rows: boolean
+  readonly time: boolean
+  readonly axes: readonly number[]
 }
 
-/** The axes of a signal, time-major as it is, along which a batch-first noise shape says 1. */
-function sharedAxes({ value, sequence }: Signal, noiseShape: readonly (number | null)[]): Set<number> {
-  const [steps, rows, ...features] = value.shape
-  const input = sequence ? [rows!, steps!, ...features] : value.shape
-  const fits = (size: number | null, axis: number) =>
-    size === null || size === 1 || size === constantOf(input[axis]!)
-  if (noiseShape.length !== input.length || !noiseShape.every(fits)) {
+const NOTHING: Shared = { rows: false, time: false, axes: [] }
+
+/** bool, broadcasting to the signal's value: true with probability 1 − rate. */
+function drawKept(
+  { value, sequence, packing }: Signal,
+  rate: number,
+  { rows, time = 0, rowAxis = 0, ...key }: RandomKey,
+  shared: Shared = NOTHING,
+): Value {
+  const one = new Set(shared.axes)
+  // Packed rows and steps have one axis, along which each has its number; else what is shared has a length of 1.
+  if (packing === undefined && shared.rows) one.add(rowAxis)
+  if (packing === undefined && sequence && shared.time) one.add(0)
+  const shape = value.shape.map((size, axis) => (one.has(axis) ? 1 : size))
+  const numbers = shared.rows ? packing && rows?.mul(0) : rows
+  const place = { rowAxis, rows: numbers, time: shared.time ? 0 : time }
+  // As f32, so that a comparison in f64 draws the same.
+  return randomUniform(shape, { ...key, ...place }).less(Math.fround(1 - rate))
+}
+
+/** What a batch-first noise shape says 1 of. */
+function sharedOf({ value, sequence, packing }: Signal, noiseShape: readonly (number | null)[]): Shared {
+  const features = value.shape.slice(sequence && packing === undefined ? 2 : 1)
+  const lead = sequence ? 2 : 1
+  const known = [...Array.from({ length: lead }, () => undefined), ...features.map(constantOf)]
+  const fits = (size: number | null, axis: number) => size === null || size === 1 || size === known[axis]
+  if (noiseShape.length !== known.length || !noiseShape.every(fits)) {
+    const input = ['B', ...(sequence ? ['T'] : []), ...features.map(({ key }) => key)].join(', ')
     throw new ShapeError(
-      `dropout: noiseShape for ${printShape(input)} must say 1, null or its size for each axis; ` +
+      `dropout: noiseShape for [${input}] must say 1, null or its size for each axis; ` +
         `received ${JSON.stringify(noiseShape)}`,
     )
   }
-  const major = (axis: number) => (sequence && axis < 2 ? 1 - axis : axis)
-  return new Set(noiseShape.flatMap((size, axis) => (size === 1 ? [major(axis)] : [])))
+  const first = value.rank - features.length
+  const axes = features.flatMap((_, i) => (noiseShape[lead + i] === 1 ? [first + i] : []))
+  return { rows: noiseShape[0] === 1, time: sequence && noiseShape[1] === 1, axes }
 }
 
 /** A layer that drops numbers at random while it is trained; the equation stands at {@link Dropout}. */

@@ -4,21 +4,25 @@ import type { Value } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape } from '../tensor/size.ts'
+import type { RowPacking } from './packing.ts'
 
-/** What travels from layer to layer: [T, B, …] where it is a sequence, else [B, …]. */
+/**
+ * What travels from layer to layer: [T, B, …] where it is a sequence, else [B, …]. Where rows have lengths of their own,
+ * [N, …] with N = Σ lengths, and [B, …] in order of the lengths.
+ */
 export interface Signal {
   readonly value: Value
   readonly sequence: boolean
+  /** How a sequence's rows are packed. */
+  readonly packing?: RowPacking | undefined
 }
 
 /** What a layer may ask for while it is traced. */
 export interface LayerScope {
   readonly training: boolean
-  /** i32 [B]: how many steps each row has; absent where all have T. */
-  readonly lengths: Value | undefined
-  /** bool [T, B]: which steps are there, instead of lengths; absent where all are. */
+  /** bool [T, B]: which steps are there; absent where all are, or rows are packed. */
   readonly mask: Value | undefined
-  /** [T, B, …]: the layer's targets, where teacher forcing puts them in the place of the outputs it reads. */
+  /** The layer's targets, as its input lies in time and rows, where teacher forcing puts them in the place of the outputs it reads. */
   readonly forced?: Value | undefined
   /** The parameter of that name: the same one each time. */
   param(name: string, parameter: Parameter): Value
@@ -51,8 +55,8 @@ export interface Layer {
 }
 
 /** The size of the last axis: the features a layer reads. */
-export function featuresOf(kind: string, { value, sequence }: Signal): number {
-  const expected = sequence ? 3 : 2
+export function featuresOf(kind: string, { value, sequence, packing }: Signal): number {
+  const expected = sequence && packing === undefined ? 3 : 2
   const features = value.rank < 2 ? undefined : constantOf(value.shape[value.rank - 1]!)
   if (features === undefined || value.dtype !== 'f32' || value.rank < expected) {
     throw new ShapeError(

@@ -8,12 +8,14 @@ import { LSTM, type LstmOptions, lstmCell } from '../cells/lstm.ts'
 import { choice, type Fields, type Filled, fill, flag, text } from '../cells/options.ts'
 import { requireCell, stacked } from '../cells/stacked.ts'
 import { callGraph } from '../graph/inline.ts'
-import { scan } from '../graph/scan.ts'
+import { resized } from '../graph/rebuild.ts'
+import { type ScanResult, scan, type Values } from '../graph/scan.ts'
+import { scanPacked } from '../graph/scan-packed.ts'
 import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
-import { printShape } from '../tensor/size.ts'
+import { printShape, type Size } from '../tensor/size.ts'
 import { delayed } from './forcing.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
@@ -64,8 +66,8 @@ export class Recurrent implements Layer {
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
-    const { value } = signal
-    if (!signal.sequence || value.rank !== 3) {
+    const { value, packing } = signal
+    if (!signal.sequence || value.rank !== (packing === undefined ? 3 : 2)) {
       throw new ShapeError(
         `${this.kind}: expected a sequence [T, B, inputs]; received ${printShape(value.shape)}` +
           `${signal.sequence ? '' : ' without time (does the layer before need returnSequences: true?)'}`,
@@ -79,7 +81,6 @@ export class Recurrent implements Layer {
     const outputState = names[graph.outputs.indexOf(graph.outputs[0]!, 1) - 1]
     const { returnSequences, goBackwards } = this.options
     const carriesOutput = !returnSequences && outputState === undefined
-    const output = graph.outputs[0]!
     const begins = Object.fromEntries(
       names.map((name) => [name, scope.initial(name, this.begin(cell, name, scope))]),
     )
@@ -87,29 +88,27 @@ export class Recurrent implements Layer {
     const forced =
       feedback === undefined || scope.forced === undefined
         ? undefined
-        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, scope) }
+        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, packing, scope.mask) }
     const own = names.filter((name) => name !== forced?.name)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
-    if (carriesOutput) carry[OUTPUT] = zeros(output.shape)
-    const result = scan(
-      {
-        carry,
-        xs: { x: value, ...(forced && { before: forced.before }) },
-        reverse: goBackwards,
-        ...(scope.lengths === undefined ? {} : { lengths: scope.lengths }),
-        ...(scope.mask === undefined ? {} : { mask: scope.mask }),
-      },
-      ({ carry: states, x: { x, before } }) => {
-        const [y, ...next] = callGraph(graph, [x, ...names.map((name) => states[name] ?? before!), ...params])
+    if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape)
+    const xs = { x: value, ...(forced && { before: forced.before }) }
+    const result = folded({ carry, xs, reverse: goBackwards }, signal, scope, (rows) => {
+      // The cell was traced for B rows.
+      const step = rows === undefined ? graph : resized(graph, new Map([['B', rows]]))
+      return ({ carry: states, x: { x, before } }) => {
+        const [y, ...next] = callGraph(step, [x!, ...names.map((name) => states[name] ?? before!), ...params])
         const after: Record<string, Value> = Object.fromEntries(
           own.map((name) => [name, next[names.indexOf(name)]!]),
         )
         if (carriesOutput) after[OUTPUT] = y!
         return { carry: after, y: { output: y! } }
-      },
-    )
+      }
+    })
     for (const name of names) scope.final(name, result.carry[name] ?? forced!.final)
-    if (returnSequences) return { value: held(result.ys.output, scope.mask, goBackwards), sequence: true }
+    if (returnSequences) {
+      return { ...signal, value: held(result.ys['output']!, scope.mask, goBackwards) }
+    }
     return { value: result.carry[outputState ?? OUTPUT]!, sequence: false }
   }
 
@@ -118,6 +117,20 @@ export class Recurrent implements Layer {
     if (this.options.initialState !== 'trainable') return zeros(['B', ...shape])
     return scope.param(`initial ${name}`, zeroParameter(...shape)).broadcastTo(['B', ...shape])
   }
+}
+
+type Step = (args: { readonly carry: Values; readonly x: Values }) => { carry: Values; y: Values }
+
+/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have, if not B. */
+function folded(
+  options: { readonly carry: Values; readonly xs: Values; readonly reverse: boolean },
+  { packing }: Signal,
+  { mask }: LayerScope,
+  stepFor: (rows: Size | undefined) => Step,
+): ScanResult<Values, Values> {
+  if (packing === undefined) return scan({ ...options, ...(mask && { mask }) }, stepFor(undefined))
+  const { sizes, counts } = packing
+  return scanPacked({ ...options, packing: sizes, counts }, stepFor(sizes.alive))
 }
 
 /** The output [T, B, …], repeated where the mask has no step; nothing but selects, so that repeating has the same bits. */

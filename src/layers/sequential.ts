@@ -1,7 +1,7 @@
 /** A model: layers one after the other, and the numbers of their parameters. */
 import type { RandomKey } from '../graph/functions.ts'
 import { traceWith } from '../graph/trace.ts'
-import { iota, less, type Value, where, zeros } from '../graph/value.ts'
+import { gather, iota, type Value, where, zeros } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { initialize } from '../init/numbers.ts'
 import type { Dtype } from '../tensor/dtype.ts'
@@ -10,6 +10,7 @@ import { streamOf } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
 import { elementCount, type Tensor } from '../tensor/tensor.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
+import type { RowPacking } from './packing.ts'
 
 /** What goes in, without the batch axis: `null` stands for time. Tokens: `{ shape: [null], dtype: 'i32' }`. */
 export interface InputSpec {
@@ -20,10 +21,11 @@ export interface InputSpec {
 /** What a model is told while it is traced; paths are `layer/name`. */
 export interface ModelScope {
   readonly training: boolean
-  readonly lengths?: Value | undefined
+  /** Rows have lengths of their own: they are packed inside. */
+  readonly packing?: RowPacking | undefined
   /** bool [T, B], instead of lengths. */
   readonly mask?: Value | undefined
-  /** [T, B, …]: targets for the last layer to read in the place of its own outputs. */
+  /** [B, T, …]: targets for the last layer to read in the place of its own outputs. */
   readonly forced?: Value | undefined
   param(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
@@ -34,9 +36,9 @@ export interface ModelScope {
 }
 
 export interface Forward {
-  /** Time-major, as inside. */
+  /** As inside: time-major or packed; without time in the order of the batch. */
   readonly output: Signal
-  /** Final states by path. */
+  /** Final states by path, in the order of the batch. */
   readonly states: ReadonlyMap<string, Value>
 }
 
@@ -159,14 +161,16 @@ export class Sequential {
     const sequence = this.#isSequence(x)
     const states = new Map<string, Value>()
     const shared = new Map<string, Value>()
-    let signal = masked(swapped({ value: x, sequence }), scope.lengths, scope.mask)
+    const { packing } = scope
+    const face: Signal = { value: x, sequence, packing }
+    let signal = masked(inside(face), scope.mask)
     for (const [at, { name, layer }] of this.layers.entries()) {
-      const layout = signal.sequence ? { time: scope.time ?? iota([signal.value.shape[0]!]), rowAxis: 1 } : {}
+      const layout = layoutOf(signal, scope)
+      const forced = at === this.layers.length - 1 ? scope.forced : undefined
       const own: LayerScope = {
         training: scope.training,
-        lengths: signal.sequence ? scope.lengths : undefined,
         mask: signal.sequence ? scope.mask : undefined,
-        forced: at === this.layers.length - 1 ? scope.forced : undefined,
+        forced: forced && inside({ ...face, value: forced }).value,
         param: (key, parameter) => {
           const value = scope.param(`${name}/${key}`, parameter)
           shared.set(`${name}/${key}`, value)
@@ -179,13 +183,19 @@ export class Sequential {
           throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
         },
         random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
-        initial: (key, begin) => scope.initial(`${name}/${key}`, begin),
-        final: (key, value) => states.set(`${name}/${key}`, value),
+        initial: (key, begin) => {
+          const value = scope.initial(`${name}/${key}`, begin)
+          return packing === undefined ? value : packing.sorted(value)
+        },
+        final: (key, value) =>
+          states.set(`${name}/${key}`, packing === undefined ? value : packing.unsorted(value)),
       }
       signal = layer.apply(signal, own)
       seen(signal)
     }
-    return { output: signal, states }
+    const { value } = signal
+    if (packing === undefined || signal.sequence) return { output: signal, states }
+    return { output: { value: packing.unsorted(value), sequence: false }, states }
   }
 
   /** @throws {ArgumentError} where a layer reads backwards: its states cannot go on from window to window */
@@ -209,19 +219,43 @@ export class Sequential {
   }
 }
 
-/** Between batch-first and time-major, either way. */
-export function swapped({ value, sequence }: Signal): Signal {
+/** From batch-first to time-major or packed. */
+export function inside({ value, sequence, packing }: Signal): Signal {
   if (!sequence) return { value, sequence }
-  const rest = value.shape.map((_, axis) => axis).slice(2)
-  return { value: value.transpose([1, 0, ...rest]), sequence }
+  return packing === undefined
+    ? { value: swapped(value), sequence }
+    : { value: packing.pack(value), sequence, packing }
 }
 
-/** What lies beyond a row's length or is masked becomes 0, so that nothing there, NaN included, reaches any product. */
-export function masked({ value, sequence }: Signal, lengths: Value | undefined, mask?: Value): Signal {
-  if ((lengths === undefined && mask === undefined) || !sequence) return { value, sequence }
-  const there = lengths === undefined ? mask! : less(iota([value.shape[0]!, 1]), lengths)
-  const rows = there.reshape([value.shape[0]!, value.shape[1]!, ...value.shape.slice(2).map(() => 1)])
-  return { value: where(rows, value, 0), sequence }
+/** From time-major or packed to batch-first. */
+export function outside({ value, sequence, packing }: Signal): Value {
+  if (!sequence) return value
+  return packing === undefined ? swapped(value) : packing.unpack(value)
+}
+
+/** Between batch-first and time-major, either way. */
+export function swapped(value: Value): Value {
+  const rest = value.shape.map((_, axis) => axis).slice(2)
+  return value.transpose([1, 0, ...rest])
+}
+
+/** What is masked becomes 0, so that nothing there, NaN included, reaches any product. */
+export function masked(signal: Signal, mask: Value | undefined): Signal {
+  const { value, sequence } = signal
+  if (mask === undefined || !sequence) return signal
+  const rows = mask.reshape([value.shape[0]!, value.shape[1]!, ...value.shape.slice(2).map(() => 1)])
+  return { ...signal, value: where(rows, value, 0) }
+}
+
+/** What random numbers of a signal's elements are counted by, besides their features. */
+function layoutOf(
+  { value, sequence, packing: packed }: Signal,
+  { time, packing }: ModelScope,
+): Pick<RandomKey, 'rows' | 'time' | 'rowAxis'> {
+  if (!sequence) return packing === undefined ? {} : { rows: packing.order }
+  if (packed === undefined) return { time: time ?? iota([value.shape[0]!]), rowAxis: 1 }
+  const { rows, steps } = packed
+  return { rows, time: time === undefined ? steps : gather(time, steps), rowAxis: 0 }
 }
 
 function shapeOf({ value, sequence }: Signal): (number | null)[] {

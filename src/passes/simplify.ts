@@ -75,6 +75,8 @@ const constants: Rule = (node) => {
       return value === undefined ? undefined : like(node, value)
     case 'pad':
     case 'reduce':
+    case 'gather':
+      // What a gather reads outside its table is 0 too.
       return value === 0 ? like(node, 0) : undefined
     case 'concat':
       return value !== undefined && node.inputs.every((input) => constantValue(input) === value)

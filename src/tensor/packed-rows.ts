@@ -2,8 +2,6 @@
  * Rows of unlike lengths without padding: in order of their lengths, the longest first, and step after step one behind
  * the other: the rows alive at step 0, then those alive at step 1, …
  */
-import { elementCount, type Tensor } from './tensor.ts'
-
 export interface PackedRows {
   /** i32 [B]: which row stands at each place. */
   readonly order: Int32Array
@@ -39,37 +37,4 @@ export function eachPacked(
   for (const [t, alive] of counts.entries()) {
     for (let place = 0; place < alive; place++) visit(at++, order[place]!, t)
   }
-}
-
-/** [B, T, …] → [Σ lengths, …] */
-export function pack({ data, shape, dtype }: Tensor, rows: PackedRows): Tensor {
-  const [, steps, ...rest] = shape as [number, number, ...number[]]
-  const width = elementCount(rest)
-  const packed = new (data.constructor as Float32ArrayConstructor)(rows.total * width)
-  eachPacked(rows, (at, row, t) => {
-    const from = (row * steps + t) * width
-    packed.set(data.subarray(from, from + width), at * width)
-  })
-  return { data: packed, shape: [rows.total, ...rest], dtype }
-}
-
-/** [Σ lengths, …] → [B, T, …], 0 where a row has ended. */
-export function unpack({ data, shape, dtype }: Tensor, rows: PackedRows): Tensor {
-  const [steps, rest] = [rows.counts.length, shape.slice(1)]
-  const width = elementCount(rest)
-  const padded = new (data.constructor as Float32ArrayConstructor)(rows.order.length * steps * width)
-  eachPacked(rows, (at, row, t) => {
-    padded.set(data.subarray(at * width, (at + 1) * width), (row * steps + t) * width)
-  })
-  return { data: padded, shape: [rows.order.length, steps, ...rest], dtype }
-}
-
-/** The rows of [B, …] in another order: row i of the result is row order[i]. */
-export function reordered({ data, shape, dtype }: Tensor, order: Int32Array): Tensor {
-  const width = elementCount(shape.slice(1))
-  const moved = new (data.constructor as Float32ArrayConstructor)(data.length)
-  for (const [to, from] of order.entries()) {
-    moved.set(data.subarray(from * width, (from + 1) * width), to * width)
-  }
-  return { data: moved, shape, dtype }
 }

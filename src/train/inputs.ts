@@ -65,11 +65,11 @@ function presence(model: Sequential, batch: Batch): (row: number, step: number) 
   return (row, step) => mask[row * steps + step] !== 0
 }
 
-/** @throws {ShapeError} where a mask has nothing to say: the model takes no sequences */
+/** @throws {ShapeError} where lengths or a mask have nothing to say: the model takes no sequences */
 export function requireTime(model: Sequential): void {
   if (model.built.input.shape[0] === null) return
   throw new ShapeError(
-    'a mask says which steps are there, but the model takes rows without time: leave them out',
+    'lengths and masks say which steps are there, but the model takes rows without time: leave them out',
   )
 }
 

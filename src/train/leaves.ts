@@ -1,9 +1,12 @@
 /** A model's parameters and carried states as inputs of a traced function. */
 import { type Value, where } from '../graph/value.ts'
-import type { ModelScope, Sequential } from '../layers/sequential.ts'
+import { packingSpecs, RowPacking } from '../layers/packing.ts'
+import type { Forward, ModelScope, Sequential } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { seedWord } from '../tensor/random.ts'
+import { symbol } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
+import type { Counted } from './losses.ts'
 import type { NamedSpec } from './session.ts'
 
 export interface LeafOptions {
@@ -31,7 +34,7 @@ export function leafSpecs(
   const counters = training && draws ? [SEED, UPDATE] : []
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
-    ...(lengths ? [{ name: 'lengths', shape: ['B'], dtype: 'i32' } as const] : []),
+    ...(lengths ? packingSpecs(symbol('T')) : []),
     ...(mask ? [{ name: 'mask', shape: ['B', 'T'], dtype: 'bool' } as const] : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
@@ -47,7 +50,7 @@ export function leafScope(
 ): ModelScope {
   return {
     training,
-    lengths: lengths ? get('lengths') : undefined,
+    packing: lengths ? new RowPacking(get) : undefined,
     mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
@@ -57,6 +60,17 @@ export function leafScope(
       return where(rows, begin, get(stateInput(path)))
     },
   }
+}
+
+/** The model's output for x, [B, T, …], its final states, and which steps count. */
+export function forwardWhole(
+  model: Sequential,
+  get: (name: string) => Value,
+  leaves: LeafOptions,
+  forced?: Value,
+): Forward & { readonly counted: Counted } {
+  const scope = leafScope(get, leaves)
+  return { ...model.forward(get('x'), { ...scope, forced }), counted: { mask: scope.mask } }
 }
 
 /** Carried states for a new number of rows: all begin anew. */

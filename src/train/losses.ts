@@ -2,10 +2,10 @@
  * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what is masked, or lies beyond a row's
  * length, counts neither above nor below the line. Where ℓ is said of each feature, the mean over features is a step's term.
  */
-import { abs, exp, iota, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
+import { abs, exp, iota, less, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
-import { masked, type Sequential } from '../layers/sequential.ts'
+import { inside, masked, type Sequential, swapped } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, productOf } from '../tensor/size.ts'
@@ -25,6 +25,8 @@ export interface Loss {
   readonly accepts?: { readonly what: string; readonly test: (target: number) => boolean }
   /** The output is logits, to which no activation was applied. */
   readonly logits?: boolean
+  /** A step's ℓ is a function of that step alone, so that [N, …], the steps that are there, may stand for [T, B, …]. */
+  readonly byStep?: boolean
 }
 
 export type LossName =
@@ -53,6 +55,7 @@ export function huber(options: HuberOptions = {}): Loss {
   return {
     name: 'huber',
     targets: 'numbers',
+    byStep: true,
     terms: (output, target) => {
       const error = output.sub(target)
       const size = abs(error)
@@ -66,6 +69,7 @@ const LOSSES: Readonly<Record<LossName, Loss>> = {
   softmaxCrossEntropy: {
     name: 'softmaxCrossEntropy',
     targets: 'classes',
+    byStep: true,
     logits: true,
     terms: (logits, target) => {
       const classes = iota(logits.shape, logits.rank - 1)
@@ -80,6 +84,7 @@ const LOSSES: Readonly<Record<LossName, Loss>> = {
   binaryCrossEntropy: {
     name: 'binaryCrossEntropy',
     targets: 'numbers',
+    byStep: true,
     logits: true,
     accepts: { what: 'a number from 0 to 1', test: (target) => target >= 0 && target <= 1 },
     terms: (logits, target) => {
@@ -94,6 +99,7 @@ const LOSSES: Readonly<Record<LossName, Loss>> = {
   hinge: {
     name: 'hinge',
     targets: 'numbers',
+    byStep: true,
     logits: true,
     accepts: { what: '−1 or 1', test: (target) => target === 1 || target === -1 },
     terms: (output, target) => output.mul(target).neg().add(1).max(0),
@@ -102,12 +108,14 @@ const LOSSES: Readonly<Record<LossName, Loss>> = {
   meanSquaredError: {
     name: 'meanSquaredError',
     targets: 'numbers',
+    byStep: true,
     terms: (output, target) => output.sub(target).square(),
   },
   /** ℓ = |z − y|; its gradient at 0 is 0. */
   meanAbsoluteError: {
     name: 'meanAbsoluteError',
     targets: 'numbers',
+    byStep: true,
     terms: (output, target) => abs(output.sub(target)),
   },
   huber: huber(),
@@ -136,24 +144,36 @@ export function lossOf(loss: LossOption): Loss {
   )
 }
 
-/** The mean of a loss over all steps that are there, a scalar. */
-export function meanLoss(
-  loss: Loss,
-  output: Signal,
-  target: Value,
-  lengths: Value | undefined,
-  mask?: Value,
-): Value {
-  const clean = (value: Value) => masked({ value, sequence: output.sequence }, lengths, mask).value
-  const terms = perStep(loss, loss.terms(clean(output.value), clean(target)), output)
-  const counted = lengths ?? mask
-  if (counted === undefined || !output.sequence) return terms.sum().div(sizeValue(productOf(terms.shape)))
-  return clean(terms).sum().div(counted.toF32().sum())
+/** Which steps count, where not all do: those of lengths i32 [B], or a mask bool [T, B]. */
+export interface Counted {
+  readonly lengths?: Value | undefined
+  readonly mask?: Value | undefined
+}
+
+/** The mean of a loss over all steps that are there, a scalar. The target is batch-first, the output as inside. */
+export function meanLoss(loss: Loss, output: Signal, target: Value, counted: Counted = {}): Value {
+  const { packing } = output
+  if (packing !== undefined && loss.byStep !== true) {
+    const whole = (packed: Value) => swapped(packing.unpack(packed))
+    const padded = { value: whole(output.value), sequence: true }
+    const terms = perStep(loss, loss.terms(padded.value, whole(packing.pack(target))), padded)
+    return packing.pack(swapped(terms)).sum().div(sizeValue(packing.sizes.total))
+  }
+  const there = output.sequence ? maskOf(output, counted) : undefined
+  const clean = (value: Value) => masked({ value, sequence: true }, there).value
+  const [z, y] = [clean(output.value), clean(inside({ ...output, value: target }).value)]
+  const terms = perStep(loss, loss.terms(z, y), output)
+  if (there === undefined) return terms.sum().div(sizeValue(productOf(terms.shape)))
+  return clean(terms).sum().div(there.toF32().sum())
+}
+
+function maskOf({ value }: Signal, { lengths, mask }: Counted): Value | undefined {
+  return lengths === undefined ? mask : less(iota([value.shape[0]!, 1]), lengths)
 }
 
 /** One number a step and row. */
-function perStep({ name }: Loss, terms: Value, { value, sequence }: Signal): Value {
-  const expected = value.shape.slice(0, sequence ? 2 : 1)
+function perStep({ name }: Loss, terms: Value, { value, sequence, packing }: Signal): Value {
+  const expected = value.shape.slice(0, sequence && packing === undefined ? 2 : 1)
   const isValue = terms instanceof Value
   if (!isValue || terms.dtype !== 'f32' || expected.some((size, axis) => size !== terms.shape[axis])) {
     throw new ShapeError(

@@ -3,6 +3,7 @@
  * inputs of a traced function.
  */
 import type { Batch } from '../data/batches.ts'
+import { packingInputs } from '../layers/packing.ts'
 import type { Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { alike, asLong, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
@@ -63,11 +64,15 @@ export const kindOf = ({ lengths, mask }: Padding) => ({
   mask: mask !== undefined,
 })
 
-/** That, checked. */
-export function paddingInputs(model: Sequential, batch: Padded): [string, Int32Array][] {
-  if (batch.mask !== undefined) {
-    requireTime(model)
-    return [['mask', maskOf(batch)]]
-  }
-  return batch.lengths === undefined ? [] : [['lengths', lengthsOf(batch)]]
+/** That, checked, and the sizes that it brings. */
+export function paddingInputs(
+  model: Sequential,
+  batch: Padded,
+): { readonly inputs: readonly (readonly [string, Int32Array])[]; readonly sizes: [string, number][] } {
+  const { lengths, mask } = batch
+  if (lengths === undefined && mask === undefined) return { inputs: [], sizes: [] }
+  requireTime(model)
+  if (mask !== undefined) return { inputs: [['mask', maskOf(batch)]], sizes: [] }
+  const { inputs, size } = packingInputs(lengthsOf(batch), batch.inputs.shape[1]!)
+  return { inputs, sizes: [[...size]] }
 }

@@ -1,7 +1,7 @@
 /** Running a model: predict, evaluate. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
-import { masked, type Sequential, swapped } from '../layers/sequential.ts'
+import { outside, type Sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
@@ -11,10 +11,10 @@ import {
   fedBack,
   finalOutput,
   finalOutputs,
+  forwardWhole,
   freshRows,
   freshStates,
   type LeafOptions,
-  leafScope,
   leafSpecs,
   stateInput,
   weightInputs,
@@ -75,9 +75,8 @@ export function forwardSession(
 ): Promise<Session> {
   return sessionOf(model, model, keyOf(leaves, backend), () => {
     const named = traceNamed(leafSpecs(model, leaves), (get) => {
-      const scope = leafScope(get, leaves)
-      const { output, states } = model.forward(get('x'), scope)
-      return { outputs: { output: swapped(masked(output, scope.lengths)).value, ...finalOutputs(states) } }
+      const { output, states } = forwardWhole(model, get, leaves)
+      return { outputs: { output: outside(output), ...finalOutputs(states) } }
     })
     return Session.open(named, backend)
   })
@@ -118,13 +117,14 @@ export async function predictWithStates(
     ['x', inputs.data],
     ...freshRows(leaves.carry, rows, false),
     ...weightInputs(model),
-    ...there,
+    ...there.inputs,
   ])
   for (const [path, data] of initial) given.set(stateInput(path), data)
   const returned = model.returnedStates()
   const paths = returned.length > 0 ? returned : [...model.built.states.keys()]
   const finals = paths.map(finalOutput)
-  const results = await session.call(bindings, given, ['output', ...finals])
+  const sizes = new Map([...bindings, ...there.sizes])
+  const results = await session.call(sizes, given, ['output', ...finals])
   const output = model.built.shapes[model.built.shapes.length - 1]!
   return {
     output: {
@@ -213,17 +213,19 @@ export async function meanOver(
     const carry = options.carry === true ? [...model.built.states.keys()] : []
     const leaves = { training: false, carry, ...kindOf(batch) }
     const session = await lossSession(model, loss, leaves, options.backend)
+    const there = paddingInputs(model, batch)
     const inputs = new Map<string, TensorData>([
       ['x', batch.inputs.data],
       ['y', batch.targets.data],
       ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
-      ...paddingInputs(model, batch),
+      ...there.inputs,
     ])
     if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
     before = rows
-    const results = await session.call(bindings, inputs, ['loss', ...carry.map(finalOutput)])
+    const sizes = new Map([...bindings, ...there.sizes])
+    const results = await session.call(sizes, inputs, ['loss', ...carry.map(finalOutput)])
     carried = fedBack(carry, results)
     const count = tokensOf(model, batch)
     sum += results['loss']![0]! * count
@@ -241,10 +243,8 @@ function lossSession(
 ): Promise<Session> {
   return sessionOf(model, loss, keyOf(leaves, backend), () => {
     const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-      const scope = leafScope(get, leaves)
-      const { output, states } = model.forward(get('x'), scope)
-      const target = swapped({ value: get('y'), sequence: output.sequence }).value
-      const mean = meanLoss(loss, output, target, scope.lengths, scope.mask)
+      const { output, states, counted } = forwardWhole(model, get, leaves)
+      const mean = meanLoss(loss, output, get('y'), counted)
       return { outputs: { loss: mean, ...finalOutputs(states) } }
     })
     return Session.open(named, backend)

@@ -8,13 +8,19 @@ import { type F64Array, interpret } from '../graph/interpret.ts'
 import { isKind, makeGraph, type Node, type ScanNode, scanParts, topological } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
 import { describeOp, typeOf } from '../graph/print.ts'
+import { stepsOf } from '../graph/scan-steps.ts'
+import { packingInput } from '../layers/packing.ts'
 import type { TensorData } from '../tensor/dtype.ts'
-import { type Bindings, evaluateSize, type Shape, symbol } from '../tensor/size.ts'
+import { type Bindings, evaluateSize, type Shape } from '../tensor/size.ts'
+import { elementCount } from '../tensor/tensor.ts'
 import type { NamedGraph } from './session.ts'
 
 const LARGEST_F32 = (2 - 2 ** -23) * 2 ** 127
 /** Most multiplications that a replay may cost: about half a minute. */
 const MOST_PRODUCTS = 1e9
+
+/** A node and an element of it that is not finite. */
+type Spot = readonly [node: Node, element: number]
 
 /** A graph under evaluation. */
 interface Level {
@@ -28,6 +34,8 @@ interface Place {
   readonly element: number
   readonly value: number
   readonly times: readonly string[]
+  /** The sizes where it stands. */
+  readonly bindings: Bindings
 }
 
 /**
@@ -60,7 +68,7 @@ export function replay(
   if (place === undefined) {
     return 'Replayed in f64, the step stays within the range of f32: what it lacks is precision.'
   }
-  return describe(place, graph.params, inputs, bindings)
+  return describe(place, graph.params, values, inputs)
 }
 
 /** Values of all nodes that the outputs need. Scans have none themselves, their outputs do. */
@@ -89,78 +97,116 @@ const overflows = ({ values }: Level, node: Node) =>
 function origin(level: Level, starts: readonly Node[]): Place | undefined {
   const order = [...level.values.keys()]
   let [first, at]: [Place | undefined, number] = [undefined, order.length]
-  const reached = new Set(starts)
-  for (const node of reached) {
-    const found = isKind(node, 'output') ? throughTime(level, node) : spoiltOperands(level, node)
+  const reached = new Map<Node, number>()
+  const reach = ([node, element]: Spot) => reached.has(node) || reached.set(node, element)
+  for (const node of starts) reach([node, firstBad(level.values.get(node)!)])
+  for (const spot of reached) {
+    const [node] = spot
+    const found = isKind(node, 'output') ? throughTime(level, node) : spoiltOperands(level, spot)
     if (!Array.isArray(found)) {
       if (order.indexOf(node) < at) [first, at] = [found as Place, order.indexOf(node)]
-    } else for (const each of found) reached.add(each)
+    } else for (const each of found as Spot[]) reach(each)
   }
   return first
 }
 
-/** The operands that spoilt a node, or the node itself if none did. */
-function spoiltOperands(level: Level, node: Node): readonly Node[] | Place {
-  const place = placeOf(level, node)
-  const numberOf = (input: Node) => level.values.get(input)!.data[place.element]!
-  let read = node.inputs
-  if (!isKind(node, 'elementwise')) read = read.filter((input) => isBadAt(level, input))
-  else {
-    if (node.op.fn === 'select') read = [numberOf(read[0]!) !== 0 ? read[1]! : read[2]!]
-    read = read.filter((input) => isBad(numberOf(input)))
+/**
+ * The elements of operands that spoilt one of a node, or the node itself if none did. Others of the same operand may be
+ * masked, so the way keeps to the element where it can.
+ */
+function spoiltOperands(level: Level, [node, element]: Spot): readonly Spot[] | Place {
+  const numbersOf = (input: Node) => level.values.get(input)!
+  const spots = (inputs: readonly Node[], place: (input: Node) => number) => {
+    const all = inputs.map((input): Spot => [input, place(input)])
+    const read = all.filter(([input, at]) => at >= 0 && isBad(numbersOf(input).data[at]!))
+    return read.length > 0 ? read : placeOf(level, [node, element])
   }
-  return read.length > 0 ? read : place
+  if (isKind(node, 'transpose')) {
+    const sizes = numbersOf(node).shape
+    return spots(node.inputs, () => elementBefore(element, node.op.permutation, sizes))
+  }
+  if (isKind(node, 'reshape')) return spots(node.inputs, () => element)
+  if (isKind(node, 'gather')) {
+    const [table, indices] = node.inputs as [Node, Node]
+    const width = elementCount(numbersOf(table).shape.slice(1))
+    const row = numbersOf(indices).data[Math.floor(element / width)]!
+    return spots([table], () => row * width + (element % width))
+  }
+  if (!isKind(node, 'elementwise')) return spots(node.inputs, (input) => firstBad(numbersOf(input)))
+  if (node.op.fn !== 'select') return spots(node.inputs, () => element)
+  const [condition, yes, no] = node.inputs
+  return spots([numbersOf(condition!).data[element] !== 0 ? yes! : no!], () => element)
 }
 
-function placeOf({ values }: Level, node: Node): Place {
-  const value = values.get(node)!
-  const element = firstBad(value)
-  return { node, element, value: value.data[element]!, times: [] }
+/** Where an element of a transpose, whose sizes these are, stood before. */
+function elementBefore(element: number, permutation: readonly number[], sizes: readonly number[]): number {
+  let [rest, before] = [element, 0]
+  for (let axis = sizes.length - 1; axis >= 0; axis--) {
+    const behind = sizes.filter((_, other) => permutation[other]! > permutation[axis]!)
+    before += (rest % sizes[axis]!) * elementCount(behind)
+    rest = Math.floor(rest / sizes[axis]!)
+  }
+  return before
+}
+
+function placeOf({ values, bindings }: Level, [node, element]: Spot): Place {
+  return { node, element, value: values.get(node)!.data[element]!, times: [], bindings }
 }
 
 /** From an output of a scan back through its steps: to a place inside, or to the operand that brought it in. */
-function throughTime(level: Level, output: Node<OpOf<'output'>>): readonly Node[] | Place {
+function throughTime(level: Level, output: Node<OpOf<'output'>>): readonly Spot[] | Place {
   const scan = output.inputs[0] as ScanNode
   const { op } = scan
   const { body } = op
-  const steps = evaluateSize(op.steps, level.bindings)
-  const [params, outer] = [scanParts(op, body.params), scanParts(op, scan.inputs)]
-  const timeOf = (step: number) => (op.reverse ? steps - 1 - step : step)
-  const at = (x: Node, step: number) => {
-    const { data, shape } = level.values.get(x)!
-    const [t, length] = [timeOf(step), data.length / steps]
-    return { data: data.subarray(t * length, (t + 1) * length), shape: shape.slice(1) }
-  }
+  const numbersOf = (node: Node) => level.values.get(node)!
+  const counts = scan.inputs[body.params.length]
+  const steps = stepsOf(scan, counts && numbersOf(counts), level.bindings)
+  const [params, outer] = [scanParts<Node>(op, body.params), scanParts(op, scan.inputs)]
   // The states before each step, which every scan made by the face or by gradient yields.
   const histories = params.carries.map((carry) => body.outputs.indexOf(carry, op.carries))
-  if (histories.includes(-1)) return placeOf(level, output)
-  let [index, step] = [output.op.index, steps - 1]
-  if (index >= op.carries) for (step = 0; firstBad(at(output, step)) < 0; ) step++
-  for (;;) {
+  if (histories.includes(-1)) return placeOf(level, [output, firstBad(numbersOf(output))])
+  let [index, at] = [output.op.index, steps.length - 1]
+  if (index >= op.carries) {
+    const yielded = body.outputs[index]!
+    at = steps.findIndex((step) => firstBad(step.part(numbersOf(output), yielded)) >= 0)
+  }
+  for (; at >= 0; at--) {
+    const step = steps[at]!
     const args = [
-      ...histories.map((history) => at(outputOf(scan, history), step)),
-      ...outer.xs.map((x) => at(x, step)),
-      ...outer.consts.map((each) => level.values.get(each)!),
+      ...histories.map((history, i) => step.part(numbersOf(outputOf(scan, history)), params.carries[i]!)),
+      ...outer.xs.map((x, i) => step.part(numbersOf(x), params.xs[i]!)),
+      ...outer.consts.map((each, i) => step.held(numbersOf(each), params.consts[i]!)),
     ]
-    const inside = evaluateAll(body.params, body.outputs, args, level.bindings)
+    const inside = evaluateAll(body.params, body.outputs, args, step.bindings)
+    // What is not alive at this step holds what it had.
+    if (!isBadAt(inside, body.outputs[index]!)) continue
     const place = origin(inside, [body.outputs[index]!])!
     const param = (body.params as readonly Node[]).indexOf(place.node)
-    const time = `t = ${timeOf(step)}${op.reverse ? ' on the way back' : ''}`
+    const time = `t = ${step.t}${op.reverse ? ' on the way back' : ''}`
     if (param < 0) return { ...place, times: [time, ...place.times] }
-    if (param >= op.carries || step === 0) return [scan.inputs[param]!]
+    if (param >= op.carries) {
+      const x = params.xs.indexOf(place.node)
+      const before = x < 0 ? 0 : step.before(numbersOf(outer.xs[x]!), place.node)
+      return [[scan.inputs[param]!, before + place.element]]
+    }
     index = param
-    step--
   }
+  const begin = scan.inputs[index]!
+  return [[begin, firstBad(numbersOf(begin))]]
 }
 
 function describe(
   place: Place,
   params: readonly Node[],
+  values: ReadonlyMap<string, TensorData>,
   names: readonly string[],
-  bindings: Bindings,
 ): string {
-  const { node, element, value, times } = place
-  const at = indexOf(node.shape, element, bindings)
+  const { node, element, value, times, bindings } = place
+  const needed = new Set(topological([node]).map((each) => names[params.indexOf(each)]))
+  // Rows stand in order of their lengths between two gathers: by `order`, and back by `places`.
+  const isSorted = needed.has(packingInput('order', '')) && !needed.has(packingInput('places', ''))
+  const packed = (field: 'order' | 'rows' | 'steps', part: string) => values.get(packingInput(field, part))!
+  const at = placeIn(node.shape, element, bindings, packed, isSorted)
   const where = [...times, ...at].join(', ')
   const input = params.indexOf(node)
   const what = input >= 0 ? `input ${names[input]}` : `${describeOp(node.op).trim()} ${typeOf(node)}`
@@ -168,17 +214,28 @@ function describe(
   return `Replayed in f64, it begins with ${kind} in ${what}${where === '' ? '' : ` at ${where}`}.`
 }
 
-/** Row and time of an element, where its axes tell. */
-function indexOf(shape: Shape, element: number, bindings: Bindings): string[] {
-  const index: string[] = []
+/** Row and time of an element, where its axes tell; `packed` are the numbers that say how rows are packed. */
+function placeIn(
+  shape: Shape,
+  element: number,
+  bindings: Bindings,
+  packed: (field: 'order' | 'rows' | 'steps', part: string) => TensorData,
+  isSorted: boolean,
+): string[] {
+  const place: string[] = []
   let rest = element
-  for (const [axis, size] of [...sizesOf(shape, bindings).entries()].reverse()) {
+  const sizes = shape.map(({ key }) => /^(B|T|N|alive)(.*)$/.exec(key) ?? [key, key, ''])
+  for (const [axis, [, name, part]] of [...sizes.entries()].reverse()) {
+    const size = evaluateSize(shape[axis]!, bindings)
     const at = rest % size
     rest = Math.floor(rest / size)
-    if (shape[axis] === symbol('B')) index.unshift(`row ${at}`)
-    else if (shape[axis] === symbol('T')) index.unshift(`t = ${at}`)
+    if (name === 'B') place.unshift(`row ${isSorted ? packed('order', '')[at] : at}`)
+    else if (name === 'T') place.unshift(`t = ${at}`)
+    else if (name === 'N')
+      place.unshift(`row ${packed('rows', part!)[at]}, t = ${packed('steps', part!)[at]}`)
+    else if (name === 'alive') place.unshift(`row ${packed('order', part!)[at]}`)
   }
-  return index
+  return place
 }
 
 const sizesOf = (shape: Shape, bindings: Bindings) => shape.map((size) => evaluateSize(size, bindings))
@@ -188,7 +245,10 @@ function productsOf(outputs: readonly Node[], bindings: Bindings): number {
   let count = 0
   for (const node of topological(outputs)) {
     if (isKind(node, 'scan')) {
-      count += evaluateSize(node.op.steps, bindings) * productsOf(node.op.body.outputs, bindings)
+      const { steps, body, packing } = node.op
+      const inside = new Map(bindings)
+      if (packing !== undefined) inside.set(packing.alive.key, evaluateSize(packing.rows, bindings))
+      count += evaluateSize(steps, bindings) * productsOf(body.outputs, inside)
     } else if (isKind(node, 'einsum')) {
       const sizes = new Map<string, number>()
       for (const [i, labels] of [node.op.a, node.op.b].entries()) {

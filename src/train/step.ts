@@ -3,11 +3,11 @@ import type { Backend } from '../codegen/compile.ts'
 import { gradient } from '../graph/grad.ts'
 import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
-import { type Sequential, swapped } from '../layers/sequential.ts'
+import type { Sequential } from '../layers/sequential.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { type ClippingOptions, clip } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
-import { type LeafOptions, leafScope, leafSpecs, stateInput } from './leaves.ts'
+import { forwardWhole, type LeafOptions, leafSpecs, stateInput } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
 import type { Optimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
@@ -72,15 +72,13 @@ export function traceStep(
     ),
   ]
   return traceNamed(specs, (get) => {
-    const forced = teacherForcing ? swapped({ value: get('y'), sequence: true }).value : undefined
-    const scope = leafScope(get, leaves)
-    const { output, states } = overlap
+    const target = get('y')
+    const forced = teacherForcing ? target : undefined
+    const { output, states, counted } = overlap
       ? forwardWindow(model, get, leaves, forced)
-      : model.forward(get('x'), { ...scope, forced })
-    const target = swapped({ value: get('y'), sequence: output.sequence }).value
-    const own = overlap && teacherForcing ? ownSteps(target) : target
-    const there = overlap ? scope.mask && ownSteps(scope.mask) : scope.mask
-    const mean = meanLoss(loss, output, own, scope.lengths, there)
+      : forwardWhole(model, get, leaves, forced)
+    const own = overlap && teacherForcing ? ownSteps(target, 1) : target
+    const mean = meanLoss(loss, output, own, counted)
     const paths = [...params.keys()]
     const gradients = gradient(mean, paths.map(get))
     const squares = gradients.map((each) => each.square().sum())

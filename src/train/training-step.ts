@@ -1,5 +1,6 @@
 /** A model's training, one compiled call a step. */
 import type { Batch } from '../data/batches.ts'
+import { packingInputs } from '../layers/packing.ts'
 import type { Sequential } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
@@ -86,6 +87,9 @@ export class TrainingStep {
     const masks = this.#masks || batch.mask !== undefined
     const lengths = !masks && (this.#lengths || batch.lengths !== undefined)
     const session = await this.#open(lengths, masks, others ? 0 : rows)
+    const packings = lengths
+      ? window.parts.map((each) => packingInputs(each.lengths, each.steps, each.part))
+      : []
     const inputs = new Map<string, TensorData>([
       ...(others ? this.#states(rows) : []).map(
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
@@ -95,10 +99,11 @@ export class TrainingStep {
       ['learningRate', Float32Array.of(learningRate)],
       ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
-      ...(lengths ? [['lengths', lengthsOf(batch)] as const, ...window.lengths] : []),
+      ...packings.flatMap(({ inputs }) => inputs),
+      ...(lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(batch)] as const] : []),
       ...(masks ? [['mask', window.mask ?? maskOf(batch)] as const] : []),
     ])
-    const sizes = new Map([...bindings, ...window.sizes])
+    const sizes = new Map([...bindings, ...window.sizes, ...packings.map(({ size }) => size)])
     const results = await session.call(sizes, new Map([...pending, ...inputs]), ['loss', 'gradientNorm'])
     pending.clear()
     this.#session = session

@@ -15,12 +15,14 @@
  */
 import type { Batch } from '../data/batches.ts'
 import { concat, iota, type Value, where } from '../graph/value.ts'
-import type { Forward, Sequential } from '../layers/sequential.ts'
+import { packingSpecs, RowPacking } from '../layers/packing.ts'
+import { type Forward, outside, type Sequential, swapped } from '../layers/sequential.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
-import { addSize, type Bindings, symbol } from '../tensor/size.ts'
+import { addSize, type Bindings, subSize, symbol } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { lengthsOf, maskOf } from './inputs.ts'
 import { type LeafOptions, leafScope, leafSpecs } from './leaves.ts'
+import type { Counted } from './losses.ts'
 import type { NamedSpec } from './session.ts'
 
 export interface Truncation {
@@ -51,17 +53,18 @@ export function overlaps(truncate: Truncation | undefined): boolean {
 
 const [PAST, CARRIED] = [symbol('P'), symbol('C')]
 const ALL = addSize(PAST, symbol('T'))
-/** How many steps of each row belong to the two parts. */
-const [BEFORE, AFTER] = ['lengths before the carry', 'lengths after the carry']
+const LENGTHS = 'lengths'
+/** The two parts, whose rows are packed each on its own: up to the carry, and after it. */
+const PARTS = { before: CARRIED, after: subSize(ALL, CARRIED) }
 
 /** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
 export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
-  const rows = { shape: ['B'], dtype: 'i32' } as const
+  const packings = Object.entries(PARTS).flatMap(([part, steps]) => packingSpecs(steps, part))
   return [
-    ...leafSpecs(model, leaves).map((spec) =>
+    ...leafSpecs(model, { ...leaves, lengths: false }).map((spec) =>
       spec.name === 'x' || spec.name === 'mask' ? windowSpec(spec) : spec,
     ),
-    ...(leaves.lengths ? [BEFORE, AFTER].map((name) => ({ name, ...rows })) : []),
+    ...(leaves.lengths ? [{ name: LENGTHS, shape: ['B'], dtype: 'i32' } as const, ...packings] : []),
   ]
 }
 
@@ -70,45 +73,55 @@ export function windowSpec(spec: NamedSpec): NamedSpec {
   return { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
 }
 
-/** The batch's own outputs, and the states after C steps. `forced`: targets [P + T, B, …] for the last layer to read. */
+/** The batch's own outputs, and the states after C steps. `forced`: targets [B, P + T, …] for the last layer to read. */
 export function forwardWindow(
   model: Sequential,
   get: (name: string) => Value,
   leaves: LeafOptions,
   forced?: Value,
-): Forward {
+): Forward & { readonly counted: Counted } {
   const x = get('x')
-  const scope = leafScope(get, leaves)
-  const lengths = (name: string) => (leaves.lengths ? get(name) : undefined)
+  const scope = leafScope(get, { ...leaves, lengths: false })
+  const packing = (part: keyof typeof PARTS) => (leaves.lengths ? new RowPacking(get, part) : undefined)
+  const [early, late] = [packing('before'), packing('after')]
   const later = scope.mask?.slice(0, CARRIED, ALL)
   const before = model.forward(x.slice(1, 0, CARRIED), {
     ...scope,
-    lengths: lengths(BEFORE),
+    packing: early,
     mask: scope.mask?.slice(0, 0, CARRIED),
-    forced: forced?.slice(0, 0, CARRIED),
+    forced: forced?.slice(1, 0, CARRIED),
   })
   const after = model.forward(x.slice(1, CARRIED, ALL), {
     ...scope,
-    lengths: lengths(AFTER),
+    packing: late,
     mask: later,
-    forced: forced?.slice(0, CARRIED, ALL),
+    forced: forced?.slice(1, CARRIED, ALL),
     time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })
-  const [first, last] = [before.output.value, after.output.value]
+  const { states } = before
   if (after.output.sequence) {
-    return { output: { value: ownSteps(concat([first, last], 0)), sequence: true }, states: before.states }
+    const whole = ownSteps(
+      concat(
+        [before, after].map(({ output }) => outside(output)),
+        1,
+      ),
+      1,
+    )
+    const counted = { lengths: late && get(LENGTHS), mask: scope.mask && ownSteps(scope.mask, 0) }
+    return { output: { value: swapped(whole), sequence: true }, states, counted }
   }
+  const [first, last] = [before.output.value, after.output.value]
   // A row whose last step stands before the carry has its last output there.
-  const steps = leaves.lengths ? get(AFTER) : later?.toF32().sum(0)
+  const steps = late?.lengths ?? later?.toF32().sum(0)
   const goesOn = steps?.greater(0).reshape(['B', ...last.shape.slice(1).map(() => 1)])
   const value = goesOn === undefined ? last : where(goesOn, last, first)
-  return { output: { value, sequence: false }, states: before.states }
+  return { output: { value, sequence: false }, states, counted: {} }
 }
 
-/** [P + T, …] → [T, …]: the steps that the batch brought. */
-export function ownSteps(value: Value): Value {
-  return value.slice(0, PAST, ALL)
+/** The steps that the batch brought, T of P + T along an axis. */
+export function ownSteps(value: Value, axis: number): Value {
+  return value.slice(axis, PAST, ALL)
 }
 
 /** What one update reads besides its batch. */
@@ -116,7 +129,8 @@ export interface Window {
   readonly x: Tensor
   readonly y: Tensor
   readonly sizes: Bindings
-  readonly lengths: ReadonlyMap<string, Int32Array>
+  /** How many steps rows have, in each part that is run by itself. */
+  readonly parts: readonly { readonly part: string; readonly lengths: Int32Array; readonly steps: number }[]
   /** Which steps of x are there, [B, P + T]; absent where x is the batch's inputs. */
   readonly mask?: Int32Array
   /** Whether it begins where the document does, instead of at a carried state. */
@@ -176,13 +190,12 @@ export class Windows {
     const P = past?.shape[1] ?? 0
     const C = Math.max(0, P + steps - (k2 - k1))
     const ends = lengthsOf(batch)
-    const parts: readonly (readonly [string, Int32Array])[] = [
-      [BEFORE, ends.map((length) => Math.min(P + length, C))],
-      [AFTER, ends.map((length) => Math.max(P + length - C, 0))],
+    const parts = [
+      { part: 'before', lengths: ends.map((length) => Math.min(P + length, C)), steps: C },
+      { part: 'after', lengths: ends.map((length) => Math.max(P + length - C, 0)), steps: P + steps - C },
     ]
     const sizes = new Map(Object.entries({ P, C }))
-    const there = mask.data as Int32Array
-    return { x, y, sizes, lengths: new Map(parts), mask: there, fresh, carriedSteps: C }
+    return { x, y, sizes, parts, mask: mask.data as Int32Array, fresh, carriedSteps: C }
   }
 
   pass({ x, y, mask, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
@@ -217,8 +230,11 @@ export class Windows {
   }
 }
 
-function plain({ inputs: x, targets: y }: Batch, fresh: boolean): Window {
-  return { x, y, sizes: new Map(), lengths: new Map(), fresh, carriedSteps: x.shape[1] ?? 1 }
+function plain(batch: Batch, fresh: boolean): Window {
+  const { inputs: x, targets: y } = batch
+  const steps = x.shape[1] ?? 1
+  const parts = batch.mask === undefined ? [{ part: '', lengths: lengthsOf(batch), steps }] : []
+  return { x, y, sizes: new Map(), parts, fresh, carriedSteps: steps }
 }
 
 /** a [B, S, …] and b [B, T, …] → [B, S + T, …] */

@@ -4,7 +4,7 @@ import { dense } from '../../src/layers/dense.ts'
 import { type DropoutOptions, dropout } from '../../src/layers/dropout.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
-import { sequential, swapped } from '../../src/layers/sequential.ts'
+import { outside as batchFirst, sequential } from '../../src/layers/sequential.ts'
 import { fit } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { evaluate, predict } from '../../src/train/predict.ts'
@@ -165,7 +165,7 @@ test('a window in two parts draws what one pass would: time goes on', () => {
   const model = sequential([dropout({ rate: 0.5 })], { input: sequenceOf })
   const leaves = { training: true, carry: [], lengths: false }
   const windows = traceNamed(windowSpecs(model, leaves), (get) => ({
-    outputs: { output: swapped(forwardWindow(model, get, leaves).output).value },
+    outputs: { output: batchFirst(forwardWindow(model, get, leaves).output) },
   }))
   const [B, P, T] = [3, 4, 3]
   const x = new Array<number>(B * (P + T) * 2).fill(1)

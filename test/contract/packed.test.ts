@@ -11,9 +11,9 @@ import { scan, type Values } from '../../src/graph/scan.ts'
 import { scanPacked } from '../../src/graph/scan-packed.ts'
 import { trace } from '../../src/graph/trace.ts'
 import * as v from '../../src/graph/value.ts'
-import { eachPacked, pack, packRows, reordered } from '../../src/tensor/packed-rows.ts'
+import { eachPacked, type PackedRows, packRows } from '../../src/tensor/packed-rows.ts'
 import { symbol } from '../../src/tensor/size.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
+import { elementCount, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { random } from './support.ts'
 
 const [I, H] = [3, 4]
@@ -161,3 +161,22 @@ test('products that leave the loop run over the rows that are there', () => {
     '  matmul alive × 4 × 8',
   ])
 })
+
+/** [B, T, …] → [Σ lengths, …] */
+function pack({ data, shape, dtype }: Tensor, rows: PackedRows): Tensor {
+  const [, steps, ...rest] = shape as [number, number, ...number[]]
+  const width = elementCount(rest)
+  const packed = new Float32Array(rows.total * width)
+  eachPacked(rows, (at, row, t) => {
+    const from = (row * steps + t) * width
+    packed.set(data.subarray(from, from + width), at * width)
+  })
+  return { data: packed, shape: [rows.total, ...rest], dtype }
+}
+
+/** Row i of the result is row order[i]. */
+function reordered({ data, shape, dtype }: Tensor, order: Int32Array): Tensor {
+  const width = elementCount(shape.slice(1))
+  const rows = Array.from(order, (row) => [...data.subarray(row * width, (row + 1) * width)])
+  return { data: Float32Array.from(rows.flat()), shape, dtype }
+}

@@ -2,10 +2,11 @@
 import { compile } from '../../src/codegen/compile.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
-import { type Sequential, swapped } from '../../src/layers/sequential.ts'
+import { packingInputs } from '../../src/layers/packing.ts'
+import { outside as batchFirst, type Sequential } from '../../src/layers/sequential.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
-import { leafScope, leafSpecs } from '../../src/train/leaves.ts'
+import { forwardWhole, leafSpecs } from '../../src/train/leaves.ts'
 import { type LossOption, lossOf, meanLoss } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpec } from '../../src/train/step.ts'
@@ -33,17 +34,15 @@ export function random(seed: number) {
 export function traceLoss(model: Sequential, option: LossOption, lengths: boolean, mask = false): NamedGraph {
   const [loss, leaves] = [lossOf(option), { training: true, carry: [], lengths, mask }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-    const scope = leafScope(get, leaves)
-    const { output, states } = model.forward(get('x'), scope)
-    const target = swapped({ value: get('y'), sequence: output.sequence }).value
-    const mean = meanLoss(loss, output, target, scope.lengths, scope.mask)
+    const { output, states, counted } = forwardWhole(model, get, leaves)
+    const mean = meanLoss(loss, output, get('y'), counted)
     const paths = [...model.built.params.keys()]
     const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
     const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
     return {
       outputs: {
         loss: mean,
-        output: swapped(output).value,
+        output: batchFirst(output),
         ...Object.fromEntries([...finals, ...gradients]),
       },
     }
@@ -56,12 +55,16 @@ const namesOf = ({ inputs, outputs, donate }: NamedGraph) => [
   ...[...donate.values()].map((input) => inputs[input]!),
 ]
 
+/** Values and sizes with what says how rows of these lengths are packed. */
+function withPacking({ inputs: names }: NamedGraph, values: Named, bindings: Bindings) {
+  if (!names.includes('counts')) return { values, bindings }
+  const { inputs, size } = packingInputs(Int32Array.from(values['lengths']!), bindings.get('T')!)
+  return { values: { ...values, ...Object.fromEntries(inputs) }, bindings: new Map([...bindings, size]) }
+}
+
 /** In f64 throughout. */
-export function runOracle(
-  named: NamedGraph,
-  values: Named,
-  bindings: Bindings,
-): Record<string, Float64Array> {
+export function runOracle(named: NamedGraph, given: Named, sizes: Bindings): Record<string, Float64Array> {
+  const { values, bindings } = withPacking(named, given, sizes)
   const args = named.graph.params.map((param, i) => ({
     data: Float64Array.from(values[named.inputs[i]!]!),
     shape: param.shape.map((size) => evaluateSize(size, bindings)),
@@ -74,7 +77,8 @@ export function runOracle(
 export async function openWasm(named: NamedGraph) {
   const { graph, inputs, donate } = named
   const [executable, names] = [await compile(graph, { donate, verify: true }), namesOf(named)]
-  return async (values: Named, bindings: Bindings): Promise<Named> => {
+  return async (own: Named, sizes: Bindings): Promise<Named> => {
+    const { values, bindings } = withPacking(named, own, sizes)
     const given = graph.params.map(({ dtype }, i) => {
       const numbers = values[inputs[i]!]!
       return [i, dtype === 'f32' ? Float32Array.from(numbers) : Int32Array.from(numbers)] as const

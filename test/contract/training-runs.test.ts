@@ -252,18 +252,18 @@ describe('numbers that are not finite are traced to where they began', () => {
   test.each([
     ['an input', relu(), inputs((x, i) => (i === 13 ? Number.NaN : x)), 'NaN in input x at row 1, t = 2'],
     ['a weight', relu(['dense/V', [1, Number.NaN, 0, 1]]), all, 'NaN in input dense/V'],
-    ['a step', growing, inputs(Math.abs), '(beyond f32) in einsum mk,kn→mn f32[B, 2] at t = 3, row 0'],
+    ['a step', growing, inputs(Math.abs), '(beyond f32) in einsum mk,kn→mn f32[alive, 2] at t = 3, row 0'],
     [
       'a step that is made small again',
       shrunk,
       inputs(Math.abs),
-      '(beyond f32) in einsum mk,kn→mn f32[B, 2] at t = 3, row 0',
+      '(beyond f32) in einsum mk,kn→mn f32[alive, 2] at t = 3, row 0',
     ],
     [
       'a step back',
       growing,
       inputs((_, i) => (i === 8 ? 1e-30 : 0)),
-      'f32[B, 2] at t = 2 on the way back, row 1',
+      'f32[alive, 2] at t = 2 on the way back, row 1',
     ],
   ])('%s', async (_, model, batch, said) => {
     const padded = { ...batch, lengths: i32([4, 4, 2], 3) }
@@ -274,5 +274,18 @@ describe('numbers that are not finite are traced to where they began', () => {
       message: expect.stringContaining(said),
     })
     expect(hashOf(model)).toBe(before)
+  })
+
+  test.each([
+    ['an input', 'inputs', 'NaN in input x at row 1, t = 2'],
+    ['a target', 'targets', 'NaN in input y at row 1, t = 2'],
+  ])('%s, not what is masked before it', async (_, which, said) => {
+    const broken = all.inputs.data.map((x, i) => ([4, 5, 9, 13].includes(i) ? Number.NaN : x))
+    const mask = i32(Array.from('110101111111', Number), 3, 4)
+    const batch = { ...all, mask, [which]: { ...all.inputs, data: broken } }
+    await expect(fit(lstmNet(), [batch], squared)).rejects.toMatchObject({
+      code: 'not-finite',
+      message: expect.stringContaining(said),
+    })
   })
 })
