@@ -45,6 +45,9 @@ class Part:
         return self.weights[self.prefix + name]
 
     def begin(self, state, B):
+        carried = self.weights.get(f"state {self.prefix}{state}")
+        if carried is not None:
+            return carried
         size = self.options["outputs" if state == "o" else "units"]
         return self.weights.get(self.initial + state, torch.zeros(size)).expand(B, -1)
 
@@ -116,7 +119,7 @@ class Model:
     def __init__(self, case):
         self.case = case
         leaf = lambda given: torch.tensor(given["data"]).reshape(given["shape"]).requires_grad_()
-        self.weights = {path: leaf(given) for path, given in case["weights"].items()}
+        self.weights = {path: leaf(given) for path, given in case["leaves"].items()}
         self.finals = {}
 
     def recurrent(self, name, layer, x, lengths):
