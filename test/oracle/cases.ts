@@ -30,13 +30,15 @@ export interface Shape {
   readonly sequences: boolean
   /** States come in from outside, for each row its own. */
   readonly carried?: boolean
+  /** Weights and states are drawn from within ± this. Default: 1. */
+  readonly largest?: number
   /** In and out, instead of numbers. */
   readonly tokens?: boolean
 }
 
 /** `told` is what the library needs: layers as they describe themselves, weights (and states) by path in our layout, the batch. */
 export function caseOf(layers: readonly Layer[], shape: Shape, seed: number) {
-  const { T, B, I, ragged, sequences, carried = false, tokens = false } = shape
+  const { T, B, I, ragged, sequences, carried = false, largest = 1, tokens = false } = shape
   const input = tokens
     ? ({ shape: [null], dtype: 'i32' } as const)
     : ({ shape: [null, I], dtype: 'f32' } as const)
@@ -49,7 +51,10 @@ export function caseOf(layers: readonly Layer[], shape: Shape, seed: number) {
     ...carry.map(([path, shape]) => [stateInput(path), [B, ...shape]] as const),
   ]
   const leaves = Object.fromEntries(
-    shapes.map(([path, shape]) => [path, { shape, data: numbers(elementCount(shape)) }]),
+    shapes.map(([path, shape]) => [
+      path,
+      { shape, data: numbers(elementCount(shape)).map((number) => number * largest) },
+    ]),
   )
   const told = {
     ...{ T, B, inputs: tokens ? [] : [I], lengths: ragged ? integers(B, 1, T) : null },
