@@ -6,7 +6,8 @@ import type { Graph } from '../graph/node.ts'
 import { checkStates, type Values } from '../graph/scan.ts'
 import { traceWith } from '../graph/trace.ts'
 import { Value } from '../graph/value.ts'
-import type { Parameter } from '../init/initializers.ts'
+import { type Parameter, requireParameter } from '../init/initializers.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, sameShape, symbol } from '../tensor/size.ts'
 
@@ -80,11 +81,33 @@ export const MEMBER_NAME = /^(?:\d+ )*[A-Za-z_]\w*$/
  * In two calls because TypeScript cannot infer names of states and parameters beside a type that is given.
  */
 export function defineCell<O extends object>() {
-  return <S extends string, P extends string>(declaration: Declaration<O, S, P>) => ({
-    step(step: (input: StepInput<O, S, P>) => StepResult<S>): (options: O) => Cell {
-      return (options) => makeCell(declaration, step, options)
-    },
-  })
+  return <S extends string, P extends string>(declaration: Declaration<O, S, P>) => {
+    requireKnown('defineCell', declaration, ['name', 'state', 'params', 'feedback'])
+    if (typeof (declaration.name ?? '') !== 'string') {
+      throw new ArgumentError(`defineCell: name must be a text; received ${String(declaration.name)}`)
+    }
+    for (const key of ['state', 'params'] as const) requireFunction(key, declaration[key])
+    return {
+      step(step: (input: StepInput<O, S, P>) => StepResult<S>): (options: O) => Cell {
+        requireFunction('step', step)
+        return (options) => makeCell(declaration, step, options)
+      },
+    }
+  }
+}
+
+function requireFunction(name: string, given: unknown): void {
+  if (typeof given === 'function') return
+  throw new ArgumentError(`defineCell: ${name} must be a function; received ${typeof given}`)
+}
+
+/** What a declaration's function gave: something for each name. */
+function requireNames(cell: string, what: string, given: object): void {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return
+  throw new ArgumentError(
+    `cell ${cell}: ${what} must give an object of ${what === 'state' ? 'sizes' : 'parameters'} by name; received ` +
+      `${Array.isArray(given) ? 'a list' : String(given)}`,
+  )
 }
 
 function makeCell<O extends object, S extends string, P extends string>(
@@ -94,13 +117,16 @@ function makeCell<O extends object, S extends string, P extends string>(
 ): Cell {
   const { name = 'cell', feedback } = declaration
   const trace = (inputs: number): TracedCell => {
+    const shapes = declaration.state(options)
+    requireNames(name, 'state', shapes)
     const states = Object.fromEntries(
-      Object.entries<StateShape>(declaration.state(options)).map(([key, shape]) => [
-        key,
-        stateShape(name, key, shape),
-      ]),
+      Object.entries<StateShape>(shapes).map(([key, shape]) => [key, stateShape(name, key, shape)]),
     )
     const params = declaration.params({ ...options, inputs })
+    requireNames(name, 'params', params)
+    for (const [key, each] of Object.entries<Parameter>(params)) {
+      requireParameter(`cell ${name}: ${key}`, each)
+    }
     return traceStep({ name, inputs, states, params, feedback }, (input) =>
       step({ ...input, options } as StepInput<O, S, P>),
     )
@@ -186,15 +212,11 @@ function named(names: readonly string[], values: readonly Value[]): Values {
 }
 
 function stateShape(cell: string, state: string, shape: StateShape): readonly number[] {
-  const sizes = typeof shape === 'number' ? [shape] : shape
-  for (const size of sizes) {
-    if (!Number.isInteger(size) || size < 1) {
-      throw new ArgumentError(
-        `cell ${cell}: state ${state} needs sizes that are integers of at least 1; received ${String(shape)}`,
-      )
-    }
-  }
-  return sizes
+  const sizes = Array.isArray(shape) ? shape : [shape]
+  if (sizes.every((size) => Number.isSafeInteger(size) && size >= 1)) return sizes
+  throw new ArgumentError(
+    `cell ${cell}: state ${state} needs sizes that are integers of at least 1; received ${String(shape)}`,
+  )
 }
 
 function checkOutput(cell: string, output: unknown): asserts output is Value {

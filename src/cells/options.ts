@@ -3,7 +3,7 @@
  * option with a value, all of them checked.
  */
 import { type Initializer, type Parameter, requireInitializer } from '../init/initializers.ts'
-import { requireChoice, requireKnown, requireUnits } from '../tensor/checks.ts'
+import { requireChoice, requireFlag, requireKnown, requireUnits } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 
@@ -25,13 +25,10 @@ export function fill<F extends Readonly<Record<string, Field<unknown>>>>(
   fields: F,
   options: { readonly [K in keyof F]?: unknown },
 ): Filled<F> {
-  if (typeof options !== 'object' || options === null) {
-    throw new ArgumentError(`${what}: expected an object of options; received ${String(options)}`)
-  }
   requireKnown(what, options, Object.keys(fields))
   const given = new Map<string, unknown>(Object.entries(options))
   const filled = Object.entries(fields).map(([name, field]) => {
-    const value = given.get(name) ?? field.fallback
+    const value = given.get(name) === undefined ? field.fallback : given.get(name)
     field.check(what, name, value)
     return [name, value]
   })
@@ -45,11 +42,7 @@ export const count: Field<number> = {
 }
 
 export function flag(fallback: boolean): Field<boolean> {
-  const check = (what: string, name: string, value: boolean) => {
-    if (typeof value === 'boolean') return
-    throw new ArgumentError(`${what}: ${name} must be true or false; received ${String(value)}`)
-  }
-  return { fallback, check }
+  return { fallback, check: requireFlag }
 }
 
 export function choice<const T extends string>(fallback: T, choices: readonly T[]): Field<T> {

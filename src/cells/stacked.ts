@@ -10,7 +10,10 @@ import { type Cell, type TracedCell, tracedOnce, traceStep } from './define.ts'
  * @throws {ArgumentError} for no cells, or what is no cell
  */
 export function stacked(cells: readonly Cell[]): Cell {
-  if (cells.length === 0) throw new ArgumentError('stacked: expected at least one cell; received none')
+  if (!Array.isArray(cells) || cells.length === 0) {
+    const received = Array.isArray(cells) ? 'none' : typeof cells
+    throw new ArgumentError(`stacked: expected at least one cell in a list; received ${received}`)
+  }
   for (const cell of cells) requireCell('stacked', cell)
   const options = { cells: cells.map(({ name, options: own }) => ({ name, options: own })) }
   return { name: 'stacked', options, trace: tracedOnce((inputs) => traceStack(cells, inputs)) }

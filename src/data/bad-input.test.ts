@@ -33,6 +33,31 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
   ['unknown is no id', () => abc.encode('d', { unknown: 3 }), ArgumentError, /0 to 2; received 3/],
   ['no such id', () => abc.decode([0, 3]), DataError, /0 to 2; received 3 at 1/],
 
+  ...[undefined, null, 7, {}, true].flatMap((odd): typeof cases => [
+    [
+      `a vocabulary of ${odd}`,
+      () => Vocabulary.of(odd as never),
+      ArgumentError,
+      /Vocabulary.of: expected a text/,
+    ],
+    [`characters ${odd}`, () => Vocabulary.from(odd as never), ArgumentError, /list of at least one/],
+    [`encoding ${odd}`, () => abc.encode(odd as never), ArgumentError, /encode: expected a text/],
+    [`decoding ${odd}`, () => abc.decode(odd as never), ArgumentError, /decode: expected a list of ids/],
+    [`holding out ${odd}`, () => holdOut(odd as never, 0.5), ArgumentError, /holdOut: expected a list/],
+    [`a document ${odd}`, () => holdOut([odd as never], 0.5), ArgumentError, /holdOut: expected ids/],
+    [`counting ${odd}`, () => wittenBell(odd as never, 1, 3), ArgumentError, /wittenBell: expected ids/],
+    [
+      `measuring ${odd}`,
+      () => wittenBell(ids, 1, 3).bitsPerToken(odd as never),
+      ArgumentError,
+      /expected ids/,
+    ],
+    [`bytes ${odd}`, () => decodeText(odd as never, 'a.txt'), ArgumentError, /a\.txt: expected bytes/],
+  ]),
+  ['a text in a list', () => abc.decode(['1'] as never), DataError, /0 to 2; received 1 at 0/],
+  ['a misspelt unknown', () => abc.encode('a', { unkown: 0 } as never), ArgumentError, /no option unkown/],
+  ['an encoding', () => decodeText(bytes.of(0x61), 'a', 'utf8' as never), ArgumentError, /utf-8, latin1/],
+
   ['hold out nothing', () => holdOut([ids], 0), ArgumentError, /between 0 and 1.*received 0/],
   ['hold out NaN', () => holdOut([ids], Number.NaN), ArgumentError, /received NaN/],
   ['too little held out', () => holdOut([ids], 0.05), DataError, /held-out part.*20 leaves it 1/],

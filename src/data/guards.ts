@@ -12,6 +12,19 @@ export function requireOptions(what: string, value: object, known: readonly stri
   requireKnown(what, value, known)
 }
 
+/** @throws {ArgumentError} unless `ids` are tokens as `Vocabulary.encode` makes them */
+export function requireIds(name: string, ids: Int32Array): void {
+  if (ids instanceof Int32Array) return
+  throw new ArgumentError(
+    `${name}: expected ids in an Int32Array, as Vocabulary.encode or Int32Array.from makes it; received ${typeof ids}`,
+  )
+}
+
+export function requireText(name: string, text: string): void {
+  if (typeof text === 'string') return
+  throw new ArgumentError(`${name}: expected a text; received ${text === null ? 'null' : typeof text}`)
+}
+
 /** @throws {ArgumentError} unless `value` is an integer of at least `least` */
 export function requireInteger(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {

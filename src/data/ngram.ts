@@ -3,7 +3,7 @@
  * Enters: the ids a network trains on. Leaves: bits per token, to stand beside the network's.
  */
 import { DataError } from '../tensor/errors.ts'
-import { requireInteger } from './guards.ts'
+import { requireIds, requireInteger } from './guards.ts'
 
 /** A fitted n-gram model. */
 export interface NGram {
@@ -35,7 +35,7 @@ export interface NGram {
 export function wittenBell(train: Int32Array, order: number, vocabularySize: number): NGram {
   requireInteger('order', order, 0)
   requireInteger('vocabularySize', vocabularySize, 1)
-  requireIds(train, vocabularySize)
+  requireKnownIds('wittenBell', train, vocabularySize)
 
   // A node is a string of at most order + 1 tokens; node 0 is the empty one.
   const children = new Map<number, number>()
@@ -69,7 +69,7 @@ export function wittenBell(train: Int32Array, order: number, vocabularySize: num
   return {
     bitsPerToken(ids, from = 1) {
       requireInteger('from', from, 0)
-      requireIds(ids, vocabularySize)
+      requireKnownIds('bitsPerToken', ids, vocabularySize)
       if (ids.length <= from) {
         throw new DataError(
           `expected more than ${from} tokens, to predict those after them; received ${ids.length}`,
@@ -95,7 +95,8 @@ export function wittenBell(train: Int32Array, order: number, vocabularySize: num
   }
 }
 
-function requireIds(ids: Int32Array, vocabularySize: number): void {
+function requireKnownIds(name: string, ids: Int32Array, vocabularySize: number): void {
+  requireIds(name, ids)
   const at = ids.findIndex((id) => id < 0 || id >= vocabularySize)
   if (at >= 0)
     throw new DataError(`expected ids from 0 to ${vocabularySize - 1}; received ${ids[at]} at ${at}`)

@@ -3,6 +3,7 @@
  * Holds: every token is in exactly one part, and both parts keep the order of the documents.
  */
 import { ArgumentError, DataError } from '../tensor/errors.ts'
+import { requireIds } from './guards.ts'
 
 /** What `holdOut` makes: two streams of ids, each the parts of all documents one after another. */
 export interface Split {
@@ -18,9 +19,13 @@ export interface Split {
  * @throws {DataError} when a part has fewer than two tokens: one to read and one to predict
  */
 export function holdOut(documents: readonly Int32Array[], fraction: number): Split {
-  if (!(fraction > 0 && fraction < 1)) {
+  if (!Array.isArray(documents)) {
+    throw new ArgumentError(`holdOut: expected a list of documents; received ${typeof documents}`)
+  }
+  for (const ids of documents) requireIds('holdOut', ids)
+  if (!(Number.isFinite(fraction) && fraction > 0 && fraction < 1)) {
     throw new ArgumentError(
-      `the fraction held out must lie between 0 and 1, both excluded; received ${fraction}`,
+      `the fraction held out must lie between 0 and 1, both excluded; received ${String(fraction)}`,
     )
   }
   const cuts = documents.map((ids) => ids.length - Math.round(ids.length * fraction))

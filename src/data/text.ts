@@ -2,7 +2,8 @@
  * Bytes of a file → text.
  * Enters: what a reader found, untrusted. Leaves: well-formed text without byte order mark, lines ended by "\n".
  */
-import { DataError } from '../tensor/errors.ts'
+import { requireChoice } from '../tensor/checks.ts'
+import { ArgumentError, DataError } from '../tensor/errors.ts'
 
 /** How bytes stand for characters: UTF-8, or one byte a character (ISO 8859-1), as in many old corpora. */
 export type TextEncoding = 'utf-8' | 'latin1'
@@ -14,6 +15,10 @@ export type TextEncoding = 'utf-8' | 'latin1'
  * @throws {DataError} when the text is empty, binary (holds zero bytes) or not UTF-8; names the offset of the first fault
  */
 export function decodeText(bytes: Uint8Array, name: string, encoding: TextEncoding = 'utf-8'): string {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ArgumentError(`${name}: expected bytes in a Uint8Array; received ${typeof bytes}`)
+  }
+  requireChoice('decodeText', 'encoding', encoding, ['utf-8', 'latin1'])
   const zero = bytes.indexOf(0)
   if (zero >= 0) {
     throw new DataError(

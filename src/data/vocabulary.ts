@@ -2,7 +2,9 @@
  * Characters ↔ ids. A character is one Unicode code point, as `Array.from(text)` splits.
  * Holds: ids are 0 … size−1; `characters[id]` is the character of `id`; no character stands twice.
  */
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
+import { requireText } from './guards.ts'
 
 /** The closed set of characters that a model reads and writes. */
 export class Vocabulary {
@@ -23,6 +25,7 @@ export class Vocabulary {
    * @throws {DataError} when the text is empty
    */
   static of(text: string): Vocabulary {
+    requireText('Vocabulary.of', text)
     if (text === '') throw new DataError('a vocabulary needs at least one character, but the text is empty')
     return new Vocabulary([...new Set(text)].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!))
   }
@@ -33,8 +36,10 @@ export class Vocabulary {
    * @throws {ArgumentError} unless the characters are single code points, at least one, none twice
    */
   static from(characters: readonly string[]): Vocabulary {
-    if (characters.length === 0)
-      throw new ArgumentError('a vocabulary needs at least one character; received none')
+    if (!Array.isArray(characters) || characters.length === 0) {
+      const received = Array.isArray(characters) ? 'none' : typeof characters
+      throw new ArgumentError(`a vocabulary needs a list of at least one character; received ${received}`)
+    }
     const seen = new Set<string>()
     for (const [id, character] of characters.entries()) {
       if (typeof character !== 'string' || Array.from(character).length !== 1) {
@@ -65,9 +70,11 @@ export class Vocabulary {
    * @throws {ArgumentError} when `unknown` is no id of this vocabulary
    */
   encode(text: string, options: { readonly unknown?: number } = {}): Int32Array {
+    requireText('encode', text)
+    requireKnown('encode', options, ['unknown'])
     const { unknown } = options
-    if (unknown !== undefined && this.characters[unknown] === undefined) {
-      throw new ArgumentError(`unknown must be an id from 0 to ${this.size - 1}; received ${unknown}`)
+    if (unknown !== undefined && !this.#has(unknown)) {
+      throw new ArgumentError(`unknown must be an id from 0 to ${this.size - 1}; received ${String(unknown)}`)
     }
     const ids = new Int32Array(text.length)
     let length = 0
@@ -90,14 +97,20 @@ export class Vocabulary {
    * @throws {DataError} at the first number that is no id of this vocabulary
    */
   decode(ids: ArrayLike<number>): string {
+    if (typeof ids !== 'object' || !Number.isInteger(ids?.length)) {
+      throw new ArgumentError(
+        `decode: expected a list of ids; received ${ids === null ? 'null' : typeof ids}`,
+      )
+    }
     const characters = Array.from(ids, (id, at) => {
-      const character = this.characters[id]
-      if (character === undefined) {
-        throw new DataError(`expected ids from 0 to ${this.size - 1}; received ${id} at ${at}`)
-      }
-      return character
+      if (this.#has(id)) return this.characters[id]!
+      throw new DataError(`expected ids from 0 to ${this.size - 1}; received ${String(id)} at ${at}`)
     })
     return characters.join('')
+  }
+
+  #has(id: number): boolean {
+    return Number.isInteger(id) && id >= 0 && id < this.size
   }
 }
 

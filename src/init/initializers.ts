@@ -2,6 +2,7 @@
  * Initializers: how a parameter's numbers come to be, as data, so that files can hold them. Names and defaults are
  * those of Keras 3. numbers.ts makes the numbers.
  */
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 
 /**
@@ -67,13 +68,37 @@ export function requireInitializer(what: string, name: string, init: Initializer
         `received ${JSON.stringify(init)}`,
     )
   }
+  requireKnown(`${what}: ${name}`, init, ['kind', ...numbers, ...(init.kind === 'joined' ? ['parts'] : [])])
   const given = new Map<string, unknown>(Object.entries(init))
   for (const field of numbers) {
-    if (typeof given.get(field) === 'number' && !Number.isNaN(given.get(field))) continue
+    const value = given.get(field)
+    if (Number.isFinite(value) && (field !== 'deviation' || Number(value) >= 0)) continue
     throw new ArgumentError(
-      `${what}: ${name} of kind ${init.kind} needs the number ${field}; received ${String(given.get(field))}`,
+      `${what}: ${name} of kind ${init.kind} needs the ${field === 'deviation' ? 'number of at least 0' : 'number'} ` +
+        `${field}; received ${String(value)}`,
     )
   }
+  if (init.kind === 'uniform' && init.low > init.high) {
+    throw new ArgumentError(`${what}: ${name} needs low ≤ high; received ${init.low} and ${init.high}`)
+  }
+  if (init.kind === 'joined') requireParts(`${what}: ${name}`, init.parts)
+}
+
+/** @throws {ArgumentError} for what is no parameter */
+export function requireParameter(what: string, given: Parameter): void {
+  if (!Array.isArray(given?.shape)) {
+    throw new ArgumentError(
+      `${what} must be a parameter, such as glorotUniform(inputs, units) makes; received ${typeof given}`,
+    )
+  }
+  requireInitializer(what, 'its init', given.init)
+}
+
+function requireParts(what: string, parts: readonly Parameter[]): void {
+  if (!Array.isArray(parts)) {
+    throw new ArgumentError(`${what} expected a list of parts; received ${typeof parts}`)
+  }
+  for (const [i, part] of parts.entries()) requireParameter(`${what} part ${i}`, part)
 }
 
 /**
@@ -81,8 +106,12 @@ export function requireInitializer(what: string, name: string, init: Initializer
  * @throws {ArgumentError} for sizes below 1, and for a shape that the initializer does not make
  */
 export function parameter(shape: readonly number[], init: Initializer): Parameter {
+  requireInitializer('a parameter', 'init', init)
+  if (!Array.isArray(shape)) {
+    throw new ArgumentError(`a parameter's shape is a list of sizes; received ${String(shape)}`)
+  }
   for (const size of shape) {
-    if (!Number.isInteger(size) || size < 1) {
+    if (!Number.isSafeInteger(size) || size < 1) {
       throw new ArgumentError(
         `a parameter's sizes must be integers of at least 1; received [${shape.join(', ')}]`,
       )
@@ -127,6 +156,7 @@ export const identity = (rows: number, columns: number, gain = 1): Parameter =>
 
 /** Parameters one after the other along their last axis: an LSTM's bias of zeros with ones for its forget gate. */
 export function joined(...parts: readonly Parameter[]): Parameter {
+  requireParts('joined:', parts)
   const lead = parts[0]?.shape.slice(0, -1) ?? []
   for (const { shape } of parts) {
     if (shape.length !== lead.length + 1 || lead.some((size, axis) => shape[axis] !== size)) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ArgumentError } from '../tensor/errors.ts'
-import { type Initializer, parameter, requireInitializer } from './initializers.ts'
+import { type Initializer, joined, normal, parameter, requireInitializer, uniform } from './initializers.ts'
 import { initialize } from './numbers.ts'
 
 const shape = [300, 200]
@@ -18,7 +18,8 @@ test.each<[Initializer['kind'], variance: number, largest: number]>([
   ['lecunNormal', 1 / 300, (2 * Math.sqrt(1 / 300)) / 0.87962566103423978],
   ['truncatedNormal', (0.3 * 0.87962566103423978) ** 2, 0.6],
 ])('%s has its variance and its bounds', (kind, variance, largest) => {
-  const values = numbersOf({ kind, deviation: 0.3 } as Initializer)
+  const deviation = kind === 'truncatedNormal' ? { deviation: 0.3 } : {}
+  const values = numbersOf({ kind, ...deviation } as Initializer)
   expect(mean(values.map((value) => value * value)) / variance).toBeCloseTo(1, 1.7)
   expect(Math.abs(mean(values))).toBeLessThan(0.02 * largest)
   const reached = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / largest
@@ -40,6 +41,16 @@ test.each<[string, () => unknown, RegExp]>([
     'parts of another size',
     () => parameter([3], { kind: 'joined', parts: [parameter([2], { kind: 'constant', value: 0 })] }),
     /joined does not make \[3\]/,
+  ],
+  ['endless', () => parameter([4], { kind: 'constant', value: Infinity }), /number value; received Infinity/],
+  ['a deviation below 0', () => normal(-1, 4), /number of at least 0 deviation; received -1/],
+  ['bounds the wrong way', () => uniform(1, 0, 4), /low ≤ high; received 1 and 0/],
+  ['sizes in no list', () => parameter(4 as never, { kind: 'heNormal' }), /list of sizes; received 4/],
+  ['no parameters to join', () => joined(7 as never), /joined: part 0 must be a parameter.*received number/],
+  [
+    'parts in no list',
+    () => parameter([4], { kind: 'joined', parts: 7 as never }),
+    /list of parts; received number/,
   ],
   [
     'an unknown kind',

@@ -76,6 +76,19 @@ test.each<[string, () => unknown, code: string, said: string]>([
   ['noise of another size', () => noise([null, 3, 2]), 'shape', '1, null or its size | [null,3,2]'],
   ['dropout of tokens', () => ofTokens(dropout({ rate: 0.5 })), 'shape', 'dropout: expected f32 | i32[T, B]'],
   ['a cell not called', () => recurrent(odd(gruCell)), 'argument', 'recurrent: | received function (call it'],
+  ['cells in no list', () => stacked(odd(lstmCell({ units }))), 'argument', 'in a list; received object'],
+  [
+    'no options at all',
+    () => bidirectional(back, odd(null)),
+    'argument',
+    'bidirectional: expected an object | null',
+  ],
+  [
+    'a misspelt option of both ways',
+    () => bidirectional(back, odd({ merge: 'sum' })),
+    'argument',
+    'no option merge; | mergeMode',
+  ],
   ['no cells', () => recurrent([]), 'argument', 'stacked: expected at least one cell'],
   [
     'a layer for a cell',

@@ -1,5 +1,6 @@
 import { choice, type Fields, type Filled, fill, text } from '../cells/options.ts'
 import { concat, type Value } from '../graph/value.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, sameShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
@@ -42,7 +43,9 @@ export class Bidirectional implements Layer {
   readonly backward: Recurrent
   readonly options: Filled<typeof FIELDS>
 
-  constructor(layer: Recurrent, { backwardLayer, ...options }: BidirectionalOptions) {
+  constructor(layer: Recurrent, given: BidirectionalOptions) {
+    requireKnown('bidirectional', given, [...Object.keys(FIELDS), 'backwardLayer'])
+    const { backwardLayer, ...options } = given
     this.options = fill('bidirectional', FIELDS, options)
     this.name = options.name
     requireRecurrent(layer)

@@ -1,6 +1,6 @@
 import { type Field, type Fields, type Filled, fill, flag, text } from '../cells/options.ts'
 import { ones, zeros } from '../init/initializers.ts'
-import { ArgumentError } from '../tensor/errors.ts'
+import { requireNumber } from '../tensor/checks.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 export interface LayerNormOptions {
@@ -15,10 +15,7 @@ export interface LayerNormOptions {
 
 const epsilon: Field<number> = {
   fallback: 1e-3,
-  check: (what, name, value) => {
-    if (value > 0 && Number.isFinite(value)) return
-    throw new ArgumentError(`${what}: ${name} must be a number above 0; received ${String(value)}`)
-  },
+  check: (what, name, value) => requireNumber(what, name, value, 'above 0'),
 }
 
 const FIELDS = {

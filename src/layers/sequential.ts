@@ -4,11 +4,12 @@ import { traceWith } from '../graph/trace.ts'
 import { gather, iota, type Value, where, zeros } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { initialize } from '../init/numbers.ts'
+import { requireChoice, requireKnown } from '../tensor/checks.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
-import { elementCount, type Tensor } from '../tensor/tensor.ts'
+import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
 import type { RowPacking } from './packing.ts'
 
@@ -60,9 +61,12 @@ export class Sequential {
   #weights: ReadonlyMap<string, Tensor> | undefined
 
   constructor(layers: readonly Layer[], input?: InputSpec) {
-    if (layers.length === 0) throw new ArgumentError('sequential: expected at least one layer; received none')
+    if (!Array.isArray(layers) || layers.length === 0) {
+      const received = Array.isArray(layers) ? 'none' : typeof layers
+      throw new ArgumentError(`sequential: expected at least one layer in a list; received ${received}`)
+    }
     for (const layer of layers) {
-      if (typeof layer?.apply === 'function') continue
+      if (typeof layer === 'object' && typeof layer?.apply === 'function') continue
       throw new ArgumentError(
         `sequential: expected layers such as lstm({ units: 8 }); received ${typeof layer} (a cell needs recurrent(cell) around it)`,
       )
@@ -86,6 +90,7 @@ export class Sequential {
 
   /** Fixes the input's shape; training and prediction do it from their data. */
   build(input: InputSpec): this {
+    checkInput(input)
     if (this.#built !== undefined) {
       const known = this.#built.input
       if (known.dtype !== input.dtype || String(known.shape) !== String(input.shape)) {
@@ -93,7 +98,6 @@ export class Sequential {
       }
       return this
     }
-    checkInput(input)
     const params = new Map<string, Parameter>()
     const states = new Map<string, readonly number[]>()
     const shapes: (readonly (number | null)[])[] = []
@@ -141,12 +145,16 @@ export class Sequential {
   /** @throws {ShapeError} unless there is one tensor of the right shape for each parameter */
   setWeights(weights: ReadonlyMap<string, Tensor>): void {
     const { params } = this.built
+    if (!(weights instanceof Map)) {
+      throw new ArgumentError(`weights are a Map of tensors by path; received ${typeof weights}`)
+    }
     for (const [path, { shape }] of params) {
       const given = weights.get(path)
-      if (given === undefined) throw new ShapeError(`no numbers were given for parameter ${path}`)
-      if (given.dtype !== 'f32' || String(given.shape) !== String(shape)) {
+      if (!given) throw new ShapeError(`no numbers were given for parameter ${path}`)
+      const { dtype, shape: own } = tensor(given.data, given.shape, given.dtype)
+      if (dtype !== 'f32' || String(own) !== String(shape)) {
         throw new ShapeError(
-          `parameter ${path} is f32[${shape.join(', ')}]; received ${given.dtype}[${given.shape.join(', ')}]`,
+          `parameter ${path} is f32[${shape.join(', ')}]; received ${dtype}[${own.join(', ')}]`,
         )
       }
     }
@@ -219,6 +227,14 @@ export class Sequential {
   }
 }
 
+/** @throws {ArgumentError} for what is no model */
+export function requireModel(what: string, model: Sequential): void {
+  if (model instanceof Sequential) return
+  throw new ArgumentError(
+    `${what}: expected a model, such as sequential([…]) makes; received ${model === null ? 'null' : typeof model}`,
+  )
+}
+
 /** From batch-first to time-major or packed. */
 export function inside({ value, sequence, packing }: Signal): Signal {
   if (!sequence) return { value, sequence }
@@ -263,7 +279,13 @@ function shapeOf({ value, sequence }: Signal): (number | null)[] {
   return sequence ? [null, ...features] : features
 }
 
-function checkInput({ shape }: InputSpec): void {
+function checkInput(input: InputSpec): void {
+  requireKnown('an input', input, ['shape', 'dtype'])
+  const { shape, dtype } = input
+  requireChoice('an input', 'dtype', dtype, ['f32', 'i32', 'bool'])
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`an input's shape is a list of sizes; received ${String(shape)}`)
+  }
   for (const [axis, size] of shape.entries()) {
     if (size === null ? axis > 0 : !Number.isInteger(size) || size < 1) {
       throw new ShapeError(
@@ -298,11 +320,13 @@ export interface SequentialOptions {
 
 /** Layers one after the other. The input's shape follows from the first data, or is given. */
 export function sequential(layers: readonly Layer[], options: SequentialOptions = {}): Sequential {
+  requireKnown('sequential', options, ['input'])
   return new Sequential(layers, options.input)
 }
 
 /** A table of layers, shapes and numbers of parameters. */
 export function summary(model: Sequential): string {
+  requireModel('summary', model)
   const { params, shapes, input } = model.built
   const counts = model.layers.map(({ name }) =>
     [...params].reduce(

@@ -7,12 +7,39 @@ export function requireUnits(what: string, units: number, name = 'units'): void 
   }
 }
 
-/** Throws for an option that is not there: a misspelt name would otherwise change nothing, silently. */
+/**
+ * Throws for what is no object of options, and for an option that is not there: a misspelt name would otherwise change
+ * nothing, silently.
+ */
 export function requireKnown(what: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const received = Array.isArray(options) ? 'a list' : String(options)
+    throw new ArgumentError(
+      `${what}: expected an object of options { ${known.join(', ')} }; received ${received}`,
+    )
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
     throw new ArgumentError(`${what}: there is no option ${name}; expected ${known.join(', ')}`)
   }
+}
+
+const RANGES = {
+  'above 0': (value: number) => value > 0,
+  'of at least 0': (value: number) => value >= 0,
+  'of at least 0 and below 1': (value: number) => value >= 0 && value < 1,
+  'from 0 to 1': (value: number) => value >= 0 && value <= 1,
+}
+
+/** Throws for what is no finite number of the range. */
+export function requireNumber(what: string, name: string, value: number, range: keyof typeof RANGES): void {
+  if (Number.isFinite(value) && RANGES[range](value)) return
+  throw new ArgumentError(`${what}: ${name} must be a number ${range}; received ${String(value)}`)
+}
+
+export function requireFlag(what: string, name: string, value: boolean): void {
+  if (typeof value === 'boolean') return
+  throw new ArgumentError(`${what}: ${name} must be true or false; received ${String(value)}`)
 }
 
 /** A seed is a safe integer. */

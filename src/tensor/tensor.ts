@@ -2,6 +2,8 @@
  * The user's handle on numbers: a typed array with a shape, row-major.
  * Enters: nested arrays, or a typed array and its shape. Holds: data.length = product of the shape.
  */
+
+import { requireChoice } from './checks.ts'
 import type { Dtype, TensorData } from './dtype.ts'
 import { ArgumentError, DataError, ShapeError } from './errors.ts'
 
@@ -36,8 +38,9 @@ export function tensor(values: NestedNumbers | TensorData, shape?: readonly numb
         `shape [${dims.join(', ')}] holds ${elementCount(dims)} elements, but the data has ${values.length}`,
       )
     }
-    return { data: values, shape: dims, dtype: dtype ?? (values instanceof Float32Array ? 'f32' : 'i32') }
+    return { data: values, shape: dims, dtype: dtypeOf(values, dtype) }
   }
+  if (dtype !== undefined) requireDtype(dtype)
   const found = nested(values, dtype)
   return tensor(found.data, shape ?? found.shape, found.dtype)
 }
@@ -51,6 +54,21 @@ export function nested(values: NestedNumbers, dtype: Dtype = 'f32', where = ''):
   return { data: dtype === 'f32' ? Float32Array.from(flat) : Int32Array.from(flat), shape, dtype }
 }
 
+function requireDtype(dtype: Dtype): void {
+  requireChoice('tensor', 'dtype', dtype, ['f32', 'i32', 'bool'])
+}
+
+/** The type said, if the data can be of it, or the data's own. */
+function dtypeOf(data: TensorData, said: Dtype | undefined): Dtype {
+  const own = data instanceof Float32Array ? 'f32' : 'i32'
+  if (said === undefined) return own
+  requireDtype(said)
+  if ((said === 'f32') === (own === 'f32')) return said
+  throw new ArgumentError(
+    `tensor: f32 numbers stand in a Float32Array, i32 and bool in an Int32Array; received ${said} in a ${data.constructor.name}`,
+  )
+}
+
 function requireIntegers(values: readonly number[], dtype: Dtype, where: string): void {
   const odd = values.find((value) => (value | 0) !== value)
   if (odd === undefined) return
@@ -58,6 +76,9 @@ function requireIntegers(values: readonly number[], dtype: Dtype, where: string)
 }
 
 function requireSizes(shape: readonly number[]): void {
+  if (!Array.isArray(shape)) {
+    throw new ArgumentError(`a shape is a list of sizes; received ${String(shape)}`)
+  }
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new ArgumentError(`a shape consists of integers of at least 0; received [${shape.join(', ')}]`)

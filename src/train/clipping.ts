@@ -12,8 +12,8 @@ export interface ClippingOptions {
 export function checkClipping(options: ClippingOptions): void {
   for (const name of ['clipGlobalNorm', 'clipValue'] as const) {
     const bound = options[name]
-    if (bound !== undefined && !(bound > 0)) {
-      throw new ArgumentError(`${name} must be above 0; received ${String(bound)}`)
+    if (bound !== undefined && !(typeof bound === 'number' && bound > 0)) {
+      throw new ArgumentError(`${name} must be a number above 0; received ${String(bound)}`)
     }
   }
   if (options.clipGlobalNorm !== undefined && options.clipValue !== undefined) {

@@ -1,5 +1,5 @@
 /** Ends a training that gets no better, and keeps the best weights. As Keras's EarlyStopping. */
-import { requireKnown } from '../tensor/checks.ts'
+import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { BestEpoch } from './run.ts'
@@ -36,11 +36,8 @@ export class EarlyStopping {
         `earlyStopping: patience must be an integer of at least 0; received ${String(patience)}`,
       )
     }
-    if (!(minDelta >= 0 && Number.isFinite(minDelta))) {
-      throw new ArgumentError(
-        `earlyStopping: minDelta must be a number of at least 0; received ${String(minDelta)}`,
-      )
-    }
+    requireNumber('earlyStopping', 'minDelta', minDelta, 'of at least 0')
+    requireFlag('earlyStopping', 'restoreBest', restoreBest)
     this.#patience = patience
     this.#minDelta = minDelta
     this.#restoreBest = restoreBest

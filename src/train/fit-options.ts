@@ -79,8 +79,9 @@ export function checkFitOptions(options: FitOptions): void {
   requireCount('epochs', epochs)
   if (validation !== undefined) {
     requireKnown('fit: validation', validation, ['batches', 'every'])
-    requireBatches('validation.batches', validation.batches)
-    requireCount('validation.every', validation.every ?? 1)
+    const { every = 1 } = validation
+    requireBatches('fit: validation.batches', validation.batches)
+    requireCount('validation.every', every)
   }
   if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
     throw new ArgumentError(`fit: signal must be an AbortSignal; received ${String(signal)}`)
@@ -97,9 +98,9 @@ function requireCount(name: string, value: number): void {
   throw new ArgumentError(`fit: ${name} must be an integer of at least 1; received ${String(value)}`)
 }
 
-export function requireBatches(name: string, batches: Iterable<Batch>): void {
+export function requireBatches(what: string, batches: Iterable<Batch>): void {
   if (typeof batches?.[Symbol.iterator] === 'function') return
   throw new ArgumentError(
-    `fit: ${name} must be an iterable of batches, such as textWindows makes; received ${typeof batches}`,
+    `${what} must be an iterable of batches, such as textWindows makes; received ${typeof batches}`,
   )
 }

@@ -1,6 +1,6 @@
 /** `fit`: batches → steps → a run. */
 import type { Batch } from '../data/batches.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import { requireModel, type Sequential } from '../layers/sequential.ts'
 import { checkFitOptions, type FitOptions, requireBatches } from './fit-options.ts'
 import { Loop } from './loop.ts'
 import { adam } from './optimizers.ts'
@@ -20,8 +20,9 @@ export type { FitOptions, ValidationOptions } from './fit-options.ts'
  * keeps what it had learnt before
  */
 export function fit(model: Sequential, batches: Iterable<Batch>, options: FitOptions): Run {
+  requireModel('fit', model)
   checkFitOptions(options)
-  requireBatches('batches', batches)
+  requireBatches('fit: batches', batches)
   const { epochs = 1, optimizer = adam() } = options
   return new Run(new Loop(model, batches, { ...options, epochs, optimizer }))
 }

@@ -1,7 +1,7 @@
 /** Writing: one token after another, each fed back in. */
 import type { Backend } from '../codegen/compile.ts'
-import type { Sequential } from '../layers/sequential.ts'
-import { requireKnown, requireSeed } from '../tensor/checks.ts'
+import { requireModel, type Sequential } from '../layers/sequential.ts'
+import { requireKnown, requireNumber, requireSeed } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
@@ -27,8 +27,9 @@ export interface GenerateOptions {
  * softmax(logits / temperature). The same seed gives the same tokens.
  */
 export async function* generate(model: Sequential, options: GenerateOptions): AsyncGenerator<number, void> {
-  const { length, temperature = 1, seed = 0, prompt } = options
+  requireModel('generate', model)
   requireKnown('generate', options, ['prompt', 'length', 'temperature', 'seed', 'backend'])
+  const { length, temperature = 1, seed = 0, prompt } = options
   requireSeed('generate', seed)
   model.requireForward('generate')
   checkOptions(model, options, temperature)
@@ -80,8 +81,15 @@ function checkOptions(model: Sequential, { length, prompt }: GenerateOptions, te
   if (!Number.isInteger(length) || length < 0) {
     throw new ArgumentError(`generate: length must be an integer of at least 0; received ${String(length)}`)
   }
-  if (!(temperature >= 0 && Number.isFinite(temperature))) {
-    throw new ArgumentError(`generate: temperature must be at least 0; received ${String(temperature)}`)
+  requireNumber('generate', 'temperature', temperature, 'of at least 0')
+  if (typeof prompt !== 'object' || !Number.isInteger(prompt?.length)) {
+    throw new ArgumentError(
+      `generate: prompt must be a list of tokens, such as Vocabulary.encode makes; received ${typeof prompt}`,
+    )
+  }
+  const odd = Array.from(prompt).findIndex((token) => !Number.isInteger(token) || Math.abs(token) >= 2 ** 31)
+  if (odd >= 0) {
+    throw new DataError(`generate: tokens are integers of 32 bits; received ${String(prompt[odd])} at ${odd}`)
   }
   if (prompt.length === 0) throw new DataError('generate: the prompt needs at least one token; received none')
 }

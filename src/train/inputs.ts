@@ -1,6 +1,7 @@
 /** What users pass in, checked against what a model and a loss expect. */
 import type { Batch } from '../data/batches.ts'
 import type { InputSpec, Sequential } from '../layers/sequential.ts'
+import { requireFlag } from '../tensor/checks.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
@@ -48,6 +49,7 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
 
 /** Checks a batch for training or evaluation, builds the model if it is not built, and binds B and T. */
 export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings {
+  requireTensors(batch)
   const bindings = bindInput(model, asTensor(batch.inputs))
   checkTargets(model, loss, batch, presence(model, batch))
   return bindings
@@ -71,6 +73,19 @@ export function requireTime(model: Sequential): void {
   throw new ShapeError(
     'lengths and masks say which steps are there, but the model takes rows without time: leave them out',
   )
+}
+
+/** @throws {ShapeError} where something else stands in the place of a batch or of its tensors */
+function requireTensors(batch: Batch): void {
+  for (const name of ['inputs', 'targets', 'lengths', 'mask'] as const) {
+    const value = batch?.[name]
+    if (value === undefined && batch && name !== 'inputs') continue
+    if (Array.isArray(value?.shape) && ArrayBuffer.isView(value.data)) continue
+    throw new ShapeError(
+      `a batch's ${name} must be a tensor { data, shape, dtype }, such as tensor([…]) makes; received ${typeof value}`,
+    )
+  }
+  requireFlag('batch', 'reset', batch.reset)
 }
 
 /** Throws unless targets fit the model's output under the loss, their numbers included. */

@@ -35,8 +35,9 @@ export class Loop implements Training {
     this.#model = model
     this.#batches = batches
     this.#options = options
-    const { earlyStopping, resume } = options
-    this.#step = new TrainingStep(model, options)
+    const { epochs, validation, earlyStopping, signal, ...step } = options
+    const { resume } = step
+    this.#step = new TrainingStep(model, step)
     if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
     if (resume !== undefined) this.#restore(resume)
   }

@@ -6,7 +6,7 @@ import { abs, exp, iota, less, log, logSoftmax, sizeValue, Value, where } from '
 import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
 import { inside, masked, type Sequential, swapped } from '../layers/sequential.ts'
-import { requireKnown } from '../tensor/checks.ts'
+import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, productOf } from '../tensor/size.ts'
 
@@ -49,9 +49,7 @@ export interface HuberOptions {
 export function huber(options: HuberOptions = {}): Loss {
   requireKnown('huber', options, ['delta'])
   const { delta = 1 } = options
-  if (!(delta > 0 && Number.isFinite(delta))) {
-    throw new ArgumentError(`huber: delta must be a number above 0; received ${String(delta)}`)
-  }
+  requireNumber('huber', 'delta', delta, 'above 0')
   return {
     name: 'huber',
     targets: 'numbers',
@@ -133,6 +131,11 @@ export function lossOf(loss: LossOption): Loss {
     return known
   }
   if (typeof loss === 'object' && typeof loss?.terms === 'function') {
+    const { name, accepts, logits = false } = loss
+    requireFlag(`loss ${name}`, 'logits', logits)
+    if (accepts !== undefined && typeof accepts?.test !== 'function') {
+      throw new ArgumentError(`loss ${name}: accepts must be { what, test }; received ${String(accepts)}`)
+    }
     if (loss.targets === 'numbers' || loss.targets === 'classes') return loss
     throw new ArgumentError(
       `loss ${loss.name}: targets must be 'numbers' or 'classes'; received ${String(loss.targets)}`,

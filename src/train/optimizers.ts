@@ -1,8 +1,10 @@
 /** Optimizers. Update formulas are PyTorch's, default numbers Keras 3's. All of an update is part of the graph. */
 import type { Value } from '../graph/value.ts'
-import { requireKnown } from '../tensor/checks.ts'
+import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Schedule } from './schedules.ts'
+
+const SHARE = 'of at least 0 and below 1'
 
 export interface Update {
   readonly param: Value
@@ -47,7 +49,8 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   requireKnown('sgd', options, ['learningRate', 'momentum', 'nesterov'])
   const { learningRate = 0.01, momentum = 0, nesterov = false } = options
   requireRate('sgd', learningRate)
-  requireWithin('sgd', 'momentum', momentum)
+  requireNumber('sgd', 'momentum', momentum, SHARE)
+  requireFlag('sgd', 'nesterov', nesterov)
   if (nesterov && momentum === 0) {
     throw new ArgumentError('sgd: nesterov needs a momentum above 0; received 0')
   }
@@ -87,9 +90,10 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   requireKnown('rmsprop', options, ['learningRate', 'rho', 'momentum', 'epsilon', 'centered'])
   const { learningRate = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options
   requireRate('rmsprop', learningRate)
-  requireWithin('rmsprop', 'rho', rho)
-  requireWithin('rmsprop', 'momentum', momentum)
-  requireEpsilon('rmsprop', epsilon)
+  requireNumber('rmsprop', 'rho', rho, SHARE)
+  requireNumber('rmsprop', 'momentum', momentum, SHARE)
+  requireNumber('rmsprop', 'epsilon', epsilon, 'above 0')
+  requireFlag('rmsprop', 'centered', centered)
   return {
     name: 'rmsprop',
     learningRate,
@@ -142,20 +146,16 @@ export interface AdamWOptions extends AdamOptions {
 export function adamW(options: AdamWOptions = {}): Optimizer {
   requireKnown('adamW', options, [...ADAM, 'weightDecay'])
   const { weightDecay = 0.004 } = options
-  if (!(weightDecay >= 0 && Number.isFinite(weightDecay))) {
-    throw new ArgumentError(
-      `adamW: weightDecay must be a number of at least 0; received ${String(weightDecay)}`,
-    )
-  }
+  requireNumber('adamW', 'weightDecay', weightDecay, 'of at least 0')
   return adamWith('adamW', options, weightDecay)
 }
 
 function adamWith(name: string, options: AdamOptions, decay: number): Optimizer {
   const { learningRate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options
   requireRate(name, learningRate)
-  requireWithin(name, 'beta1', beta1)
-  requireWithin(name, 'beta2', beta2)
-  requireEpsilon(name, epsilon)
+  requireNumber(name, 'beta1', beta1, SHARE)
+  requireNumber(name, 'beta2', beta2, SHARE)
+  requireNumber(name, 'epsilon', epsilon, 'above 0')
   return {
     name,
     learningRate,
@@ -175,26 +175,20 @@ function adamWith(name: string, options: AdamOptions, decay: number): Optimizer 
 
 /** @throws {ArgumentError} for what no optimizer made */
 export function requireOptimizer(optimizer: Optimizer): void {
-  if (typeof optimizer?.update === 'function' && Array.isArray(optimizer.slots)) return
+  if (typeof optimizer?.update === 'function' && Array.isArray(optimizer.slots)) {
+    const { name, learningRate } = optimizer
+    if (typeof learningRate !== 'function') requireNumber(name, 'learningRate', learningRate, 'of at least 0')
+    return
+  }
   throw new ArgumentError(
     `optimizer must be made by a function such as adam(); received ${JSON.stringify(optimizer)}`,
   )
 }
 
 function requireRate(name: string, rate: number | Schedule): void {
-  if (typeof rate !== 'function' && !(rate > 0 && Number.isFinite(rate))) {
+  if (typeof rate !== 'function' && !(Number.isFinite(rate) && rate > 0)) {
     throw new ArgumentError(
       `${name}: learningRate must be a number above 0 or a schedule; received ${String(rate)}`,
     )
   }
-}
-
-function requireWithin(name: string, what: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
-    throw new ArgumentError(`${name}: ${what} must be at least 0 and below 1; received ${String(value)}`)
-  }
-}
-
-function requireEpsilon(name: string, epsilon: number): void {
-  if (!(epsilon > 0)) throw new ArgumentError(`${name}: epsilon must be above 0; received ${String(epsilon)}`)
 }

@@ -1,11 +1,12 @@
 /** Running a model: predict, evaluate. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
-import { outside, type Sequential } from '../layers/sequential.ts'
-import { requireKnown } from '../tensor/checks.ts'
+import { outside, requireModel, type Sequential } from '../layers/sequential.ts'
+import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireBatches } from './fit-options.ts'
 import { asTensor, bindBatch, bindInput, type TensorLike, tokensOf } from './inputs.ts'
 import {
   fedBack,
@@ -104,6 +105,7 @@ export async function predictWithStates(
   x: InputLike,
   options: PredictOptions = {},
 ): Promise<Prediction> {
+  requireModel('predict', model)
   requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
   const padded = paddedInputs(model, x, options)
   const { inputs, lengths } = padded
@@ -152,6 +154,9 @@ function initialStates(
   rows: number,
 ): Map<string, TensorData> {
   const states = new Map<string, TensorData>()
+  if (typeof given !== 'object') {
+    throw new ArgumentError(`initialState must hold states by path; received ${String(given)}`)
+  }
   for (const [path, value] of Object.entries(given)) {
     const shape = model.built.states.get(path)
     if (shape === undefined) {
@@ -189,7 +194,10 @@ export async function evaluate(
   batches: Iterable<Batch>,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
+  requireModel('evaluate', model)
   requireKnown('evaluate', options, ['loss', 'carry', 'backend'])
+  requireBatches('evaluate: batches', batches)
+  requireFlag('evaluate', 'carry', options.carry ?? false)
   if (options.carry === true) model.requireForward('evaluate')
   const measured = await meanOver(model, batches, options, () => false)
   if (!measured?.tokens) throw new DataError('evaluate: expected at least one batch; received none')

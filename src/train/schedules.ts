@@ -1,5 +1,5 @@
 /** Learning rates as functions of the step: the same numbers for the same step, on every machine. */
-import { requireKnown } from '../tensor/checks.ts'
+import { requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { cos, pow } from '../tensor/math.ts'
 
@@ -8,15 +8,15 @@ export type Schedule = (step: number) => number
 
 /** η(step) = rate */
 export function constantRate(rate: number): Schedule {
-  requirePositive('constantRate', 'rate', rate)
+  requireNumber('constantRate', 'rate', rate, 'above 0')
   return () => rate
 }
 
 /** η(step) = start · (1 − (1 − end) · step / steps), then held: linear decay to a share `end` of the start. */
 export function linearDecay(start: number, steps: number, end = 0): Schedule {
-  requirePositive('linearDecay', 'start', start)
-  requirePositive('linearDecay', 'steps', steps)
-  requireShare('linearDecay', 'end', end)
+  requireNumber('linearDecay', 'start', start, 'above 0')
+  requireNumber('linearDecay', 'steps', steps, 'above 0')
+  requireNumber('linearDecay', 'end', end, 'from 0 to 1')
   return (step) => start * (1 - (1 - end) * Math.min(1, step / steps))
 }
 
@@ -34,9 +34,9 @@ export interface CosineOptions {
 export function cosineDecay(start: number, steps: number, options: CosineOptions = {}): Schedule {
   requireKnown('cosineDecay', options, ['end', 'warmup'])
   const { end = 0, warmup: rise = 0 } = options
-  requirePositive('cosineDecay', 'start', start)
-  requirePositive('cosineDecay', 'steps', steps)
-  requireShare('cosineDecay', 'end', end)
+  requireNumber('cosineDecay', 'start', start, 'above 0')
+  requireNumber('cosineDecay', 'steps', steps, 'above 0')
+  requireNumber('cosineDecay', 'end', end, 'from 0 to 1')
   const decay: Schedule = (step) =>
     start * (end + (1 - end) * 0.5 * (1 + cos(Math.PI * Math.min(1, step / steps))))
   return warmup(rise, decay)
@@ -44,17 +44,17 @@ export function cosineDecay(start: number, steps: number, options: CosineOptions
 
 /** η(step) = start · factor^⌊step / steps⌋ (PyTorch's StepLR). Default factor: 0.1. */
 export function stepDecay(start: number, steps: number, factor = 0.1): Schedule {
-  requirePositive('stepDecay', 'start', start)
-  requirePositive('stepDecay', 'steps', steps)
-  requirePositive('stepDecay', 'factor', factor)
+  requireNumber('stepDecay', 'start', start, 'above 0')
+  requireNumber('stepDecay', 'steps', steps, 'above 0')
+  requireNumber('stepDecay', 'factor', factor, 'above 0')
   return (step) => start * pow(factor, Math.floor(step / steps))
 }
 
 /** η(step) = start · factor^(step / steps) (Keras's ExponentialDecay). */
 export function exponentialDecay(start: number, steps: number, factor: number): Schedule {
-  requirePositive('exponentialDecay', 'start', start)
-  requirePositive('exponentialDecay', 'steps', steps)
-  requirePositive('exponentialDecay', 'factor', factor)
+  requireNumber('exponentialDecay', 'start', start, 'above 0')
+  requireNumber('exponentialDecay', 'steps', steps, 'above 0')
+  requireNumber('exponentialDecay', 'factor', factor, 'above 0')
   return (step) => start * pow(factor, step / steps)
 }
 
@@ -68,14 +68,4 @@ export function warmup(steps: number, schedule: number | Schedule): Schedule {
   }
   const after = typeof schedule === 'function' ? schedule : constantRate(schedule)
   return (step) => (step < steps ? (after(0) * (step + 1)) / (steps + 1) : after(step - steps))
-}
-
-function requirePositive(what: string, name: string, value: number): void {
-  if (value > 0 && Number.isFinite(value)) return
-  throw new ArgumentError(`${what}: ${name} must be a number above 0; received ${String(value)}`)
-}
-
-function requireShare(what: string, name: string, value: number): void {
-  if (value >= 0 && value <= 1) return
-  throw new ArgumentError(`${what}: ${name} must be a share from 0 to 1; received ${String(value)}`)
 }

@@ -3,16 +3,25 @@ import type { Backend } from '../codegen/compile.ts'
 import { gradient } from '../graph/grad.ts'
 import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import { requireModel, type Sequential } from '../layers/sequential.ts'
+import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import { shapeOf } from '../tensor/size.ts'
-import { type ClippingOptions, clip } from './clipping.ts'
+import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
 import { forwardWhole, type LeafOptions, leafSpecs, stateInput } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
-import type { Optimizer } from './optimizers.ts'
+import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
-import { forwardWindow, overlaps, ownSteps, type Truncation, windowSpec, windowSpecs } from './windows.ts'
+import {
+  checkTruncation,
+  forwardWindow,
+  overlaps,
+  ownSteps,
+  type Truncation,
+  windowSpec,
+  windowSpecs,
+} from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
   readonly loss: LossOption
@@ -28,6 +37,31 @@ export interface StepOptions extends ClippingOptions {
   readonly seed?: number | undefined
   /** What `state` returned: the training goes on from there, and the model's numbers become those in it. */
   readonly resume?: TrainingState | undefined
+}
+
+const OPTIONS: Record<keyof StepOptions, true> = {
+  loss: true,
+  optimizer: true,
+  clipGlobalNorm: true,
+  clipValue: true,
+  carry: true,
+  truncate: true,
+  teacherForcing: true,
+  backend: true,
+  seed: true,
+  resume: true,
+}
+
+/** @throws {ArgumentError} for options outside their range, and a model that cannot be trained so */
+export function checkStepOptions(model: Sequential, options: StepOptions): void {
+  requireModel('a training step', model)
+  requireKnown('a training step', options, Object.keys(OPTIONS))
+  requireOptimizer(options.optimizer)
+  checkClipping(options)
+  requireFlag('a training step', 'carry', options.carry ?? false)
+  if (options.truncate === undefined) return
+  checkTruncation(options.truncate)
+  model.requireForward('truncate')
 }
 
 /** The input that holds an optimizer's slot of a parameter. */
@@ -109,5 +143,6 @@ export function traceStep(
 
 /** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
 export function trainingGraph(model: Sequential, options: StepOptions): Graph {
+  checkStepOptions(model, options)
   return traceStep(model, options, false).graph
 }

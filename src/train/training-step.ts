@@ -6,16 +6,14 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { checkClipping } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
 import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
 import { counterInputs, freshRows, stateInput } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
-import { requireOptimizer } from './optimizers.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
-import { carried, type StepOptions, slotInput, traceStep } from './step.ts'
-import { checkTruncation, overlaps, Windows } from './windows.ts'
+import { carried, checkStepOptions, type StepOptions, slotInput, traceStep } from './step.ts'
+import { overlaps, Windows } from './windows.ts'
 
 export interface StepResult {
   readonly loss: number
@@ -52,12 +50,7 @@ export class TrainingStep {
 
   /** @throws {ArgumentError} for options outside their range, and a state that is not this training's */
   constructor(model: Sequential, options: StepOptions) {
-    requireOptimizer(options.optimizer)
-    checkClipping(options)
-    if (options.truncate !== undefined) {
-      checkTruncation(options.truncate)
-      model.requireForward('truncate')
-    }
+    checkStepOptions(model, options)
     this.#model = model
     this.#options = options
     this.#loss = lossOf(options.loss)

@@ -17,6 +17,7 @@ import type { Batch } from '../data/batches.ts'
 import { concat, iota, type Value, where } from '../graph/value.ts'
 import { packingSpecs, RowPacking } from '../layers/packing.ts'
 import { type Forward, outside, type Sequential, swapped } from '../layers/sequential.ts'
+import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { addSize, type Bindings, subSize, symbol } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
@@ -33,6 +34,7 @@ export interface Truncation {
 }
 
 export function checkTruncation(truncate: Truncation): void {
+  requireKnown('truncate', truncate, ['k1', 'k2'])
   for (const name of ['k1', 'k2'] as const) {
     const steps = truncate[name]
     if (!Number.isInteger(steps) || steps < 1) {

@@ -25,6 +25,7 @@ import {
   stepDecay,
   warmup,
 } from '../../src/train/schedules.ts'
+import { type StepOptions, trainingGraph } from '../../src/train/step.ts'
 import { TrainingStep } from '../../src/train/training-step.ts'
 import { batchOf, classes, f32, i32, lstmNet, rnn, sequenceOf, squared, tokenNet } from './models.ts'
 
@@ -48,6 +49,9 @@ const forced = (layers: Layer[], loss: LossOption = 'meanSquaredError', input?: 
 const fedBack = (more: RecurrentOptions = {}) =>
   jordan({ units: 3, outputs: 2, returnSequences: true, ...more })
 const [one, fault] = [f32([1], 1), { ...x, data: new Float32Array(3) }]
+
+const graph = (options: Partial<StepOptions>) =>
+  trainingGraph(lstmNet(), { ...squared, optimizer: adam(), ...options })
 
 const timeless = () => {
   const model = sequential([dense({ units: 2 })])
@@ -93,6 +97,31 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     'f32[1, 1, 2] | f32[2, 3, 2]',
   ],
   ['a shape that does not hold the data', () => batch({ inputs: fault }), 'shape', '[2, 3, 2] | 3'],
+  ['a batch of null', () => train(lstmNet(), [odd(null)], squared), 'shape', 'inputs must be a tensor'],
+  ['inputs in lists', () => batch({ inputs: odd([[[1, 2]]]) }), 'shape', 'inputs must be a tensor | object'],
+  ['targets in lists', () => batch({ targets: odd([[1]]) }), 'shape', 'targets must be a tensor'],
+  ['lengths in a list', () => batch({ lengths: odd([3, 3]) }), 'shape', 'lengths must be a tensor'],
+  [
+    'a batch that may or may not go on',
+    () => batch({ reset: odd(1) }),
+    'argument',
+    'reset | true or false | 1',
+  ],
+  ['no model', () => train(odd({}), [good], squared), 'argument', 'fit: expected a model | object'],
+  [
+    'no model to evaluate',
+    () => evaluate(odd(null), [good], squared),
+    'argument',
+    'evaluate: expected a model',
+  ],
+  ['no model to predict', () => predict(odd('net'), x), 'argument', 'predict: expected a model | string'],
+  ['no model to write', () => write({}, odd(null)), 'argument', 'generate: expected a model'],
+  [
+    'no options',
+    () => train(lstmNet(), [good], odd(undefined)),
+    'argument',
+    'fit: expected an object of options',
+  ],
   ['targets', () => batch({ targets: one }), 'shape', 'f32[2, 3, 2] | f32[1]'],
   ['no targets', () => batch({ targets: odd(undefined) }), 'shape', 'f32[2, 3, 2]'],
   ['targets that are no classes', () => tokens(good.targets), 'shape', 'i32[2, 2] | f32[2, 3, 2]'],
@@ -177,6 +206,13 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     'argument',
     'through other outer values',
   ],
+  [
+    'evaluating no list',
+    () => evaluate(lstmNet(), odd(good), squared),
+    'argument',
+    'evaluate: batches | object',
+  ],
+  ['half a carry', () => evaluate(lstmNet(), [good], { ...squared, carry: odd(1) }), 'argument', 'carry | 1'],
   ['no batches', () => train(lstmNet(), [], squared), 'data', 'at least one batch'],
   ['nothing to evaluate', () => evaluate(lstmNet(), [], squared), 'data', 'at least one batch'],
   [
@@ -207,6 +243,18 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     'data',
     '0 to 1 | received 2',
   ],
+  [
+    'a loss that may take logits',
+    () => fit({ loss: { ...huber(), logits: odd(1) } }),
+    'argument',
+    'logits | 1',
+  ],
+  [
+    'a loss that accepts no function',
+    () => fit({ loss: { ...huber(), accepts: odd(0) } }),
+    'argument',
+    'what, test | 0',
+  ],
   ['delta', () => huber({ delta: 0 }), 'argument', 'above 0 | 0'],
   ['an unknown back end', () => fit({ backend: odd('cuda') }), 'argument', 'wasm | cuda'],
   ['an unknown option', () => fit(odd({ clipNorm: 1 })), 'argument', 'clipNorm'],
@@ -233,6 +281,27 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     () => new TrainingStep(lstmNet(), odd(squared)),
     'argument',
     'adam() | undefined',
+  ],
+  [
+    'a graph without optimizer',
+    () => trainingGraph(lstmNet(), odd(squared)),
+    'argument',
+    'adam() | undefined',
+  ],
+  ['a graph clipped at NaN', () => graph({ clipValue: nan }), 'argument', 'clipValue | NaN'],
+  ['a graph cut nowhere', () => graph({ truncate: odd(5) }), 'argument', 'truncate: expected an object | 5'],
+  ['a misspelt option of a step', () => graph(odd({ clipNorm: 1 })), 'argument', 'clipNorm; expected loss, '],
+  [
+    'a rate of an own optimizer',
+    () => graph({ optimizer: { ...adam(), learningRate: nan } }),
+    'argument',
+    'learningRate | NaN',
+  ],
+  [
+    'a misspelt k2',
+    () => fit({ truncate: odd({ k1: 1, k2: 1, k3: 1 }) }),
+    'argument',
+    'truncate: there is no option k3',
   ],
   ['a window of 0', () => fit({ truncate: { k1: 0, k2: 0 } }), 'argument', 'at least 1 | 0'],
   ['a batch longer than its window', () => fit({ truncate: { k1: 2, k2: 2 } }), 'argument', '2 steps | 3'],
@@ -298,6 +367,26 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ['units of 0', () => lstm({ units: 0 }), 'argument', 'at least 1 | 0'],
   ['units of NaN', () => dense({ units: nan }), 'argument', 'NaN'],
   ['an activation', () => elman({ units: 1, activation: odd('gelu') }), 'argument', 'tanh | gelu'],
+  ['layers in no list', () => sequential(odd(rnn())), 'argument', 'in a list; received object'],
+  ['a layer not called', () => sequential([odd(lstm)]), 'argument', 'lstm({ units: 8 }) | function'],
+  [
+    'a misspelt input',
+    () => sequential([rnn()], odd({ inputs: sequenceOf })),
+    'argument',
+    'inputs; expected input',
+  ],
+  [
+    'an input of no type',
+    () => sequential([rnn()], { input: { shape: [null, 2], dtype: odd('f64') } }),
+    'argument',
+    'f32, i32, bool | f64',
+  ],
+  [
+    'an input of one number',
+    () => sequential([rnn()], { input: { shape: odd(2), dtype: 'f32' } }),
+    'shape',
+    'list of sizes; received 2',
+  ],
   ['no layers', () => sequential([]), 'argument', 'at least one'],
   ['one name twice', () => sequential([rnn({ name: 'a' }), rnn({ name: 'a' })]), 'argument', 'named a'],
   [
@@ -307,12 +396,28 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     '[B, 1]',
   ],
   ['an unknown state', () => ask(x, { initialState: { o: [[0]] } }), 'argument', 'lstm/h | o'],
+  ['states in no object', () => ask(x, { initialState: odd(0) }), 'argument', 'initialState | 0'],
   ['a state', () => ask(x, { initialState: { 'lstm/h': [[0]] } }), 'shape', '[2, 5] | [1, 1]'],
   ['weights', () => weights('dense/V', one), 'shape', 'f32[5, 2] | f32[1]'],
+  [
+    'weights in lists',
+    () => weights('dense/c', odd({ ...f32([1, 2], 2), data: [1, 2], shape: [1] })),
+    'shape',
+    'holds 1',
+  ],
+  [
+    'weights of integers',
+    () => weights('dense/c', odd({ ...i32([1, 2], 2), dtype: 'f32' })),
+    'argument',
+    'f32 in a Int32Array',
+  ],
+  ['weights in an object', () => lstmNet().setWeights(odd({})), 'argument', 'Map | object'],
   ['weights too few', () => lstmNet().setWeights(new Map()), 'shape', 'lstm/U'],
   ['weights too many', () => weights('dense/Q', one), 'shape', 'dense/Q'],
   ['a temperature below 0', () => write({ temperature: -1 }), 'argument', 'at least 0 | -1'],
   ['a length of text below 0', () => write({ length: -1 }), 'argument', 'at least 0 | -1'],
+  ['half a token', () => write({ prompt: [1, 1.5] }), 'data', '32 bits; received 1.5 at 1'],
+  ['a text for tokens', () => write({ prompt: odd('To be') }), 'argument', 'prompt | string'],
   ['no prompt', () => write({ prompt: [] }), 'data', 'at least one'],
   ['a model that writes no tokens', () => write({}, lstmNet()), 'argument', '[B, T, V]'],
 ]

@@ -178,7 +178,8 @@ test('a window in two parts draws what one pass would: time goes on', () => {
 
 describe('training', () => {
   const batches = windowsOf(batchOf(1, 3, 6), 2)
-  const options = { ...squared, optimizer: adam({ learningRate: 0.01 }), epochs: 3 }
+  const stepping = { ...squared, optimizer: adam({ learningRate: 0.01 }) }
+  const options = { ...stepping, epochs: 3 }
 
   test.each([
     ['whole sequences', {}],
@@ -208,9 +209,9 @@ describe('training', () => {
       targets: { ...batches[0]!.targets, data: new Float32Array(12).fill(NaN) },
     }
     const losses = []
-    const step = new TrainingStep(net(), options)
+    const step = new TrainingStep(net(), stepping)
     for (const batch of [batches[0]!, broken, batches[1]!]) losses.push((await step.run(batch, 0.01)).loss)
-    const plain = new TrainingStep(net(), options)
+    const plain = new TrainingStep(net(), stepping)
     for (const batch of [batches[0]!, batches[1]!])
       expect(losses).toContain((await plain.run(batch, 0.01)).loss)
     expect(losses[1]).toBeNaN()

@@ -6,7 +6,7 @@ import { packingInputs } from '../../src/layers/packing.ts'
 import { outside as batchFirst, type Sequential } from '../../src/layers/sequential.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
-import { forwardWhole, leafSpecs } from '../../src/train/leaves.ts'
+import { forwardWhole, leafSpecs, stateInput } from '../../src/train/leaves.ts'
 import { type LossOption, lossOf, meanLoss } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpec } from '../../src/train/step.ts'
@@ -30,13 +30,22 @@ export function random(seed: number) {
   return { numbers, integers, weights }
 }
 
-/** loss; output, batch-first; `final PATH` of states; `d PATH`, the loss's gradient for every parameter. */
-export function traceLoss(model: Sequential, option: LossOption, lengths: boolean, mask = false): NamedGraph {
-  const [loss, leaves] = [lossOf(option), { training: true, carry: [], lengths, mask }]
+/**
+ * loss; output, batch-first; `final PATH` of states; `d PATH`, the loss's gradient for every parameter, and `d state PATH`
+ * for the states that are carried in.
+ */
+export function traceLoss(
+  model: Sequential,
+  option: LossOption,
+  lengths: boolean,
+  mask = false,
+  carry: readonly string[] = [],
+): NamedGraph {
+  const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
     const { output, states, counted } = forwardWhole(model, get, leaves)
     const mean = meanLoss(loss, output, get('y'), counted)
-    const paths = [...model.built.params.keys()]
+    const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
     const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
     const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
     return {

@@ -21,6 +21,7 @@ ACTIVATIONS = {
     "sigmoid": torch.sigmoid,
     "relu": torch.relu,
     "hardSigmoid": hardsigmoid,
+    "softmax": lambda x: torch.softmax(x, -1),
 }
 STATES = {"lstm": ["h", "c"], "jordan": ["o"]}
 MERGES = {
@@ -45,6 +46,9 @@ class Part:
         return self.weights[self.prefix + name]
 
     def begin(self, state, B):
+        carried = self.weights.get(f"state {self.prefix}{state}")
+        if carried is not None:
+            return carried
         size = self.options["outputs" if state == "o" else "units"]
         return self.weights.get(self.initial + state, torch.zeros(size)).expand(B, -1)
 
@@ -55,7 +59,7 @@ class Part:
             return lambda *sizes, **more: nn.RNN(*sizes, nonlinearity=activations[0], **more)
         if activations != ("tanh", "sigmoid"):
             return None
-        return {"lstm": nn.LSTM, "gru": nn.GRU if self.options.get("resetAfter") else None}[self.kind]
+        return {"lstm": nn.LSTM, "gru": nn.GRU if self.options.get("resetAfter") else None}.get(self.kind)
 
     def flat(self):
         """W_ih, W_hh, b_ih, b_hh as PyTorch has them: transposed, a GRU's gates in the order r z n."""
@@ -70,22 +74,34 @@ class Part:
         """Output and next states of the cells that PyTorch does not have."""
         phi, gate = (ACTIVATIONS.get(self.options.get(name)) for name in ("activation", "recurrentActivation"))
         U, W, b = self["U"], self["W"], self["b"]
+        if self.kind == "elman":
+            h = phi(x @ U + state[0] @ W + b)
+            return h, [h]
         if self.kind == "jordan":
             o = phi(x @ U + state[0] @ W + b) @ self["V"] + self["c"]
             return o, [o]
         H = self.options["units"]
         if self.kind == "gru":
-            h = state[0]
-            assert not self.options["resetAfter"]
+            h, after = state[0], self.options["resetAfter"]
+            b, own = b.expand(2, -1) if after else (b, torch.zeros(1))
             xz, xr, xh = (x @ U + b).split(H, -1)
             Wz, Wr, Wh = W.split(H, -1)
-            z, r = gate(xz + h @ Wz), gate(xr + h @ Wr)
-            h = z * h + (1 - z) * phi(xh + (r * h) @ Wh)
+            bz, br, bh = own.expand(3 * H).split(H)
+            z, r = gate(xz + h @ Wz + bz), gate(xr + h @ Wr + br)
+            recalled = r * (h @ Wh + bh) if after else (r * h) @ Wh
+            h = z * h + (1 - z) * phi(xh + recalled)
             return h, [h]
         i, f, g, o = (x @ U + state[0] @ W + b).split(H, -1)
         c = gate(f) * state[1] + gate(i) * phi(g)
         h = gate(o) * phi(c)
         return h, [h, c]
+
+
+def turned(x, lengths):
+    """Each row from its own last step to its first; what is padded stays where it is."""
+    steps = torch.arange(x.shape[1]).expand(x.shape[0], -1)
+    at = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    return x.gather(1, at[:, :, None].expand_as(x))
 
 
 def by_module(make, parts, directions, x, lengths):
@@ -112,33 +128,54 @@ def by_loop(part, x, lengths):
     return torch.stack(outputs, 1), [state]
 
 
+def one_way(parts, backwards, x, lengths):
+    """Parts on each other, in either direction; what step t puts out stands at t."""
+    if backwards:
+        x = turned(x, lengths)
+    alike = all((part.kind, part.options) == (parts[0].kind, parts[0].options) for part in parts)
+    finals = []
+    for stack in [parts] if alike else [[part] for part in parts]:
+        make = stack[0].module()
+        runs = [lambda x: by_module(make, stack, 1, x, lengths)]
+        if make is None:
+            runs = [lambda x, part=part: by_loop(part, x, lengths) for part in stack]
+        for run in runs:
+            x, final = run(x)
+            finals += final
+    return turned(x, lengths) if backwards else x, finals
+
+
 class Model:
     def __init__(self, case):
         self.case = case
         leaf = lambda given: torch.tensor(given["data"]).reshape(given["shape"]).requires_grad_()
-        self.weights = {path: leaf(given) for path, given in case["weights"].items()}
+        self.weights = {path: leaf(given) for path, given in case["leaves"].items()}
         self.finals = {}
 
     def recurrent(self, name, layer, x, lengths):
+        """Outputs, of all steps or the last one, and whether of all."""
         part = lambda cell, own: Part(self.weights, cell, f"{name}/{own}", f"{name}/initial {own}")
-        directions = 1
         if layer["kind"] == "bidirectional":
-            directions = 2
-            cells = [(layer[way]["cell"], f"{name}/{way} ") for way in ("forward", "backward")]
-            parts = [Part(self.weights, cell, own, f"{own}initial ") for cell, own in cells]
-        elif layer["kind"] == "stacked":
-            parts = [part(cell, f"{k} ") for k, cell in enumerate(layer["cell"]["options"]["cells"])]
+            ways = [(layer[way], f"{name}/{way} ") for way in ("forward", "backward")]
+            parts = [Part(self.weights, each["cell"], own, f"{own}initial ") for each, own in ways]
+            options, make = layer["forward"]["options"], parts[0].module()
+            if make is None:
+                ways = [one_way([part], k == 1, x, lengths) for k, part in enumerate(parts)]
+                halves, finals = [y for y, _ in ways], [final for _, [final] in ways]
+            else:
+                y, finals = by_module(make, parts, 2, x, lengths)
+                halves = y.chunk(2, -1)
+            merge = MERGES[layer["options"]["mergeMode"]]
+            y, last = merge(*halves), merge(*(final[0] for final in finals))
         else:
-            parts = [part(layer["cell"], "")]
-        make = parts[0].module()
-        y, finals = by_loop(parts[0], x, lengths) if make is None else by_module(make, parts, directions, x, lengths)
+            options, cells = layer["options"], layer["cell"]["options"].get("cells")
+            parts = [part(layer["cell"], "")] if cells is None else [part(c, f"{k} ") for k, c in enumerate(cells)]
+            y, finals = one_way(parts, options["goBackwards"], x, lengths)
+            last = finals[-1][0]
         for each, final in zip(parts, finals):
             self.finals.update({f"final {each.prefix}{state}": value for state, value in zip(each.states, final)})
-        options = layer["forward"]["options"] if directions == 2 else layer["options"]
-        if directions == 2:
-            halves = y.chunk(2, -1) if options["returnSequences"] else [final[0] for final in finals]
-            return MERGES[layer["options"]["mergeMode"]](*halves), options["returnSequences"]
-        return y if options["returnSequences"] else finals[-1][0], options["returnSequences"]
+        # The first state of all these cells is their output.
+        return y if options["returnSequences"] else last, options["returnSequences"]
 
     def forward(self, x, lengths):
         sequence = True

@@ -13,7 +13,7 @@ import { adam, adamW, type Optimizer, rmsprop, sgd } from '../../src/train/optim
 import type { NamedGraph } from '../../src/train/session.ts'
 import { type StepOptions, trainingGraph } from '../../src/train/step.ts'
 import { type Named, openWasm, outside, random, runOracle, traceLoss } from '../contract/support.ts'
-import { ask, skipped } from './python.ts'
+import { askPyTorch, skipped } from './python.ts'
 
 const KINDS = (['elman', 'lstm'] as const).flatMap((cell) => [1, 2].map((layers) => ({ cell, layers })))
 const LOSSES = ['meanSquaredError', 'softmaxCrossEntropy'] as const
@@ -115,7 +115,7 @@ function stepOf(model: Sequential, options: StepOptions): NamedGraph {
 }
 
 describe.skipIf(skipped)('against PyTorch', () => {
-  const answers = ask(
+  const answers = askPyTorch(
     'pytorch.py',
     [...gradients, ...training].map(({ told }) => told),
   )

@@ -1,0 +1,1 @@
+export function installOnFirstUse(folder: string, beforehand: () => void): string | undefined

@@ -1,0 +1,191 @@
+/** Every option of every layer, cell, loss, optimizer and schedule refuses what it cannot hold, when built, by name. */
+import { describe, expect, test } from 'vitest'
+import { elmanCell } from '../../src/cells/elman.ts'
+import { gruCell } from '../../src/cells/gru.ts'
+import { jordanCell } from '../../src/cells/jordan.ts'
+import { lstmCell } from '../../src/cells/lstm.ts'
+import { bidirectional } from '../../src/layers/bidirectional.ts'
+import { dense } from '../../src/layers/dense.ts'
+import { dropout } from '../../src/layers/dropout.ts'
+import { embedding } from '../../src/layers/embedding.ts'
+import { layerNorm } from '../../src/layers/layer-norm.ts'
+import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
+import { ArgumentError } from '../../src/tensor/errors.ts'
+import { EarlyStopping } from '../../src/train/early-stopping.ts'
+import { huber } from '../../src/train/losses.ts'
+import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
+import {
+  constantRate,
+  cosineDecay,
+  exponentialDecay,
+  linearDecay,
+  stepDecay,
+  warmup,
+} from '../../src/train/schedules.ts'
+import { checkTruncation } from '../../src/train/windows.ts'
+
+const never = [
+  null,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  '1',
+  [1],
+  {},
+  true,
+  Symbol('1'),
+]
+/** What an option of each kind cannot be. */
+const WRONG = {
+  count: [...never, 0, -1, 1.5],
+  integer: [...never, 1.5],
+  sizes: [null, 1, 'x', {}, [0], [-1], [1.5], ['1'], [Number.NaN]],
+  countOr0: [...never, -1, 1.5],
+  above0: [...never, 0, -1],
+  atLeast0: [...never, -1],
+  share: [...never, -0.1, 1],
+  fraction: [...never, -0.1, 1.1],
+  // A function is a schedule.
+  rate: [...never, 0, -1],
+  flag: [null, 0, 1, 'true', 'false', Number.NaN, {}, []],
+  text: [null, 1, true, {}, [], Number.NaN],
+  choice: [null, '', 'other', 'toString', 1, true, {}],
+  initializer: [
+    null,
+    'zeros',
+    1,
+    {},
+    [],
+    { kind: 'other' },
+    { kind: 'toString' },
+    { kind: 'glorotUniform', gain: 1 },
+  ],
+} as const satisfies Readonly<Record<string, readonly unknown[]>>
+type Kind = keyof typeof WRONG
+type Kinds = Readonly<Record<string, Kind>>
+type Build = (options: never) => unknown
+
+const basics: Kinds = {
+  units: 'count',
+  useBias: 'flag',
+  activation: 'choice',
+  kernelInitializer: 'initializer',
+  recurrentInitializer: 'initializer',
+  biasInitializer: 'initializer',
+}
+const layer: Kinds = {
+  returnSequences: 'flag',
+  returnState: 'flag',
+  goBackwards: 'flag',
+  initialState: 'choice',
+  name: 'text',
+}
+const gates: Kinds = { ...basics, recurrentActivation: 'choice' }
+const adamOptions: Kinds = { learningRate: 'rate', beta1: 'share', beta2: 'share', epsilon: 'above0' }
+
+/** What is built, what has to be given, and the kinds of all options. */
+const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[] = [
+  ['elman', elman, { units: 2 }, { ...basics, ...layer }],
+  ['gru', gru, { units: 2 }, { ...gates, ...layer, resetAfter: 'flag' }],
+  ['jordan', jordan, { units: 2, outputs: 2 }, { ...basics, ...layer, outputs: 'count' }],
+  ['lstm', lstm, { units: 2 }, { ...gates, ...layer, unitForgetBias: 'flag' }],
+  ['elman', elmanCell, { units: 2 }, basics],
+  ['gru', gruCell, { units: 2 }, { ...gates, resetAfter: 'flag' }],
+  ['jordan', jordanCell, { units: 2, outputs: 2 }, { ...basics, outputs: 'count' }],
+  ['lstm', lstmCell, { units: 2 }, { ...gates, unitForgetBias: 'flag' }],
+  ['lstm', (options) => recurrent(lstmCell({ units: 2 }), options), undefined, layer],
+  [
+    'dense',
+    dense,
+    { units: 2 },
+    {
+      ...{ units: 'count', activation: 'choice', useBias: 'flag', tiedTo: 'text', name: 'text' },
+      ...{ kernelInitializer: 'initializer', biasInitializer: 'initializer' },
+    },
+  ],
+  [
+    'embedding',
+    embedding,
+    { inputDim: 3, outputDim: 2 },
+    { inputDim: 'count', outputDim: 'count', embeddingsInitializer: 'initializer', name: 'text' },
+  ],
+  ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],
+  ['layerNorm', layerNorm, undefined, { epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' }],
+  [
+    'bidirectional',
+    (options) => bidirectional(lstm({ units: 2 }), options),
+    undefined,
+    { mergeMode: 'choice', name: 'text' },
+  ],
+  ['sgd', sgd, undefined, { learningRate: 'rate', momentum: 'share', nesterov: 'flag' }],
+  [
+    'rmsprop',
+    rmsprop,
+    undefined,
+    { learningRate: 'rate', rho: 'share', momentum: 'share', epsilon: 'above0', centered: 'flag' },
+  ],
+  ['adam', adam, undefined, adamOptions],
+  ['adamW', adamW, undefined, { ...adamOptions, weightDecay: 'atLeast0' }],
+  ['huber', huber, undefined, { delta: 'above0' }],
+  ['cosineDecay', (options) => cosineDecay(1, 10, options), undefined, { end: 'fraction' }],
+  [
+    'earlyStopping',
+    (options) => new EarlyStopping(options),
+    {},
+    { patience: 'countOr0', minDelta: 'atLeast0', restoreBest: 'flag' },
+  ],
+  ['truncate', checkTruncation, { k1: 2, k2: 4 }, { k1: 'count', k2: 'count' }],
+]
+
+/** What an act throws; its message, if it is an ArgumentError. */
+function refusal(act: () => unknown): string {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof ArgumentError) return error.message
+    return `no ArgumentError: ${String(error)}`
+  }
+  return 'nothing was thrown'
+}
+
+describe.each(BUILDERS)('%s', (name, make, base, kinds) => {
+  const build = (options: unknown) => make(options as never)
+
+  test.each(Object.entries(kinds))('%s: %s', (option, kind) => {
+    build(base)
+    for (const value of [...WRONG[kind], ...(base !== undefined && option in base ? [undefined] : [])]) {
+      const said = refusal(() => build({ ...base, [option]: value }))
+      expect(said, `for ${String(value)}`).toMatch(new RegExp(`^${name}.*${option}.*(received|expected)`))
+    }
+  })
+
+  test('options that are none, and one that is not there', () => {
+    for (const value of [null, 7, 'x', [], () => 1, ...(base === undefined ? [] : [undefined])]) {
+      const said = refusal(() => build(value))
+      expect(said, `for ${String(value)}`).toMatch(
+        new RegExp(`^${name}: expected an object of options .* received`),
+      )
+    }
+    const said = refusal(() => build({ ...base, unitz: 1 }))
+    expect(said).toMatch(
+      new RegExp(`^${name}: there is no option unitz; expected .*${Object.keys(kinds)[0]}`),
+    )
+  })
+})
+
+test.each<[string, (...args: never[]) => unknown, readonly unknown[], readonly Kind[]]>([
+  ['constantRate', constantRate, [1], ['above0']],
+  ['linearDecay', linearDecay, [1, 10, 0.1], ['above0', 'above0', 'fraction']],
+  ['cosineDecay', cosineDecay, [1, 10], ['above0', 'above0']],
+  ['stepDecay', stepDecay, [1, 10, 0.1], ['above0', 'above0', 'above0']],
+  ['exponentialDecay', exponentialDecay, [1, 10, 0.1], ['above0', 'above0', 'above0']],
+  ['warmup', warmup, [5, 0.1], ['countOr0', 'rate']],
+])('%s', (_, make, good, kinds) => {
+  make(...(good as never[]))
+  for (const [place, kind] of kinds.entries()) {
+    for (const value of WRONG[kind]) {
+      const said = refusal(() => make(...(good.with(place, value) as never[])))
+      expect(said, `argument ${place}, ${String(value)}`).toMatch(/ must be .*; received/)
+    }
+  }
+})
