@@ -136,6 +136,8 @@ export interface Ending {
 
 /** Columns in a panel of a packed matrix. */
 export const PANEL = 8
+/** Steps of a contracted length known only when it runs that are summed before they are added to the sum. */
+export const CHUNK = 256
 
 export interface Slot {
   readonly name: string

@@ -4,12 +4,12 @@
  * added up, whatever tile it falls into: its bits depend on its row and column alone. The loop over k is not unrolled, and strides known when compiled stand in the code: both were measured.
  */
 import { constantOf, ONE, type Size, ZERO } from '../../tensor/size.ts'
-import { type Kernel, loadsOf, PANEL, type View } from '../program.ts'
+import { CHUNK, type Kernel, loadsOf, PANEL, type View } from '../program.ts'
 import type { Local } from './assembler.ts'
 import type { KernelCode, Operand } from './kernel.ts'
 import { Expressions } from './lanes.ts'
 import { emitPanel, setColumns } from './rows.ts'
-import { PANEL_STEPS, SCRATCH_AT } from './table.ts'
+import { PANELS, SCRATCH_AT } from './table.ts'
 
 type Matmul = Extract<Kernel, { kind: 'matmul' }>
 
@@ -41,15 +41,18 @@ interface Tiles {
 }
 
 export function emitMatmul(k: KernelCode, kernel: Matmul): void {
-  const { f } = k
   const tiles = prepare(k, kernel)
-  const n = k.operand(kernel.n)
   const steps = k.operand(kernel.k)
-  const column = f.local('i32')
+  if (!kernel.packed) emitChunks(k, tiles, steps)
+  else eachPanel(k, tiles, (column) => emitPackedPanel(k, tiles, steps, column))
+}
+
+function eachPanel(k: KernelCode, tiles: Tiles, emit: (column: Local) => void): void {
+  const n = k.operand(tiles.kernel.n)
+  const column = k.f.local('i32')
   k.loop(column, n, PANEL, () => {
     setColumns(k, tiles.columns, n, column)
-    if (kernel.packed) emitPackedPanel(k, tiles, steps, column)
-    else emitPanelByChunks(k, tiles, steps, column)
+    emit(column)
   })
 }
 
@@ -116,18 +119,21 @@ function emitPackedPanel(k: KernelCode, tiles: Tiles, steps: Operand, column: Lo
   f.i32.mul()
   f.i32.add()
   f.set(panelEnd)
-  emitRows(k, tiles, panel, panelEnd, () => {})
+  emitRows(k, tiles, { panel, panelEnd, abreast: 1 }, () => {})
 }
 
-/** The panel at `column` of a matrix as it lies: chunks of the contracted length are packed and added up in c. */
-function emitPanelByChunks(k: KernelCode, tiles: Tiles, steps: Operand, column: Local): void {
+/** Chunks of the contracted length, one after the other: each is added to what the ones before left in c. */
+function emitChunks(k: KernelCode, tiles: Tiles, steps: Operand): void {
   const { f } = k
   const { kernel } = tiles
   const [rowStride, columnStride] = kernel.b.strides as [Size, Size]
   const rowBytes = k.operand(rowStride, 4)
   const [from, into, done, rows] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')]
-  const [panel, panelEnd] = [k.copyOf(SCRATCH_AT), f.local('i32')]
-  toColumn(k, from, kernel.b, columnStride, column)
+  const [panel, panelEnd, start] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const first = f.local('i32')
+  const n = k.operand(kernel.n)
+  const isWide = typeof n === 'number' && n % (PANEL * PANELS) === 0 && columnStride === ONE
+  const abreast = isWide ? PANELS : 1
   f.i32.const(0)
   f.set(done)
   // Once at least: a sum of nothing is 0, and has to be written.
@@ -136,25 +142,31 @@ function emitPanelByChunks(k: KernelCode, tiles: Tiles, steps: Operand, column: 
     f.get(done)
     f.i32.sub()
     f.tee(rows)
-    f.i32.const(PANEL_STEPS)
+    f.i32.const(CHUNK)
     f.get(rows)
-    f.i32.const(PANEL_STEPS)
+    f.i32.const(CHUNK)
     f.i32.ltU()
     f.select()
     f.set(rows)
-    f.get(panel)
-    f.set(into)
-    emitPanel(k, { from, into, rows, columns: tiles.columns, rowBytes, columnStride })
-    f.get(into)
-    f.set(panelEnd)
-    toPanel(k, tiles, column)
-    f.get(k.pointer(kernel.a))
-    f.get(done)
-    k.push(tiles.stepBytes)
-    f.i32.mul()
-    f.i32.add()
-    f.set(tiles.a.place)
-    emitRows(k, tiles, panel, panelEnd, (rowCount) => emitContinue(k, tiles, done, rowCount))
+    pushMoved(k, k.pointer(kernel.a), done, tiles.stepBytes)
+    f.set(start)
+    k.loop(first, n, PANEL * abreast, () => {
+      toColumn(k, from, kernel.b, columnStride, first)
+      pushMoved(k, from, done, rowBytes)
+      f.set(from)
+      setColumns(k, tiles.columns, n, first)
+      f.i32.const(SCRATCH_AT)
+      f.tee(panel)
+      f.set(into)
+      if (abreast > 1) emitPanelsAbreast(k, from, into, rows, rowBytes)
+      else emitPanel(k, { from, into, rows, columns: tiles.columns, rowBytes, columnStride })
+      pushMoved(k, panel, rows, STEP_BYTES)
+      f.set(panelEnd)
+      toPanel(k, tiles, first)
+      f.get(start)
+      f.set(tiles.a.place)
+      emitRows(k, tiles, { panel, panelEnd, abreast }, (rowCount) => emitContinue(k, tiles, done, rowCount))
+    })
     f.get(done)
     f.get(rows)
     f.i32.add()
@@ -163,6 +175,33 @@ function emitPanelByChunks(k: KernelCode, tiles: Tiles, steps: Operand, column: 
     f.i32.ltU()
     f.brIf(again)
   })
+}
+
+/** Copies rows of whole panels side by side, so that a line of memory is used whole when it is there. */
+function emitPanelsAbreast(k: KernelCode, from: Local, into: Local, rows: Local, rowBytes: Operand): void {
+  const { f } = k
+  k.loop(f.local('i32'), rows, 1, () => {
+    for (let i = 0; i < PANELS; i++) {
+      for (const half of HALVES) {
+        f.get(into)
+        f.get(from)
+        f.v128.load(STEP_BYTES * i + 16 * half)
+        f.v128.store(CHUNK * STEP_BYTES * i + 16 * half)
+      }
+    }
+    k.advance(from, rowBytes)
+    k.advance(into, STEP_BYTES)
+  })
+}
+
+/** Pushes place + count · bytes. */
+function pushMoved(k: KernelCode, place: Local, count: Local, bytes: Operand): void {
+  const { f } = k
+  f.get(place)
+  f.get(count)
+  k.push(bytes)
+  f.i32.mul()
+  f.i32.add()
 }
 
 /** Later chunks add to what the earlier ones left in c. */
@@ -182,16 +221,39 @@ function emitContinue(k: KernelCode, { c, sums }: Tiles, done: Local, rows: numb
   })
 }
 
-/** All rows of one panel: tiles of four, then single rows. */
+/** A panel, or the first of some beside each other, CHUNK steps apart. */
+interface Panels {
+  readonly panel: Local
+  readonly panelEnd: Local
+  readonly abreast: number
+}
+
+/** All rows of panels: tiles of four, then single rows. */
 function emitRows(
   k: KernelCode,
   tiles: Tiles,
-  panel: Local,
-  panelEnd: Local,
+  { panel, panelEnd, abreast }: Panels,
   finish: (rows: number) => void,
 ): void {
   const { f } = k
-  const [row, whole] = [f.local('i32'), f.local('i32')]
+  const [row, whole, next] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const emitOne = (rows: number) => {
+    emitTile(k, tiles, panel, panelEnd, rows)
+    finish(rows)
+    emitFinish(k, tiles, rows)
+  }
+  // The rows stay where they are near while the panels beside each other go by.
+  const emitAll = (rows: number) => {
+    const move = (times: number) => {
+      for (const place of [panel, panelEnd]) k.advance(place, times * CHUNK * STEP_BYTES)
+      k.advance(tiles.c.place, times * STEP_BYTES)
+    }
+    k.loop(next, abreast, 1, () => {
+      emitOne(rows)
+      move(1)
+    })
+    move(-abreast)
+  }
   k.push(tiles.m)
   f.i32.const(-ROWS)
   f.i32.and()
@@ -202,9 +264,8 @@ function emitRows(
       end,
       rows,
       () => {
-        emitTile(k, tiles, panel, panelEnd, rows)
-        finish(rows)
-        emitFinish(k, tiles, rows)
+        if (abreast === 1) emitOne(rows)
+        else emitAll(rows)
         for (const cursor of [tiles.a, tiles.c, ...tiles.loads.values()]) advanceRows(k, cursor, rows)
       },
       from,

@@ -92,6 +92,9 @@ function emitAlong(k: KernelCode, kernel: Reduce, sorted: Sorted): void {
   })
 }
 
+/** Vectors side by side along the last kept axis, so that a line of memory is used whole when it is there. */
+const ABREAST = 4
+
 /** Vectors along the last kept axis, one summed index after another. */
 function emitAcross(k: KernelCode, kernel: Reduce, sorted: Sorted): void {
   const { f } = k
@@ -100,8 +103,15 @@ function emitAcross(k: KernelCode, kernel: Reduce, sorted: Sorted): void {
   const innerAxis = kept.length - 1
   const inner: Inner = { at: f.local('i32'), end: k.operand(kept[innerAxis]!, 4) }
   const expressions = new Expressions(k, [kernel.expr])
-  const [total, part, value] = [f.local('v128'), f.local('v128'), f.local('v128')]
+  const fours = typeof inner.end === 'number' && inner.end % (16 * ABREAST) === 0
+  const abreast = Array.from({ length: fours ? ABREAST : 1 }, (_, i) => ({
+    total: f.local('v128'),
+    part: f.local('v128'),
+    inner: i === 0 ? inner : { ...inner, at: f.local('i32') },
+  }))
+  const value = f.local('v128')
   const [block, blockEnd, step] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const each = (act: (lane: (typeof abreast)[number], i: number) => void) => abreast.forEach(act)
   const last = summed[summed.length - 1] ?? ONE
   const steps = k.operand(last)
   const lastAxis = kept.length + summed.length - 1
@@ -110,32 +120,43 @@ function emitAcross(k: KernelCode, kernel: Reduce, sorted: Sorted): void {
   )
   const { into } = sorted
   k.nest(kept.slice(0, -1), cursors, (places) => {
-    k.loop(inner.at, inner.end, 16, () => {
-      combine.identity(f)
-      f.set(total)
+    k.loop(inner.at, inner.end, 16 * abreast.length, () => {
+      each(({ total, inner: { at } }, i) => {
+        combine.identity(f)
+        f.set(total)
+        if (i === 0) return
+        f.get(inner.at)
+        f.i32.const(16 * i)
+        f.i32.add()
+        f.set(at)
+      })
       k.nest(summed.slice(0, -1), shifted(cursors, places, kept.length), (within) => {
         const moving = within.map((place, i) => (moves[i] === 0 ? place : k.copyOf(place)))
-        const site = siteOf(k, sorted, moving, innerAxis, inner)
+        const sites = abreast.map((lane) => siteOf(k, sorted, moving, innerAxis, lane.inner))
         k.loop(block, steps, BLOCK, () => {
           setBlockEnd(k, blockEnd, block, steps, BLOCK)
-          combine.identity(f)
-          f.set(part)
+          each(({ part }) => {
+            combine.identity(f)
+            f.set(part)
+          })
           k.loop(
             step,
             blockEnd,
             1,
             () => {
-              expressions.at(site, [kernel.expr], () => f.set(value))
-              accumulate(f, combine, part, value)
+              each(({ part }, i) => {
+                expressions.at(sites[i]!, [kernel.expr], () => f.set(value))
+                accumulate(f, combine, part, value)
+              })
               for (const [i, place] of moving.entries())
                 if (moves[i] !== 0) k.advance(place as Local, moves[i]!)
             },
             block,
           )
-          accumulate(f, combine, total, part)
+          each(({ total, part }) => accumulate(f, combine, total, part))
         })
       })
-      storeLanes(k, places[into]!, cursors[into]!.strides[innerAxis]!, inner, total)
+      each((lane) => storeLanes(k, places[into]!, cursors[into]!.strides[innerAxis]!, lane.inner, lane.total))
     })
   })
 }

@@ -3,12 +3,12 @@
  * to entries by place; binding fills in the numbers. So one module serves every batch size and length.
  */
 import type { Size } from '../../tensor/size.ts'
-import type { Buffer } from '../program.ts'
+import { type Buffer, CHUNK, PANEL } from '../program.ts'
 
-/** Room for one panel of a product whose contracted length is known only when it runs. */
+/** Room for panels of a product whose contracted length is known only when it runs. */
 export const SCRATCH_AT = 0
-export const PANEL_STEPS = 256
-const TABLE_AT = SCRATCH_AT + PANEL_STEPS * 8 * 4
+export const PANELS = 4
+const TABLE_AT = SCRATCH_AT + 4 * CHUNK * PANEL * PANELS
 
 export type Entry =
   | { readonly kind: 'size'; readonly size: Size }
