@@ -1,6 +1,6 @@
 /** The constructor of scans, which infers and checks types as those of build.ts do. */
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { printShape, type Shape, type Size } from '../tensor/size.ts'
+import { printShape, type Shape, type Size, symbolsOf } from '../tensor/size.ts'
 import { requireEqual } from './guards.ts'
 import { type Graph, intern, type Node, type ScanNode, scanParts } from './node.ts'
 import type { OpOf, Packing } from './ops.ts'
@@ -31,6 +31,17 @@ export function scanSpec({ op }: ScanNode, inputs: readonly Node[]): ScanSpec {
 /** Whether a body's node has one row for each that is alive. */
 export function isByRow({ shape }: Node, packing: Packing | undefined): boolean {
   return packing !== undefined && shape[0] === packing.alive
+}
+
+/**
+ * Whether what a body's node holds at every step can stand in one buffer: the rows alive may be its axis 0 and nothing
+ * else, since what lies behind them would be of another size at each step.
+ */
+export function isStackable({ shape }: Node, packing: Packing | undefined): boolean {
+  if (packing === undefined) return true
+  const { alive } = packing
+  const rest = shape[0] === alive ? shape.slice(1) : shape
+  return !rest.some((size) => symbolsOf(size).has(alive.key))
 }
 
 /** The shape outside of a state or constant of the body. */
@@ -79,6 +90,12 @@ export function scanOutputs(spec: ScanSpec): Node[] {
     const [state, next] = [parts.carries[i]!, body.outputs[i]!]
     check('next state', i, state.shape, next.shape)
     if (next.dtype !== state.dtype) throw typeError(`${state.dtype} for next state ${i}`, next)
+  }
+  for (const each of body.outputs.slice(carries.length)) {
+    if (isStackable(each, packing)) continue
+    throw new ShapeError(
+      `scan of packed rows: what a step yields may have the rows alive as axis 0 alone; received ${printShape(each.shape)}`,
+    )
   }
   for (const [i, input] of inputs.entries()) {
     if (input.dtype !== body.params[i]!.dtype)

@@ -4,7 +4,7 @@
  * made over all of them at once.
  */
 import * as build from '../graph/build.ts'
-import { isByRow } from '../graph/build-scan.ts'
+import { isByRow, isStackable } from '../graph/build-scan.ts'
 import { isKind, type Node, topological } from '../graph/node.ts'
 import type { Packing } from '../graph/ops.ts'
 import { typeOf } from '../graph/print.ts'
@@ -18,7 +18,9 @@ function isShare(node: Node, packing: Packing | undefined): boolean {
   if (standsApart(node)) {
     return node.inputs.every((input) => isShare(input, packing) || isZero(input))
   }
-  const sumsRows = packing === undefined || node.inputs.every((input) => isByRow(input, packing))
+  const sumsRows =
+    packing === undefined ||
+    node.inputs.every((input) => isByRow(input, packing) && isStackable(input, packing))
   if (isKind(node, 'einsum')) {
     const { a, b, out } = node.op
     return sumsRows && (packing === undefined || (a[0] === b[0] && !out.includes(a[0]!)))

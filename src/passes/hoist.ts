@@ -5,6 +5,7 @@
  * constants alone is computed once. After it: a product that only the outside reads is made from stacked operands,
  * again over all rows at once. Views are free and stay with their readers.
  */
+import { isStackable } from '../graph/build-scan.ts'
 import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph/node.ts'
 import { describeOp, typeOf } from '../graph/print.ts'
 import { substitute } from '../graph/rebuild.ts'
@@ -124,7 +125,8 @@ function sink(
       (!where.onCarry.has(node) || isSinkable(node, where.forStates, where.onCarry))
     )
       node.inputs.forEach(visit)
-    else if (node.inputs.length > 0 || node.op.kind === 'param') frontier.add(node)
+    else if ((node.inputs.length > 0 || node.op.kind === 'param') && isStackable(node, scan.op.packing))
+      frontier.add(node)
   }
   for (const { node } of sinks) visit(node)
   const yields = [...open.yields, ...[...frontier].filter((node) => !open.yields.includes(node))]

@@ -4,7 +4,7 @@
  * products, reductions and transcendental functions are stacked, unless a cheap expression over what is stacked
  * already (the states, the per-step inputs, other kept values) yields them.
  */
-import { outputOf } from '../graph/build-scan.ts'
+import { isStackable, outputOf } from '../graph/build-scan.ts'
 import { type Graph, isKind, makeGraph, type Node, type ScanNode, topological } from '../graph/node.ts'
 import { describeOp } from '../graph/print.ts'
 import { rebuild, substitute } from '../graph/rebuild.ts'
@@ -85,6 +85,7 @@ function forwardValues(forward: ScanNode, backward: ScanNode): Map<Node, Node> |
 
 /** Forward values that the rest of the backward body reads, and what of them to keep. */
 function choose({ backward, values }: Pair): Set<Node> {
+  const canKeep = (node: Node) => isStackable(node, backward.op.packing)
   const { outputs } = backward.op.body
   const needed = new Set<Node>(outputs.filter((output) => values.has(output)))
   for (const node of topological(outputs)) {
@@ -95,6 +96,7 @@ function choose({ backward, values }: Pair): Set<Node> {
   // Floats a row that have to be stacked so that the node can be had.
   const cost = (node: Node): number => {
     if (!values.has(node) || kept.has(node) || node.inputs.length === 0) return 0
+    if (!canKeep(node)) return node.inputs.reduce((sum, input) => sum + cost(input), 0)
     const own = typicalSize(node.shape)
     if (isDear(node)) return own
     return Math.min(
@@ -105,7 +107,7 @@ function choose({ backward, values }: Pair): Set<Node> {
   const keep = (node: Node): void => {
     if (!values.has(node) || kept.has(node) || node.inputs.length === 0) return
     const fromInputs = node.inputs.reduce((sum, input) => sum + cost(input), 0)
-    if (isDear(node) || typicalSize(node.shape) <= fromInputs) kept.add(node)
+    if (canKeep(node) && (isDear(node) || typicalSize(node.shape) <= fromInputs)) kept.add(node)
     else for (const input of node.inputs) keep(input)
   }
   for (const node of topological(outputs)) if (needed.has(node) && isDear(node)) keep(node)

@@ -57,6 +57,20 @@ const memory = defineCell<Units>()({
   return { output: kept.mean(1).sigmoid().matmul(V), state: { m: kept, h: next } }
 })
 
+/** Column vectors, as textbooks have them: rows of the batch stand side by side, [units, B]. */
+const columns = defineCell<Units>()({
+  name: 'columns',
+  state: ({ units }) => ({ h: units }),
+  params: ({ inputs, units }) => ({
+    U: glorotUniform(units, inputs),
+    W: orthogonal(units, units),
+    b: zeros(units, 1),
+  }),
+}).step(({ x, state: { h }, params: { U, W, b } }) => {
+  const next = U.matmul(x.transpose()).add(W.matmul(h.transpose())).add(b).tanh().transpose()
+  return { output: next, state: { h: next } }
+})
+
 const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   elman: elmanCell,
   'elman without bias': (options) => elmanCell({ ...options, useBias: false, activation: 'sigmoid' }),
@@ -72,6 +86,7 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   'cells on each other': ({ units }) => stacked([gruCell({ units: 2 }), lstmCell({ units })]),
   "a user's minimal gated unit": minimalGated,
   "a user's cell with a matrix state": memory,
+  "a user's cell of column vectors": columns,
 }
 
 const upTo = (max: number) => fc.integer({ min: 1, max })

@@ -162,6 +162,56 @@ test('products that leave the loop run over the rows that are there', () => {
   ])
 })
 
+test('rows that look at each other: what has the rows alive twice is not kept from step to step', async () => {
+  const graph = trace(
+    [{ shape: ['N', I] }, { shape: ['T'], dtype: 'i32' }, { shape: ['B', I] }, { shape: [1, 1] }],
+    (x, counts, start, scale) => {
+      const { carry, ys } = scanPacked(
+        { carry: { h: start! }, xs: { x: x! }, packing, counts: counts! },
+        ({ carry: { h }, x: { x } }) => {
+          const alike = h!.matmul(h!.transpose()).mul(scale!)
+          return { carry: { h: h!.add(x!).tanh() }, y: { seen: alike.matmul(x!) } }
+        },
+      )
+      const loss = carry.h!.square().sum().add(ys.seen!.square().sum())
+      return [loss, ...gradient(loss, [x!, start!, scale!])]
+    },
+  )
+  const bindings = new Map(Object.entries({ T: 4, B: 3, N: 7 }))
+  const { numbers } = random(1)
+  const inputs = [numbers(7 * I), [3, 2, 1, 1], numbers(3 * I), numbers(1)]
+  const shapes = [[7, I], [4], [3, I], [1, 1]]
+  const expected = interpret(
+    graph,
+    inputs.map((data, i) => ({ data: Float64Array.from(data), shape: shapes[i]! })),
+    bindings,
+  )
+  const executable = await compile(graph, { verify: true })
+  const received = await executable.call({
+    bindings,
+    inputs: new Map(inputs.map((data, i) => [i, i === 1 ? Int32Array.from(data) : Float32Array.from(data)])),
+    outputs: expected.map((_, i) => i),
+  })
+  for (const [i, { data }] of expected.entries()) {
+    for (const [at, value] of data.entries()) expect(received[i]![at]).toBeCloseTo(value, 4)
+  }
+})
+
+test('a step that yields the rows alive twice, or not as axis 0, is refused', () => {
+  const yielding = (make: (x: v.Value) => v.Value) =>
+    trace([{ shape: ['N', I] }, { shape: ['T'], dtype: 'i32' }], (x, counts) => {
+      const carry = { n: v.zeros(['B', 1]) }
+      const { ys } = scanPacked({ carry, xs: { x: x! }, packing, counts: counts! }, ({ carry, x }) => ({
+        carry,
+        y: { made: make(x.x) },
+      }))
+      return [ys.made]
+    })
+  const message = /yields may have the rows alive as axis 0 alone; received/
+  expect(() => yielding((x) => x.matmul(x.transpose()))).toThrow(message)
+  expect(() => yielding((x) => x.transpose().mul(2))).toThrow(message)
+})
+
 /** [B, T, …] → [Σ lengths, …] */
 function pack({ data, shape, dtype }: Tensor, rows: PackedRows): Tensor {
   const [, steps, ...rest] = shape as [number, number, ...number[]]
