@@ -121,3 +121,20 @@ test('no gradient travels through stopGradient', () => {
   const x = { data: Float64Array.of(1, -2, 3), shape: [3] }
   expect(interpret(graph, [x], new Map())[0]!.data).toEqual(x.data)
 })
+
+test('sizes that memory has no room for change nothing: what the sizes before held is still there', async () => {
+  const graph = trace([{ shape: ['B'] }, { shape: ['N'] }], (a, b) => [a!.mul(2), b!.mul(3)])
+  const executable = await compile(graph)
+  const call = (B: number, N: number, inputs: [number, Float32Array][]) =>
+    executable.call({
+      bindings: new Map(Object.entries({ B, N })),
+      inputs: new Map(inputs),
+      outputs: [0, 1],
+    })
+  await call(2, 1, [
+    [0, Float32Array.of(1, 2)],
+    [1, Float32Array.of(3)],
+  ])
+  await expect(call(3, 2 ** 30, [])).rejects.toThrow(/smaller batch/)
+  expect(await call(2, 1, [])).toEqual([Float32Array.of(2, 4), Float32Array.of(9)])
+})

@@ -80,8 +80,9 @@ class WasmExecutable implements Executable {
     if (key === this.#bound) return
     checkGuards(this.#program.guards, bindings)
     const arena = this.#planner.place(bindings, this.#table.end)
-    const kept = this.#rescue(arena, bindings)
+    // First what can fail: then all is as it was. What grows keeps its contents.
     this.#grow(arena.end + SLACK)
+    const kept = this.#rescue(arena, bindings)
     this.#arena = arena
     this.#bindings = bindings
     this.#bound = key
