@@ -270,6 +270,23 @@ export const CASES: Readonly<Record<string, Case>> = {
       return ys.next.sum(0).add(carry.h).mul(count.toF32().expandDims(1))
     },
   },
+  'a decoder that attends to another sequence': {
+    inputs: [f('N', 'B', 2), f('T', 'B', 2), f(2, 3), f(3, 3), f(5, 3)],
+    build: (source, target, U, W, V) => {
+      const start = { h: v.zeros(['B', 3]) }
+      const encoded = scan({ carry: start, xs: { x: source! } }, ({ carry: { h }, x: { x } }) => {
+        const next = x.matmul(U!).add(h.matmul(W!)).tanh()
+        return { carry: { h: next }, y: { next } }
+      })
+      const keys = encoded.ys.next.transpose([1, 0, 2])
+      return scan({ carry: encoded.carry, xs: { x: target! } }, ({ carry: { h }, x: { x } }) => {
+        const weights = v.softmax(keys.matmul(h.expandDims(2)), 1)
+        const seen = weights.transpose([0, 2, 1]).matmul(keys).reshape(['B', 3])
+        const next = v.concat([seen, x], 1).matmul(V!).add(h.mul(0.5)).tanh()
+        return { carry: { h: next }, y: { next } }
+      }).ys.next
+    },
+  },
   'scan within a scan': {
     inputs: [f('T', 'D', 'B', 2), f(2, 2), f('B', 2)],
     build: (x, w, start) =>
