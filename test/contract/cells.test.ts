@@ -57,17 +57,19 @@ const memory = defineCell<Units>()({
   return { output: kept.mean(1).sigmoid().matmul(V), state: { m: kept, h: next } }
 })
 
-/** Column vectors, as textbooks have them: rows of the batch stand side by side, [units, B]. */
+/** Column vectors, as textbooks have them: rows of the batch stand side by side, [units, B], gates below each other. */
 const columns = defineCell<Units>()({
   name: 'columns',
   state: ({ units }) => ({ h: units }),
   params: ({ inputs, units }) => ({
-    U: glorotUniform(units, inputs),
-    W: orthogonal(units, units),
-    b: zeros(units, 1),
+    U: glorotUniform(2 * units, inputs),
+    W: glorotUniform(2 * units, units),
+    b: zeros(2 * units, 1),
   }),
 }).step(({ x, state: { h }, params: { U, W, b } }) => {
-  const next = U.matmul(x.transpose()).add(W.matmul(h.transpose())).add(b).tanh().transpose()
+  const z = U.matmul(x.transpose()).add(W.matmul(h.transpose())).add(b)
+  const units = h.shape[1]!
+  const next = z.slice(0, 0, units).tanh().mul(z.slice(0, units).sigmoid()).transpose()
   return { output: next, state: { h: next } }
 })
 

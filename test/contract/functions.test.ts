@@ -7,9 +7,10 @@ import { printProgram } from '../../src/codegen/print.ts'
 import * as fn from '../../src/graph/functions.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
+import { scan } from '../../src/graph/scan.ts'
 import { scanUntil } from '../../src/graph/scan-until.ts'
 import { trace } from '../../src/graph/trace.ts'
-import { flip, greaterEqual, iota, sizeValue, type Value } from '../../src/graph/value.ts'
+import { flip, greaterEqual, iota, or, sizeValue, type Value, where } from '../../src/graph/value.ts'
 import { symbol } from '../../src/tensor/size.ts'
 import { random } from './support.ts'
 
@@ -173,6 +174,31 @@ test('a scan until its end runs no step after it, unless a gradient looks at the
         expect(received.map((each) => [...each])).toEqual(expected.map((each) => [...each.data]))
       }
     }
+  }
+})
+
+test('a loop goes on to its last step while any state moves, or anything but 0 is yielded', async () => {
+  const build = (x: Value, what: 'neither' | 'state' | 'yield') => {
+    const carry = { ended: x.greater(99), n: x.mul(0) }
+    const { carry: last, ys } = scan({ carry, steps: symbol('T') }, ({ carry: { ended, n } }) => ({
+      carry: { ended: or(ended, n.greater(1)), n: what === 'state' ? n.add(1) : where(ended, n, n.add(1)) },
+      y: { n: what === 'yield' ? n.add(1) : where(ended, 0, n) },
+    }))
+    return [last.n, ys.n]
+  }
+  for (const what of ['neither', 'state', 'yield'] as const) {
+    const graph = trace([{ shape: ['B'] }], (x) => build(x!, what))
+    const text = printProgram(lower(runPasses(graph).at(-1)!.graph))
+    expect([what, text.includes('until all of')]).toEqual([what, what === 'neither'])
+    const executable = await compile(graph)
+    const bindings = new Map(Object.entries({ T: 7, B: 2 }))
+    const expected = interpret(graph, [{ data: new Float64Array(2), shape: [2] }], bindings)
+    const received = await executable.call({
+      bindings,
+      inputs: new Map([[0, new Float32Array(2)]]),
+      outputs: [0, 1],
+    })
+    expect(received.map((each) => [...each])).toEqual(expected.map((each) => [...each.data]))
   }
 })
 

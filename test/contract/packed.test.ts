@@ -167,13 +167,15 @@ test('rows that look at each other: what has the rows alive twice is not kept fr
     [{ shape: ['N', I] }, { shape: ['T'], dtype: 'i32' }, { shape: ['B', I] }, { shape: [1, 1] }],
     (x, counts, start, scale) => {
       const { carry, ys } = scanPacked(
-        { carry: { h: start! }, xs: { x: x! }, packing, counts: counts! },
-        ({ carry: { h }, x: { x } }) => {
+        // k never changes: a constant by row, beside the one of all rows that the step names itself.
+        { carry: { h: start!, k: start! }, xs: { x: x! }, packing, counts: counts! },
+        ({ carry: { h, k }, x: { x } }) => {
           const alike = h!.matmul(h!.transpose()).mul(scale!)
-          return { carry: { h: h!.add(x!).tanh() }, y: { seen: alike.matmul(x!) } }
+          const around = x!.mean(0).add(start!.mean(0)).add(h!.mean(0).mul(k!))
+          return { carry: { h: h!.add(x!).tanh(), k: k! }, y: { seen: alike.matmul(x!), around } }
         },
       )
-      const loss = carry.h!.square().sum().add(ys.seen!.square().sum())
+      const loss = carry.h!.square().sum().add(ys.seen!.square().sum()).add(ys.around!.square().sum())
       return [loss, ...gradient(loss, [x!, start!, scale!])]
     },
   )
