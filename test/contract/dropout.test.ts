@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { dense } from '../../src/layers/dense.ts'
 import { type DropoutOptions, dropout } from '../../src/layers/dropout.ts'
 import type { Layer } from '../../src/layers/layer.ts'
+import { packingInputs } from '../../src/layers/packing.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
 import { outside as batchFirst, sequential } from '../../src/layers/sequential.ts'
 import { fit } from '../../src/train/fit.ts'
@@ -71,6 +72,35 @@ describe('what is kept', () => {
     expect([...along]).toEqual([0])
     expect(other.size).toBe(2)
     expect(places(shape).filter((place) => at(...place) > 0).length).toBeGreaterThan(0)
+  })
+
+  test.each([[undefined], [[null, 1, 3]], [[1, null, 3]], [[1, 1, null]], [[null, null, 1]]])(
+    'noiseShape %j: rows of unlike lengths draw what they draw among whole ones',
+    (noiseShape) => {
+      const [B, T, F] = [5, 6, 3]
+      const lengths = [2, 6, 1, 6, 4]
+      const layers = [dropout({ rate: 0.5, noiseShape })]
+      const named = traceLoss(sequential(layers, { input: ofFeatures(F) }), 'meanSquaredError', true)
+      const [x, y] = [new Array<number>(B * T * F).fill(1), new Array<number>(B * T * F).fill(0)]
+      const { output } = runOracle(named, { ...counters, x, y, lengths }, sizes(B, T))
+      const whole = ones(layers, [B, T, F])
+      expect(Array.from(output!)).toEqual(
+        places([B, T, F]).map(([b, t, f]) => (t < lengths[b]! ? whole(b, t, f) : 0)),
+      )
+    },
+  )
+
+  test('and so does what stands behind the last steps of rows of unlike lengths', () => {
+    const [B, T] = [5, 6]
+    const model = sequential([lstm({ units: 8 }), dropout({ rate: 0.5 })], { input: sequenceOf })
+    const { numbers, weights } = random(2)
+    const values = { ...counters, ...weights(model), x: numbers(B * T * 2), y: numbers(B * 8) }
+    const [whole, ragged] = [false, true].map((lengths) => {
+      const named = traceLoss(model, 'meanSquaredError', lengths)
+      const { output } = runOracle(named, { ...values, lengths: [2, 6, 1, 6, 4] }, sizes(B, T))
+      return Array.from(output!, (value) => value === 0)
+    })
+    expect(ragged).toEqual(whole)
   })
 
   test('differs from layer to layer, update to update, seed to seed; a seed of its own replaces the run’s', () => {
@@ -173,6 +203,30 @@ test('a window in two parts draws what one pass would: time goes on', () => {
   for (const C of [0, 2, 4, 5]) {
     const { output } = runOracle(windows, { ...counters, x }, sizes(B, T, { P, C }))
     expect(Array.from(output!)).toEqual(places([B, T, 2]).map(([b, t, f]) => whole(b, P + t, f)))
+  }
+  const ragged = { ...leaves, lengths: true }
+  const packed = traceNamed(windowSpecs(model, ragged), (get) => ({
+    outputs: { output: batchFirst(forwardWindow(model, get, ragged).output) },
+  }))
+  const lengths = Int32Array.of(1, 3, 2)
+  for (const C of [2, 4, 5]) {
+    const parts = [
+      packingInputs(
+        lengths.map((length) => Math.min(P + length, C)),
+        C,
+        'before',
+      ),
+      packingInputs(
+        lengths.map((length) => Math.max(P + length - C, 0)),
+        P + T - C,
+        'after',
+      ),
+    ]
+    const inputs = Object.fromEntries(parts.flatMap((part) => part.inputs))
+    const bindings = new Map([...sizes(B, T, { P, C }), ...parts.map(({ size }) => size)])
+    const { output } = runOracle(packed, { ...counters, x, lengths, ...inputs }, bindings)
+    const there = places([B, T, 2]).map(([b, t, f]) => (t < lengths[b]! ? whole(b, P + t, f) : 0))
+    expect(Array.from(output!)).toEqual(there)
   }
 })
 
