@@ -150,3 +150,40 @@ test('cells drawn at random agree with the oracle, and overlaid with themselves'
   await fc.assert(property, { numRuns: runs })
   expect(overlaid).toBeGreaterThan(runs / 2)
 })
+
+test.each([3, 16])('what a product reads is not written over while it is read: %i numbers', async (H) => {
+  const graph = trace([{ shape: ['T', 'B', H] }, { shape: [H, H] }], (x, M) => {
+    const first = scan({ carry: { h: v.zeros(['B', H]) }, xs: { x: x! } }, ({ carry: { h }, x: { x } }) => ({
+      carry: { h: h!.add(x!).tanh() },
+      y: { seen: h!.mul(x!).add(x!) },
+    }))
+    // The weights are a state, so that the product stays in the loop and is the last to read what the first one yielded.
+    const second = scan(
+      { carry: { M: M! }, xs: { seen: first.ys['seen']! } },
+      ({ carry: { M }, x: { seen } }) => ({
+        carry: { M: M!.mul(0.9).add(0.01) },
+        y: { product: seen!.matmul(M!) },
+      }),
+    )
+    // Summed, since outputs have places of their own.
+    return [second.carry['M']!, second.ys['product']!.square().sum(0)]
+  })
+  const program = lower(runPasses(graph, { verify: true }).at(-1)!.graph)
+  const bindings = new Map(Object.entries({ T: 4, B: 5 }))
+  const { numbers } = random(1)
+  const [x, M] = [numbers(4 * 5 * H), numbers(H * H)]
+  const expected = interpret(
+    graph,
+    [
+      { data: Float64Array.from(x), shape: [4, 5, H] },
+      { data: Float64Array.from(M), shape: [H, H] },
+    ],
+    bindings,
+  )
+  const inputs = new Map([x, M].map((data, i) => [i, Float32Array.from(data)]))
+  const received = await (await instantiate(program)).call({ bindings, inputs, outputs: [0, 1] })
+  for (const [i, { data }] of expected.entries()) {
+    const off = data.findIndex((value, at) => !(Math.abs(received[i]![at]! - value) <= 1e-5 * H))
+    expect([i, off]).toEqual([i, -1])
+  }
+})
