@@ -200,6 +200,16 @@ describe('truncated back-propagation', () => {
     expect(outside('f32', await received!.evaluate(), await expected!.evaluate())).toEqual([])
   })
 
+  test('an evaluation that carries states begins anew where a batch says so', async () => {
+    const model = lstmNet()
+    const [first, second] = [batchOf(1, 2, 3), batchOf(2, 2, 3)]
+    const measure = async (batches: readonly Batch[]) =>
+      (await evaluate(model, batches, { ...squared, carry: true })).loss
+    const apart = ((await measure([first])) + (await measure([second]))) / 2
+    expect(await measure([first, second])).toBeCloseTo(apart, 6)
+    expect(Math.abs((await measure([first, { ...second, reset: false }])) - apart)).toBeGreaterThan(1e-5)
+  })
+
   test('two evaluations at once keep their states apart', async () => {
     const model = lstmNet()
     const run = (seed: number) =>
