@@ -3,11 +3,13 @@
  * another of the same size at the same step, the second may stand where the first does: gates over x·U, then the
  * gradients of the gates over the gates. Proved from the program alone; what cannot be proved stays apart.
  */
+import { mulSize } from '../tensor/size.ts'
 import { sameStrides } from './donate.ts'
 import {
   type Buffer,
   type Kernel,
   type Loop,
+  type LoopTerm,
   loadsOf,
   type Program,
   reads,
@@ -80,6 +82,10 @@ function fits(loop: Loop, body: readonly Step[], fresh: Buffer, old: Buffer): bo
   const [first] = views
   // All of it moves with this loop alone, and evenly: one step's part is one place.
   if (first === undefined || !views.every((view) => sameMove(view, first, loop))) return false
+  const [{ by, stride }] = first.terms as [LoopTerm]
+  const parts = by === 'rows' ? loop.rows!.total : loop.steps
+  // As many parts as the loop has: then no offset leads from one step's part into the next one's.
+  if (fresh.elements !== mulSize(parts, stride)) return false
   const written = body.findIndex((step) => touches(step, fresh))
   const lastRead = body.findLastIndex((step) => touches(step, old))
   if (lastRead < written) return true

@@ -168,14 +168,28 @@ test('rows that look at each other: what has the rows alive twice is not kept fr
     (x, counts, start, scale) => {
       const { carry, ys } = scanPacked(
         // k never changes: a constant by row, beside the one of all rows that the step names itself.
-        { carry: { h: start!, k: start! }, xs: { x: x! }, packing, counts: counts! },
-        ({ carry: { h, k }, x: { x } }) => {
+        // s and e are sums by row, which no sum over all rows may stand for.
+        {
+          carry: { h: start!, k: start!, s: v.zeros(['B', 1]), e: v.zeros(['B', 1, 1]) },
+          xs: { x: x! },
+          packing,
+          counts: counts!,
+        },
+        ({ carry: { h, k, s, e }, x: { x } }) => {
           const alike = h!.matmul(h!.transpose()).mul(scale!)
           const around = x!.mean(0).add(start!.mean(0)).add(h!.mean(0).mul(k!))
-          return { carry: { h: h!.add(x!).tanh(), k: k! }, y: { seen: alike.matmul(x!), around } }
+          const own = {
+            s: s!.add(x!.sum(1, { keepDims: true })),
+            e: e!.add(x!.expandDims(1).matmul(x!.expandDims(2))),
+          }
+          return { carry: { h: h!.add(x!).tanh(), k: k!, ...own }, y: { seen: alike.matmul(x!), around } }
         },
       )
-      const loss = carry.h!.square().sum().add(ys.seen!.square().sum()).add(ys.around!.square().sum())
+      const sums = carry.s!.square().sum().add(carry.e!.square().sum())
+      const loss = sums
+        .add(carry.h!.square().sum())
+        .add(ys.seen!.square().sum())
+        .add(ys.around!.square().sum())
       return [loss, ...gradient(loss, [x!, start!, scale!])]
     },
   )
