@@ -46,9 +46,7 @@ interface Frame {
 
 const typeBytes: Readonly<Record<ValueType, number>> = {
   i32: 0x7f,
-  i64: 0x7e,
   f32: 0x7d,
-  f64: 0x7c,
   v128: 0x7b,
 }
 const frameBytes = { block: 0x02, loop: 0x03, if: 0x04 } as const
@@ -58,9 +56,7 @@ const endByte = 0x0b
 /** Emits the body of one function. Made by {@link ModuleBuilder.func}. */
 export class Code {
   readonly i32: Group<typeof ops.i32Ops>
-  readonly i64: Group<typeof ops.i64Ops>
   readonly f32: Group<typeof ops.f32Ops>
-  readonly f64: Group<typeof ops.f64Ops>
   readonly v128: Group<typeof ops.v128Ops>
   readonly i8x16: Group<typeof ops.i8x16Ops>
   readonly i32x4: Group<typeof ops.i32x4Ops>
@@ -78,16 +74,14 @@ export class Code {
   readonly #types: ValueType[] = []
   /** The handle by which each local may be used now; none while it waits in the pool. */
   readonly #handles: (Local | undefined)[] = []
-  readonly #pool: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] }
+  readonly #pool: Record<ValueType, number[]> = { i32: [], f32: [], v128: [] }
 
   constructor(name: string, params: readonly ValueType[], results: readonly ValueType[]) {
     this.#name = name
     this.#results = results
     this.params = params.map((type) => this.local(type))
     this.i32 = this.#group('i32', ops.i32Ops)
-    this.i64 = this.#group('i64', ops.i64Ops)
     this.f32 = this.#group('f32', ops.f32Ops)
-    this.f64 = this.#group('f64', ops.f64Ops)
     this.v128 = this.#group('v128', ops.v128Ops)
     this.i8x16 = this.#group('i8x16', ops.i8x16Ops)
     this.i32x4 = this.#group('i32x4', ops.i32x4Ops)
@@ -170,17 +164,6 @@ export class Code {
     this.#popAll(`call ${target.name}`, target.params)
     this.#bytes.push(0x10, ...unsignedLeb(target.index))
     this.#stack.push(...target.results)
-  }
-
-  return(): void {
-    this.#popAll('return', this.#results)
-    this.#bytes.push(0x0f)
-    this.#endReachable()
-  }
-
-  unreachable(): void {
-    this.#bytes.push(0x00)
-    this.#endReachable()
   }
 
   drop(): void {
