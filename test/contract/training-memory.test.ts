@@ -11,13 +11,8 @@ const options = { ...squared, optimizer: adam() }
 const long = batchOf(1, 100, 30)
 const ending = (batch: Batch, lengthOf: (row: number, steps: number) => number): Batch => {
   const [rows, steps] = batch.inputs.shape as [number, number]
-  return {
-    ...batch,
-    lengths: i32(
-      Array.from({ length: rows }, (_, row) => lengthOf(row, steps)),
-      rows,
-    ),
-  }
+  const lengths = Array.from({ length: rows }, (_, row) => lengthOf(row, steps))
+  return { ...batch, lengths: i32(lengths, rows) }
 }
 const ragged = (batch: Batch) => ending(batch, (row, steps) => 1 + ((row * 7) % steps))
 const masked = (batch: Batch): Batch => {
