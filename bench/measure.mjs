@@ -1,5 +1,5 @@
 /**
- * Times two contenders against each other in one run.
+ * Times contenders against each other in one run.
  *
  * They take turns (A B A B …) in rounds that are long against the clock and short against the machine's
  * moods, and each round gives one ratio; so whatever slows the machine for a while slows both sides of a
@@ -69,20 +69,31 @@ export async function warmUp(contender, minMs) {
 }
 
 /**
+ * Times contenders in turns (A B C A B C …), each until it has settled beforehand.
+ *
+ * @param {readonly Contender[]} contenders
+ * @param {{ rounds: number, minMs: number }} options rounds ≥ 1; minMs: the least length of one turn
+ * @returns {Promise<number[][]>} milliseconds a step, by contender and round
+ */
+export async function inTurns(contenders, { rounds, minMs }) {
+  const steps = []
+  for (const contender of contenders) steps.push(await warmUp(contender, minMs))
+  /** @type {number[][]} */
+  const times = contenders.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, contender] of contenders.entries()) times[i].push(await contender.step(steps[i]))
+  }
+  return times
+}
+
+/**
  * @param {Contender} ours
  * @param {Contender} peer
  * @param {{ rounds: number, minMs: number }} options rounds ≥ 1; minMs: the least length of half a round
  * @returns {Promise<Timing>} medians over the rounds; of the ratios, not the ratio of the medians
  */
-export async function paired(ours, peer, { rounds, minMs }) {
-  const ourSteps = await warmUp(ours, minMs)
-  const peerSteps = await warmUp(peer, minMs)
-  const ourTimes = []
-  const peerTimes = []
-  for (let round = 0; round < rounds; round++) {
-    ourTimes.push(await ours.step(ourSteps))
-    peerTimes.push(await peer.step(peerSteps))
-  }
+export async function paired(ours, peer, options) {
+  const [ourTimes, peerTimes] = await inTurns([ours, peer], options)
   return {
     ms: median(ourTimes),
     peerMs: median(peerTimes),

@@ -11,6 +11,7 @@ import { parseShape, SHAPES, shapeName } from './workload.mjs'
 /**
  * @typedef {object} Options
  * @property {string[]} suites
+ * @property {string[]} parts what of them, in this order
  * @property {Shape[] | undefined} shapes undefined: the suite's own choice of shapes and peers
  * @property {string[]} peers names of peers
  * @property {Backend[]} backends ours
@@ -24,24 +25,29 @@ import { parseShape, SHAPES, shapeName } from './workload.mjs'
 export class UsageError extends Error {}
 
 export const SUITES = ['core']
+export const PARTS = ['ratios', 'costs']
 
 export const HELP = `Usage: npm run bench -- [suite …] [options]
 
-Times one training step of Recurra and of its peers in turns, in one run; ratio = peer's time / ours,
-so more than 1 means that Recurra is faster. All on one thread. Peers are installed on first use.
+Ratios: times one training step of Recurra and of its peers in turns, in one run; ratio = peer's time /
+ours, so more than 1 means that Recurra is faster. All on one thread. Peers are installed on first use.
+Costs: what Recurra's step costs by itself, each against a bound: how far its time is from a line in T and
+in B, its memory, compiling in a fresh process, a batch of a new size.
 
 Suites (default: all)
-  core            single-layer LSTM classifier: forward, BPTT, clip by the global norm, Adam
+  core            single-layer LSTM classifier: forward, BPTT, clip by the global norm, Adam; compiling and
+                  new sizes: a language model of two LSTMs
 
 Options
   --json FILE     write the rows as JSON too
+  --only LIST     ${PARTS.join(', ')} (default: both)
   --quick         fewer and shorter rounds: does it run, not how fast
   --shape LIST    ${SHAPES.map(shapeName).join(', ')},
                   any other of this form, or all. Default: the first with every peer, the rest with
                   ${everyShape().join(', ')} only, because TensorFlow.js takes long
   --peers LIST    ${Object.keys(PEERS).join(', ')} (default: all)
   --backend LIST  ours: ${BACKENDS.join(', ')} (default: ${BACKENDS[0]})
-  --rounds N      rounds of each comparison (default: 15; quick: 3)
+  --rounds N      rounds of each comparison and of each line (default: 15; quick: 3)
   --python FILE   the Python that has PyTorch (default: /usr/bin/python3, Debian's)
   --help          this text
 
@@ -104,6 +110,7 @@ export function readOptions(args) {
   if (values.help) return 'help'
   return {
     suites: positionals.length ? allKnown('suite', [...new Set(positionals)], SUITES) : SUITES,
+    parts: values.only === undefined ? PARTS : allKnown('part', list(values.only), PARTS),
     shapes: values.shape === undefined ? undefined : readShapes(values.shape),
     peers:
       values.peers === undefined
@@ -126,6 +133,7 @@ function parse(args) {
       allowPositionals: true,
       options: {
         json: { type: 'string' },
+        only: { type: 'string' },
         quick: { type: 'boolean' },
         shape: { type: 'string' },
         peers: { type: 'string' },

@@ -11,6 +11,9 @@
  *   back to another, since the row would then name the wrong one.
  * - `close` has nothing to do: memory goes with the object.
  *
+ * `memoryOf` asks what such a step needs and runs none; `createLanguageModel` is a second model, of which only costs are
+ * measured.
+ *
  * Recurra is imported from `../dist/`, dynamically, so that a missing build is an error that says
  * "npm run build" and `--help` works without one.
  */
@@ -44,27 +47,27 @@ function userLstm({ defineCell, glorotUniform, joined, ones, orthogonal, zeros }
   })
 }
 
-/** @returns {Promise<typeof import('../dist/index.js')>} */
-async function library() {
+/**
+ * @param {Backend} backend
+ * @returns {Promise<typeof import('../dist/index.js') & typeof import('../dist/train/index.js')>}
+ * @throws {Error} where it is not built, and for a backend that is not there
+ */
+async function library(backend) {
+  if (backend !== 'wasm') throw new Error(`there is no backend ${backend} yet`)
   try {
-    return await import('../dist/index.js')
+    return { ...(await import('../dist/index.js')), ...(await import('../dist/train/index.js')) }
   } catch (cause) {
     throw new Error('Recurra is not built: run `npm run build` first', { cause })
   }
 }
 
-/**
- * @param {Shape & { cell: Cell, backend: Backend }} options
- * @returns {Promise<{ step(): Promise<void>, close(): void }>}
- */
-export async function createRecurra({ cell, backend, T, B, I, H }) {
-  if (backend !== 'wasm') throw new Error(`there is no backend ${backend} yet`)
-  const recurra = await library()
-  const { TrainingStep } = await import('../dist/train/index.js')
+/** @param {Shape & { cell: Cell, backend: Backend }} options @returns a training of the model of workload.mjs, and its batch */
+async function classifier({ cell, backend, T, B, I, H }) {
+  const recurra = await library(backend)
   const recurrence =
     cell === 'lstm' ? recurra.lstm({ units: H }) : recurra.recurrent(userLstm(recurra)({ units: H }))
   const net = recurra.sequential([recurrence, recurra.dense({ units: CLASSES })])
-  const training = new TrainingStep(net, {
+  const training = new recurra.TrainingStep(net, {
     loss: 'softmaxCrossEntropy',
     optimizer: recurra.adam({ epsilon: 1e-8 }),
     clipGlobalNorm: CLIP,
@@ -76,11 +79,82 @@ export async function createRecurra({ cell, backend, T, B, I, H }) {
     targets: recurra.tensor(labels, [B]),
     reset: true,
   }
+  return { net, training, batch }
+}
+
+/**
+ * @param {Shape & { cell: Cell, backend: Backend }} options
+ * @returns {Promise<{ step(): Promise<void>, close(): void }>}
+ */
+export async function createRecurra(options) {
+  const { training, batch } = await classifier(options)
   const step = async () => {
     await training.run(batch, LEARNING_RATE)
   }
   await step()
   return { step, close: () => {} }
+}
+
+/**
+ * @param {Shape} shape
+ * @param {Backend} backend
+ * @returns {Promise<{ bytes: number, batch: number, parameters: number }>} what one step needs; of which numbers (4 bytes
+ *   each) are the batch, and how many parameters there are
+ */
+export async function memoryOf(shape, backend) {
+  const { net, training, batch } = await classifier({ ...shape, cell: 'lstm', backend })
+  const bytes = await training.memoryBytes(batch)
+  const count = (tensors) => tensors.reduce((sum, { data }) => sum + data.length, 0)
+  return {
+    bytes,
+    batch: count([batch.inputs, batch.targets]),
+    parameters: count([...net.weights().values()]),
+  }
+}
+
+/**
+ * A language model of two LSTMs of 128 units over 64 tokens: built and with weights, but not traced for training. Adam,
+ * clipped by the global norm, windows of at most 32 steps.
+ *
+ * @param {Backend} backend
+ * @returns {Promise<{ compile(): Promise<void>, stepAt(B: number, T: number): () => Promise<void> }>} `compile` goes from
+ *   the traced call to an instantiated module; `stepAt` makes a batch of B rows and T ≤ 32 steps, and gives its step
+ */
+export async function createLanguageModel(backend) {
+  const { TrainingStep, adam, dense, embedding, lstm, sequential, tensor } = await library(backend)
+  const [tokens, units, window] = [64, 128, 32]
+  const recurrence = () => lstm({ units, returnSequences: true })
+  const net = sequential(
+    [embedding({ inputDim: tokens, outputDim: units }), recurrence(), recurrence(), dense({ units: tokens })],
+    { input: { shape: [null], dtype: 'i32' } },
+  )
+  net.weights()
+  const training = new TrainingStep(net, {
+    loss: 'softmaxCrossEntropy',
+    optimizer: adam(),
+    clipGlobalNorm: CLIP,
+    truncate: { k1: window, k2: window },
+    backend,
+  })
+  const batchOf = (B, T) => {
+    const ids = (shift) =>
+      tensor(
+        Int32Array.from({ length: B * T }, (_, i) => ((i + shift) * 7) % tokens),
+        [B, T],
+      )
+    return { inputs: ids(0), targets: ids(1), reset: true }
+  }
+  return {
+    async compile() {
+      await training.memoryBytes(batchOf(1, window))
+    },
+    stepAt(B, T) {
+      const batch = batchOf(B, T)
+      return async () => {
+        await training.run(batch, LEARNING_RATE)
+      }
+    },
+  }
 }
 
 /**

@@ -9,14 +9,24 @@ import { fileURLToPath } from 'node:url'
 import { installOnFirstUse } from '../scripts/install.mjs'
 import { HELP, readOptions, UsageError } from './options.mjs'
 import { PEERS } from './peers/list.mjs'
-import { runCore } from './suites/core.mjs'
+import { runRatios } from './suites/core.mjs'
+import { runCosts } from './suites/costs.mjs'
 import { tableHead, tableLine } from './table.mjs'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const sayThatItInstalls = () => console.log('bench: installing the peers on first use (npm ci in bench)')
 
-/** @type {Record<string, typeof runCore>} */
-const RUN = { core: runCore }
+/** @typedef {import('./table.mjs').Row} Row */
+/** @typedef {import('./suites/core.mjs').Report} Report */
+/** @typedef {(options: import('./options.mjs').Options, report: Report) => Promise<void>} Run */
+
+/** @type {Record<string, Record<string, Run>>} by suite and part */
+const RUN = {
+  core: {
+    ratios: (options, report) => runRatios(options, absentPeers(options.peers), report),
+    costs: runCosts,
+  },
+}
 
 /**
  * @param {string[]} args
@@ -29,15 +39,16 @@ async function main(args) {
     return 0
   }
   const { json } = options
-  /** @type {import('./suites/core.mjs').Row[]} */
+  /** @type {Row[]} */
   const rows = []
   const write = () => json !== undefined && writeRows(json, rows)
   write() // before the work, so that a file which cannot be written does not cost a run
 
-  /** @type {import('./suites/core.mjs').Report} */
+  /** @type {Report} */
   const report = {
     row(row) {
-      if (rows.length === 0) console.log(tableHead())
+      const last = rows.at(-1)
+      if (last?.kind !== row.kind) console.log(`${last ? '\n' : ''}${tableHead(row.kind)}`)
       rows.push(row)
       console.log(tableLine(row))
       write()
@@ -45,7 +56,9 @@ async function main(args) {
     skipped: (name, reason) => console.log(`skipped: ${name}: ${reason}`),
     warning: (name, text) => console.log(`warning: ${name}: ${text}`),
   }
-  for (const suite of options.suites) await RUN[suite](options, absentPeers(options.peers), report)
+  for (const suite of options.suites) {
+    for (const part of options.parts) await RUN[suite][part](options, report)
+  }
   if (rows.length > 0) return 0
   console.error('bench: nothing was measured')
   return 1
@@ -53,7 +66,7 @@ async function main(args) {
 
 /**
  * @param {string} file
- * @param {import('./suites/core.mjs').Row[]} rows
+ * @param {Row[]} rows
  * @throws {UsageError} if the file cannot be written
  */
 function writeRows(file, rows) {

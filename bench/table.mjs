@@ -1,9 +1,16 @@
 /** Rows as text, one at a time, since a comparison can take a minute and the reader should see each come. */
 
-/** @typedef {import('./suites/core.mjs').Row} Row */
+/** @typedef {import('./suites/core.mjs').Ratio} Ratio */
+/** @typedef {import('./suites/costs.mjs').Cost} Cost */
+/** @typedef {Ratio | Cost} Row */
 
-/** @type {[title: string, width: number, cell: (row: Row) => string][]} */
-const COLUMNS = [
+/**
+ * @template R
+ * @typedef {[title: string, width: number, cell: (row: R) => string]} Column a negative width aligns left
+ */
+
+/** @type {Column<Ratio>[]} */
+const RATIO = [
   ['peer', -18, (row) => row.peer],
   ['backend', -7, (row) => row.backend],
   ['cell', -8, (row) => row.cell],
@@ -17,27 +24,42 @@ const COLUMNS = [
   ['ratio', 7, (row) => digits(row.ratio)],
 ]
 
+/** @type {Column<Cost>[]} */
+const COST = [
+  ['cost', -27, (row) => row.name],
+  ['backend', -7, (row) => row.backend],
+  ['measured', 9, (row) => digits(row.value)],
+  ['at most', 9, (row) => digits(row.bound)],
+  ['unit', -20, (row) => row.unit],
+  ['met', -3, (row) => (row.met ? 'yes' : 'no')],
+]
+
+/** @type {Record<Row['kind'], Column<any>[]>} */
+const TABLES = { train: RATIO, cost: COST }
+
 /** @param {number} value @returns {string} with three significant digits or all whole ones */
-function digits(value) {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+export function digits(value) {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }
 
-/** @param {(column: (typeof COLUMNS)[number]) => string} text @returns {string} negative widths align left */
-function line(text) {
-  return COLUMNS.map((column) => {
-    const width = column[1]
-    return width < 0 ? text(column).padEnd(-width) : text(column).padStart(width)
-  })
+/** @param {Row['kind']} kind @param {(column: Column<any>) => string} text @returns {string} */
+function line(kind, text) {
+  return TABLES[kind]
+    .map((column) => {
+      const width = column[1]
+      return width < 0 ? text(column).padEnd(-width) : text(column).padStart(width)
+    })
     .join('  ')
     .trimEnd()
 }
 
-/** @returns {string} */
-export function tableHead() {
-  return line(([title]) => title)
+/** @param {Row['kind']} kind @returns {string} */
+export function tableHead(kind) {
+  return line(kind, ([title]) => title)
 }
 
-/** @param {Row} row @returns {string} */
+/** @param {Row} row @returns {string} a cost's is followed by one that says how it was taken */
 export function tableLine(row) {
-  return line(([, , cell]) => cell(row))
+  const text = line(row.kind, ([, , cell]) => cell(row))
+  return row.kind === 'cost' ? `${text}\n  ${row.how}` : text
 }

@@ -1,4 +1,4 @@
-/** The suite `core`: our built-in LSTM against every peer, and against the same LSTM written by a user. */
+/** The ratios of the suite `core`: our built-in LSTM against every peer, and against the same LSTM written by a user. */
 
 import { paired } from '../measure.mjs'
 import { PEERS } from '../peers/list.mjs'
@@ -13,12 +13,12 @@ import { SHAPES } from '../workload.mjs'
  * One comparison: peerMs / ms = ratio up to the medians (see `paired`); backend, cell and threads are ours.
  *
  * @typedef {{ peer: string, backend: string, cell: string, T: number, B: number, I: number, H: number,
- *   threads: number, kind: 'train', ms: number, peerMs: number, ratio: number }} Row
+ *   threads: number, kind: 'train', ms: number, peerMs: number, ratio: number }} Ratio
  */
 
 /**
  * @typedef {object} Report where a run's results go as they come
- * @property {(row: Row) => void} row
+ * @property {(row: import('../table.mjs').Row) => void} row
  * @property {(name: string, reason: string) => void} skipped
  * @property {(name: string, text: string) => void} warning
  */
@@ -66,7 +66,7 @@ export async function compare(ours, peer, { cell, shape, rounds, minMs, report }
  * @param {Report} report
  * @returns {Promise<void>}
  */
-export async function runCore(options, absent, report) {
+export async function runRatios(options, absent, report) {
   const { backends, python, rounds, minMs } = options
   for (const [name, reason] of absent) report.skipped(name, reason)
   for (const backend of backends) {

@@ -30,6 +30,7 @@ test('what is unknown or malformed is an error that names it', () => {
   const cases = [
     [['cores'], /suite 'cores'.*core/],
     [['--speed'], /--speed/],
+    [['--only', 'memory'], /part 'memory'.*ratios, costs/],
     [['--shape', '28'], /shape '28'.*T28B64I28H128/],
     [['--peers', 'keras'], /peer 'keras'.*pytorch/],
     [['--backend', 'gpu'], /backend 'gpu'.*wasm/],

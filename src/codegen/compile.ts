@@ -27,6 +27,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
     const { InterpreterExecutable } = await import('./interpreter.ts')
     return new InterpreterExecutable(graph, donate)
   }
-  const optimized = runPasses(graph, { verify: options.verify ?? false }).at(-1)!.graph
+  const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
+  const optimized = runPasses(graph, check).at(-1)!.graph
   return instantiate(lower(optimized, { donate }))
 }

@@ -1,6 +1,5 @@
 /** THE ordered list of passes over the graph. Lowering and planning follow: see compile.ts. */
 import type { Graph } from '../graph/node.ts'
-import { verify } from '../graph/verify.ts'
 import { batchGrads } from '../passes/batch-grads.ts'
 import { hoist } from '../passes/hoist.ts'
 import { residuals } from '../passes/residuals.ts'
@@ -19,19 +18,14 @@ export interface PassRecord {
   readonly notes: readonly string[]
 }
 
-export interface PassOptions {
-  /** Check the graph's validity after each pass. */
-  readonly verify?: boolean
-}
-
-/** Runs all passes; returns the graph after each. */
-export function runPasses(graph: Graph, options: PassOptions = {}): PassRecord[] {
+/** Runs all passes; returns the graph after each, which `check` has seen, with the pass's name. */
+export function runPasses(graph: Graph, check?: (graph: Graph, pass: string) => void): PassRecord[] {
   const records: PassRecord[] = []
   let current = graph
   for (const pass of PASSES) {
     const notes = new Set<string>()
     current = runPass(pass, current, (text) => notes.add(text))
-    if (options.verify === true) verify(current, pass.name)
+    check?.(current, pass.name)
     records.push({ pass: pass.name, graph: current, notes: [...notes] })
   }
   return records

@@ -181,13 +181,19 @@ export function shifted(view: View, by: Size): View {
   return { ...view, offset: addSize(view.offset, by) }
 }
 
+/** What a kernel computes of each element. */
+export function exprsOf(kernel: Kernel): Expr[] {
+  if (kernel.kind === 'map') return kernel.stores.map(({ expr }) => expr)
+  if (kernel.kind === 'reduce') return [kernel.expr]
+  return kernel.kind === 'matmul' ? [kernel.epilogue] : []
+}
+
 /** The views that a kernel reads. */
 export function reads(kernel: Kernel): View[] {
   switch (kernel.kind) {
     case 'map':
-      return kernel.stores.flatMap(({ expr }) => loadsOf(expr))
     case 'reduce':
-      return loadsOf(kernel.expr)
+      return exprsOf(kernel).flatMap((expr) => loadsOf(expr))
     case 'pack':
       return [kernel.from]
     case 'matmul':

@@ -10,6 +10,7 @@ import {
   size,
   subSize,
 } from '../tensor/size.ts'
+import { normalAxis } from './axes.ts'
 import * as build from './build.ts'
 import { scan } from './scan.ts'
 import {
@@ -38,17 +39,9 @@ import {
   zeros,
 } from './value.ts'
 
-function normalAxis(x: Value, axis: number): number {
-  const normal = axis < 0 ? axis + x.rank : axis
-  if (!Number.isInteger(axis) || normal < 0 || normal >= x.rank) {
-    throw new ShapeError(`axis ${axis} is not an axis of ${printShape(x.shape)}`)
-  }
-  return normal
-}
-
 /** Moves one axis to another place; the others keep their order. */
 export function moveAxis(x: Value, from: number, to: number): Value {
-  const [source, target] = [normalAxis(x, from), normalAxis(x, to)]
+  const [source, target] = [normalAxis(x.shape, from), normalAxis(x.shape, to)]
   const order = Array.from({ length: x.rank }, (_, axis) => axis).filter((axis) => axis !== source)
   order.splice(target, 0, source)
   return transpose(x, order)
@@ -56,7 +49,7 @@ export function moveAxis(x: Value, from: number, to: number): Value {
 
 /** The index of the largest element along an axis, as i32; the first of equal ones. */
 export function argMax(x: Value, axis = -1): Value {
-  const at = normalAxis(x, axis)
+  const at = normalAxis(x.shape, axis)
   // The first is the one with the largest −index; indices are exact in f32 up to 2²⁴.
   const order = neg(iota(x.shape, at).toF32())
   return neg(reduceMax(where(equal(x, reduceMax(x, at, { keepDims: true })), order, -Infinity), at)).toI32()
@@ -133,7 +126,7 @@ export interface ConvolutionOptions {
  * Each of the kernel's elements is one matrix product with a strided view of x: nothing is copied together first.
  */
 export function convolution(x: Value, kernel: Value, options: ConvolutionOptions): Value {
-  const axes = options.axes.map((axis) => normalAxis(x, axis))
+  const axes = options.axes.map((axis) => normalAxis(x.shape, axis))
   const sizes = kernel.shape.slice(0, axes.length).map((each) => constantOf(each) ?? 0)
   if (kernel.rank !== axes.length + 2 || sizes.some((each) => each < 1) || axes.includes(x.rank - 1)) {
     throw new ShapeError(

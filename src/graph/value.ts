@@ -15,6 +15,7 @@ import {
   shapeOf,
   size,
 } from '../tensor/size.ts'
+import { normalAxis } from './axes.ts'
 import * as build from './build.ts'
 import type { Node } from './node.ts'
 import type { ElementwiseName } from './ops.ts'
@@ -333,15 +334,7 @@ export function matmul(a: Value, b: Value): Value {
 function normalAxes(value: Value, axes: Axes | undefined): number[] {
   const { rank } = value
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis)
-  return (typeof axes === 'number' ? [axes] : [...axes]).map((axis) => normalAxis(value, axis))
-}
-
-function normalAxis(value: Value, axis: number): number {
-  const normal = axis < 0 ? axis + value.rank : axis
-  if (!Number.isInteger(axis) || normal < 0 || normal >= value.rank) {
-    throw new ShapeError(`axis ${axis} is not an axis of ${printShape(value.shape)}`)
-  }
-  return normal
+  return (typeof axes === 'number' ? [axes] : [...axes]).map((axis) => normalAxis(value.shape, axis))
 }
 
 function reduction(fn: 'sum' | 'max', x: Value, axes: Axes | undefined, options?: KeepDims): Value {
@@ -375,18 +368,18 @@ export function transpose(x: Value, permutation?: readonly number[]): Value {
 }
 /** Elements start, start + step, … below `end` along an axis. */
 export function slice(x: Value, axis: number, start: SizeLike, end?: SizeLike, step = 1): Value {
-  const at = normalAxis(x, axis)
+  const at = normalAxis(x.shape, axis)
   return derive([x], ([node]) => build.slice(node!, at, start, end ?? node!.shape[at]!, step))
 }
 /** The last element first along an axis. */
 export function flip(x: Value, axis: number): Value {
-  const at = normalAxis(x, axis)
+  const at = normalAxis(x.shape, axis)
   return derive([x], ([node]) => build.flip(node!, at))
 }
 export function concat(values: readonly Value[], axis: number): Value {
   const first = values[0]
   if (first === undefined) throw new ArgumentError('concat expects at least one value; received none')
-  const at = normalAxis(first, axis)
+  const at = normalAxis(first.shape, axis)
   return derive(values, (nodes) => build.concat(nodes, at))
 }
 /** Stacks equal shapes along a new axis. */

@@ -1,3 +1,4 @@
+import type { Cell } from '../cells/define.ts'
 import { choice, type Fields, type Filled, fill, text } from '../cells/options.ts'
 import { concat, type Value } from '../graph/value.ts'
 import { requireKnown } from '../tensor/checks.ts'
@@ -39,6 +40,7 @@ export class Bidirectional implements Layer {
   readonly name: string | undefined
   readonly returnState: boolean
   readonly readsBackwards = true
+  readonly cells: readonly Cell[]
   readonly forward: Recurrent
   readonly backward: Recurrent
   readonly options: Filled<typeof FIELDS>
@@ -53,6 +55,7 @@ export class Bidirectional implements Layer {
     this.forward = layer
     this.backward = backwardLayer ?? turned(layer)
     this.returnState = layer.returnState
+    this.cells = [this.forward.cell, this.backward.cell]
     requireFit(this.forward, this.backward)
   }
 

@@ -1,4 +1,5 @@
 /** What a layer is: a function of symbolic tensors that asks its surroundings for parameters and states. */
+import type { Cell } from '../cells/define.ts'
 import type { RandomKey } from '../graph/functions.ts'
 import type { Value } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
@@ -49,6 +50,8 @@ export interface Layer {
   readonly name?: string | undefined
   /** Its final states belong to the model's results. */
   readonly returnState?: boolean
+  /** The cells that it folds through time. */
+  readonly cells?: readonly Cell[]
   /** It reads from the end, so that no state of it can go on from one window to the next. */
   readonly readsBackwards?: boolean
   apply(signal: Signal, scope: LayerScope): Signal

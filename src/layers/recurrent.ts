@@ -53,6 +53,7 @@ export class Recurrent implements Layer {
   readonly returnState: boolean
   readonly readsBackwards: boolean
   readonly cell: Cell
+  readonly cells: readonly Cell[]
   readonly options: Filled<typeof FIELDS>
 
   constructor(cell: Cell, options: RecurrentOptions) {
@@ -63,6 +64,7 @@ export class Recurrent implements Layer {
     this.readsBackwards = options.goBackwards ?? false
     this.returnState = this.options.returnState
     this.cell = cell
+    this.cells = [cell]
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {

@@ -34,6 +34,7 @@ export type Shape = readonly Size[]
 export type Bindings = ReadonlyMap<string, number>
 
 const interned = new Map<string, Size>()
+const integers = new Map<number, Size>()
 
 function productKey(atoms: readonly Atom[]): string {
   return atoms.map((atom) => atom.key).join('·')
@@ -81,8 +82,12 @@ export function symbol(name: string): Size {
 /** A constant size, or the given one. */
 export function size(value: SizeLike): Size {
   if (typeof value !== 'number') return value
+  const known = integers.get(value)
+  if (known !== undefined) return known
   if (!Number.isSafeInteger(value)) throw new ArgumentError(`a size must be an integer; received ${value}`)
-  return normal(value === 0 ? [] : [{ coefficient: value, atoms: [] }])
+  const made = normal(value === 0 ? [] : [{ coefficient: value, atoms: [] }])
+  integers.set(value, made)
+  return made
 }
 
 export const ZERO = size(0)
@@ -96,7 +101,10 @@ export function constantOf(value: Size): number | undefined {
 }
 
 export function addSize(a: SizeLike, b: SizeLike): Size {
-  return normal([...size(a).terms, ...size(b).terms])
+  const [p, q] = [size(a), size(b)]
+  const [x, y] = [constantOf(p), constantOf(q)]
+  if (x !== undefined && y !== undefined && Number.isSafeInteger(x + y)) return size(x + y)
+  return x === 0 ? q : y === 0 ? p : normal([...p.terms, ...q.terms])
 }
 
 export function subSize(a: SizeLike, b: SizeLike): Size {
@@ -104,9 +112,14 @@ export function subSize(a: SizeLike, b: SizeLike): Size {
 }
 
 export function mulSize(a: SizeLike, b: SizeLike): Size {
+  const [x, y] = [size(a), size(b)]
+  const [m, n] = [constantOf(x), constantOf(y)]
+  if (m !== undefined && n !== undefined && Number.isSafeInteger(m * n)) return size(m * n)
+  if (m === 1) return y
+  if (n === 1) return x
   const terms: Term[] = []
-  for (const p of size(a).terms) {
-    for (const q of size(b).terms) {
+  for (const p of x.terms) {
+    for (const q of y.terms) {
       const atoms = [...p.atoms, ...q.atoms].sort((x, y) => (x.key < y.key ? -1 : x.key > y.key ? 1 : 0))
       terms.push({ coefficient: p.coefficient * q.coefficient, atoms })
     }

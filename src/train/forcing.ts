@@ -1,6 +1,4 @@
 /** When a model's targets can stand in for its outputs: what `teacherForcing` asks of model and loss. */
-import { Bidirectional } from '../layers/bidirectional.ts'
-import type { Layer } from '../layers/layer.ts'
 import { Recurrent } from '../layers/recurrent.ts'
 import type { Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
@@ -51,10 +49,6 @@ function checkLayers(model: Sequential): void {
 
 function isFedBack({ layers, built }: Sequential, at: number): boolean {
   const features = () => (at === 0 ? built.input.shape : built.shapes[at - 1]!).at(-1)!
-  return recurrences(layers[at]!.layer).some(({ cell }) => cell.trace(features()).feedback !== undefined)
-}
-
-function recurrences(layer: Layer): readonly Recurrent[] {
-  if (layer instanceof Bidirectional) return [layer.forward, layer.backward]
-  return layer instanceof Recurrent ? [layer] : []
+  const { cells = [] } = layers[at]!.layer
+  return cells.some((cell) => cell.trace(features()).feedback !== undefined)
 }

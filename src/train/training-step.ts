@@ -40,6 +40,8 @@ export class TrainingStep {
   readonly #loss: Loss
   readonly #windows: Windows
   #session: Session | undefined
+  /** Compiled and not run yet: see `memoryBytes`. */
+  readonly #prepared = new Map<string, Session>()
   /** What the session was compiled for. A mask says what lengths say, so that it serves batches of either. */
   #lengths = false
   #masks = false
@@ -72,17 +74,9 @@ export class TrainingStep {
     if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
-    const bindings = bindBatch(model, this.#loss, batch)
+    const { window, rows, others, lengths, masks, packings, sizes } = this.#plan(batch)
     const pending = this.#begin()
-    const window = this.#windows.next(batch, this.#isSequence)
-    const rows = batch.inputs.shape[0]!
-    const others = rows !== this.#windows.rows
-    const masks = this.#masks || batch.mask !== undefined
-    const lengths = !masks && (this.#lengths || batch.lengths !== undefined)
     const session = await this.#open(lengths, masks, others ? 0 : rows)
-    const packings = lengths
-      ? window.parts.map((each) => packingInputs(each.lengths, each.steps, each.part))
-      : []
     const inputs = new Map<string, TensorData>([
       ...(others ? this.#states(rows) : []).map(
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
@@ -96,9 +90,9 @@ export class TrainingStep {
       ...(lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(batch)] as const] : []),
       ...(masks ? [['mask', window.mask ?? maskOf(batch)] as const] : []),
     ])
-    const sizes = new Map([...bindings, ...window.sizes, ...packings.map(({ size }) => size)])
     const results = await session.call(sizes, new Map([...pending, ...inputs]), ['loss', 'gradientNorm'])
     pending.clear()
+    this.#prepared.delete(variantOf(lengths, masks))
     this.#session = session
     this.#lengths = lengths
     this.#masks = masks
@@ -109,6 +103,22 @@ export class TrainingStep {
       this.#steps++
     } else if (others) this.#windows.forget()
     return { loss, gradientNorm, tokens: tokensOf(model, batch) }
+  }
+
+  /**
+   * Bytes of memory that `run` needs for this batch, known before it runs: parameters, the optimizer's slots and scalars,
+   * carried states, the batch, and all that is kept between forward and backward. Only shapes count, and for unlike
+   * lengths or windows with k1 < k2 how many steps there are. Compiled code is not counted. Memory that was taken once
+   * is not given back, so a training holds what its largest batch needs. On the interpreter: its inputs alone.
+   *
+   * Like `run`, it builds the model and makes its numbers if that was not done, and compiles the step if it is not
+   * compiled for such batches; the run after it finds it compiled. It trains nothing and changes no later result.
+   *
+   * @throws {ShapeError | DataError | ArgumentError} for a batch that `run` would refuse
+   */
+  async memoryBytes(batch: Batch): Promise<number> {
+    const { lengths, masks, sizes } = this.#plan(batch)
+    return (await this.#compiled(lengths, masks)).memoryBytes(sizes)
   }
 
   /** Copies the parameters into the model. */
@@ -149,6 +159,21 @@ export class TrainingStep {
     // Loaded only when it is needed, with the interpreter.
     const { replay } = await import('./replay.ts')
     return replay(this.#session.named, values, sizes, broken)
+  }
+
+  /** What a call for this batch is made of, once the batch is checked and the model built. */
+  #plan(batch: Batch) {
+    const bindings = bindBatch(this.#model, this.#loss, batch)
+    this.#begin()
+    const window = this.#windows.next(batch, this.#isSequence)
+    const rows = batch.inputs.shape[0]!
+    const masks = this.#masks || batch.mask !== undefined
+    const lengths = !masks && (this.#lengths || batch.lengths !== undefined)
+    const packings = lengths
+      ? window.parts.map((each) => packingInputs(each.lengths, each.steps, each.part))
+      : []
+    const sizes = new Map([...bindings, ...window.sizes, ...packings.map(({ size }) => size)])
+    return { window, rows, others: rows !== this.#windows.rows, lengths, masks, packings, sizes }
   }
 
   get #isSequence(): boolean {
@@ -231,18 +256,30 @@ export class TrainingStep {
     return this.#pending?.get(name)?.slice() ?? (await this.#session!.read(name))
   }
 
-  /** The compiled step. The first batch with lengths, or a mask, brings another one, which goes on from where that stands. */
+  /** The step to call. The first batch with lengths, or a mask, brings another one, which goes on from where that stands. */
   async #open(lengths: boolean, masks: boolean, rows: number): Promise<Session> {
     const old = this.#session
-    if (old !== undefined && lengths === this.#lengths && masks === this.#masks) return old
-    const named = traceStep(this.#model, this.#options, lengths, masks)
-    const session = await Session.open(named, this.#options.backend)
+    const session = await this.#compiled(lengths, masks)
+    if (old === undefined || old === session) return session
     const pending = this.#begin()
-    if (old !== undefined) {
-      for (const name of this.#held(rows).keys()) {
-        if (!pending.has(name)) pending.set(name, await old.read(name))
-      }
+    for (const name of this.#held(rows).keys()) {
+      if (!pending.has(name)) pending.set(name, await old.read(name))
     }
     return session
   }
+
+  /** The compiled step: the one that training stands on if it serves, else one that waits for its first call. */
+  async #compiled(lengths: boolean, masks: boolean): Promise<Session> {
+    const own = this.#session
+    if (own !== undefined && lengths === this.#lengths && masks === this.#masks) return own
+    const variant = variantOf(lengths, masks)
+    const known = this.#prepared.get(variant)
+    if (known !== undefined) return known
+    const named = traceStep(this.#model, this.#options, lengths, masks)
+    const session = await Session.open(named, this.#options.backend)
+    this.#prepared.set(variant, session)
+    return session
+  }
 }
+
+const variantOf = (lengths: boolean, masks: boolean) => (masks ? 'mask' : lengths ? 'lengths' : 'plain')

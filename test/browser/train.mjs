@@ -1,11 +1,26 @@
+/** @typedef {typeof import('../../dist/index.js')} Recurra */
+
 /**
- * 50 training steps from one seed, in Node or in a page: the SHA-256 of all weights.
+ * Twice 50 training steps from one seed, in Node or in a page: the SHA-256 of all weights.
  *
- * @param {typeof import('../../dist/index.js')} recurra
+ * @param {Recurra} recurra
  * @returns {Promise<string>} hexadecimal
  */
 export async function trainAndHash(recurra) {
-  const { adam, dense, embedding, fit, lstm, sequential, tensor } = recurra
+  const nets = [await characters(recurra), await ragged(recurra)]
+  const parts = nets.flatMap((net) =>
+    [...net.weights().values()].map(({ data }) => new Uint8Array(data.buffer)),
+  )
+  const digest = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer())
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/**
+ * Tokens, states that go on from window to window.
+ *
+ * @param {Recurra} recurra
+ */
+async function characters({ adam, dense, embedding, fit, lstm, sequential, tensor }) {
   const net = sequential([
     embedding({ inputDim: 11, outputDim: 7 }),
     lstm({ units: 13, returnSequences: true }),
@@ -26,7 +41,34 @@ export async function trainAndHash(recurra) {
     epochs: 5,
     seed: 7,
   })
-  const parts = [...net.weights().values()].map(({ data }) => new Uint8Array(data.buffer))
-  const digest = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer())
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return net
+}
+
+/**
+ * Rows of unlike lengths, both directions, numbers that are dropped at random.
+ *
+ * @param {Recurra} recurra
+ */
+async function ragged({ adamW, bidirectional, dense, dropout, fit, gru, layerNorm, sequential, tensor }) {
+  const net = sequential([
+    bidirectional(gru({ units: 9, returnSequences: true })),
+    layerNorm(),
+    dropout({ rate: 0.3 }),
+    gru({ units: 6 }),
+    dense({ units: 2 }),
+  ])
+  const batches = Array.from({ length: 10 }, (_, batch) => {
+    const x = Float32Array.from({ length: 7 * 12 * 3 }, (_, i) => ((i * i + 5 * batch) % 17) / 16 - 0.5)
+    const y = Float32Array.from({ length: 7 * 2 }, (_, i) => ((i + batch) % 5) / 4)
+    const lengths = Int32Array.from({ length: 7 }, (_, row) => 1 + ((row * 5 + batch) % 12))
+    return {
+      inputs: tensor(x, [7, 12, 3]),
+      targets: tensor(y, [7, 2]),
+      lengths: tensor(lengths),
+      reset: true,
+    }
+  })
+  const optimizer = adamW({ learningRate: 0.01, weightDecay: 0.01 })
+  await fit(net, batches, { loss: 'huber', optimizer, clipGlobalNorm: 1, epochs: 5, seed: 3 })
+  return net
 }

@@ -8,6 +8,7 @@ import { printGraph } from '../../src/graph/print.ts'
 import { scan } from '../../src/graph/scan.ts'
 import { trace } from '../../src/graph/trace.ts'
 import { zeros } from '../../src/graph/value.ts'
+import { verify } from '../../src/graph/verify.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
@@ -36,7 +37,7 @@ test('a traced graph and its gradients, as text', () => {
 })
 
 test('the graph after all passes, and its program, as text', () => {
-  const optimized = runPasses(vanilla, { verify: true }).at(-1)!.graph
+  const optimized = runPasses(vanilla, verify).at(-1)!.graph
   expect(`${printGraph(optimized)}\n\n${printProgram(lower(optimized))}`).toMatchSnapshot()
 })
 

@@ -5,9 +5,7 @@ import * as ops from './opcodes.ts'
 
 const tables = {
   i32: ops.i32Ops,
-  i64: ops.i64Ops,
   f32: ops.f32Ops,
-  f64: ops.f64Ops,
   v128: ops.v128Ops,
   i8x16: ops.i8x16Ops,
   i32x4: ops.i32x4Ops,
@@ -16,7 +14,7 @@ const tables = {
 
 const wabt = await wabtModule()
 
-type Run = (...args: (number | bigint)[]) => number
+type Run = (...args: number[]) => number
 
 function build(fill: (m: ModuleBuilder) => void) {
   const builder = new ModuleBuilder()
@@ -62,7 +60,7 @@ describe('what runs', () => {
             f.i32.mul()
             f.i32.const(1)
             f.i32.add()
-            f.return()
+            f.set(n)
           },
           () => {
             f.get(n)
@@ -103,7 +101,7 @@ describe('what runs', () => {
   })
 
   test('vectors: loads, lanes, shuffle, constants, store', () => {
-    const { run, memory } = compile(['i32'], ['f32'], (f, at) => {
+    const { run, memory } = compile(['i32'], ['i32'], (f, at) => {
       f.get(at)
       f.get(at)
       f.v128.load()
@@ -121,11 +119,11 @@ describe('what runs', () => {
       f.get(at)
       f.v128.load(32)
       f.v128.load32Lane(2, 4)
-      f.f32x4.extractLane(2)
+      f.i32x4.extractLane(2)
     })
     const view = new Float32Array(memory.buffer)
     view.set([1, 2, 3, 4, 5, 6, 7, 8])
-    expect(run(0)).toBe(2)
+    expect(new Float32Array(Int32Array.of(run(0)).buffer)[0]).toBe(2)
     expect([...view.subarray(8, 13)]).toEqual([80, 60, 180, 40, 2])
   })
 
@@ -133,19 +131,14 @@ describe('what runs', () => {
     for (const n of [0, -1, 63, 64, -64, -65, 127, 128, 2 ** 31 - 1, -(2 ** 31)]) {
       expect(compile([], ['i32'], (f) => f.i32.const(n)).run()).toBe(n)
     }
-    for (const n of [0n, -1n, 1n << 40n, -(1n << 63n)]) {
-      expect(compile([], ['i64'], (f) => f.i64.const(n)).run()).toBe(n)
-    }
     expect(compile([], ['i32'], (f) => f.i32.const(0xffffffff)).run()).toBe(-1)
   })
 
   test('every instruction of the tables validates', () => {
     const constants = {
       i32: (f: Code) => f.i32.const(1),
-      i64: (f: Code) => f.i64.const(1n),
       f32: (f: Code) => f.f32.const(1),
-      f64: (f: Code) => f.f64.const(1),
-      v128: (f: Code) => f.v128.const(new Int32Array(4)),
+      v128: (f: Code) => f.i32x4.const(0),
     }
     const immediates = {
       none: [],
@@ -153,12 +146,9 @@ describe('what runs', () => {
       lane: [1],
       memoryLane: [1, 4],
       i32: [1],
-      i64: [1n],
       f32: [1],
-      f64: [1],
     }
     const others = {
-      bytes: [new Uint8Array(16)],
       i32Lanes: [1],
       f32Lanes: [1],
       shuffle: [new Array(16).fill(31)],
@@ -185,7 +175,7 @@ describe('what runs', () => {
           f.i32.const(8)
           f.i32.const(4)
           f.memoryFill()
-          f.v128.const(new Float32Array(4))
+          f.f32x4.const(0)
           f.f32x4.const(1)
           f.i32.const(0)
           f.select()
@@ -220,9 +210,7 @@ describe('what runs', () => {
         f.i32.add()
         f.drop()
       })
-      f.unreachable()
-      f.f32.add()
-      f.drop()
+      f.i32.const(0)
     })
   })
 })
@@ -257,7 +245,7 @@ describe('what throws where it is emitted', () => {
       'expects f32, found i32',
     ],
     ['shuffle lanes', (f) => f.i8x16.shuffle([1, 2]), 'i8x16.shuffle expects 16 lanes'],
-    ['lane', (f) => [f.f32x4.const(1), f.f32x4.extractLane(4)], 'expects lanes from 0 to 3; received 4'],
+    ['lane', (f) => [f.i32x4.const(1), f.i32x4.extractLane(4)], 'expects lanes from 0 to 3; received 4'],
     ['offset', (f) => [f.i32.const(0), f.f32.load(-4)], 'expects an offset of 32 bits; received -4'],
     ['constant', (f) => f.i32.const(0.5), 'i32.const expects an integer of 32 bits; received 0.5'],
   ]

@@ -46,21 +46,48 @@ interface Frame {
 
 const typeBytes: Readonly<Record<ValueType, number>> = {
   i32: 0x7f,
-  i64: 0x7e,
   f32: 0x7d,
-  f64: 0x7c,
   v128: 0x7b,
 }
+const NO_BYTES: readonly number[] = []
 const frameBytes = { block: 0x02, loop: 0x03, if: 0x04 } as const
 const emptyBlockType = 0x40
 const endByte = 0x0b
 
+/** The emitters of a table, made once: each function of a module has them from its prototype. */
+function group<Ops extends Record<string, Op>>(prefix: string, table: Ops): new (code: Code) => Group<Ops> {
+  class Emitters {
+    readonly code: Code
+    constructor(code: Code) {
+      this.code = code
+    }
+  }
+  for (const [name, op] of Object.entries(table)) {
+    const fullName = `${prefix}.${name}`
+    const emitter = function (this: Emitters, ...immediates: Immediates[Immediate]) {
+      this.code.emit(fullName, op, immediates)
+    }
+    Object.defineProperty(Emitters.prototype, name, { value: emitter })
+  }
+  return Emitters as unknown as new (
+    code: Code,
+  ) => Group<Ops>
+}
+
+const GROUPS = {
+  i32: group('i32', ops.i32Ops),
+  f32: group('f32', ops.f32Ops),
+  v128: group('v128', ops.v128Ops),
+  i8x16: group('i8x16', ops.i8x16Ops),
+  i32x4: group('i32x4', ops.i32x4Ops),
+  i64x2: group('i64x2', ops.i64x2Ops),
+  f32x4: group('f32x4', ops.f32x4Ops),
+}
+
 /** Emits the body of one function. Made by {@link ModuleBuilder.func}. */
 export class Code {
   readonly i32: Group<typeof ops.i32Ops>
-  readonly i64: Group<typeof ops.i64Ops>
   readonly f32: Group<typeof ops.f32Ops>
-  readonly f64: Group<typeof ops.f64Ops>
   readonly v128: Group<typeof ops.v128Ops>
   readonly i8x16: Group<typeof ops.i8x16Ops>
   readonly i32x4: Group<typeof ops.i32x4Ops>
@@ -78,21 +105,19 @@ export class Code {
   readonly #types: ValueType[] = []
   /** The handle by which each local may be used now; none while it waits in the pool. */
   readonly #handles: (Local | undefined)[] = []
-  readonly #pool: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] }
+  readonly #pool: Record<ValueType, number[]> = { i32: [], f32: [], v128: [] }
 
   constructor(name: string, params: readonly ValueType[], results: readonly ValueType[]) {
     this.#name = name
     this.#results = results
     this.params = params.map((type) => this.local(type))
-    this.i32 = this.#group('i32', ops.i32Ops)
-    this.i64 = this.#group('i64', ops.i64Ops)
-    this.f32 = this.#group('f32', ops.f32Ops)
-    this.f64 = this.#group('f64', ops.f64Ops)
-    this.v128 = this.#group('v128', ops.v128Ops)
-    this.i8x16 = this.#group('i8x16', ops.i8x16Ops)
-    this.i32x4 = this.#group('i32x4', ops.i32x4Ops)
-    this.i64x2 = this.#group('i64x2', ops.i64x2Ops)
-    this.f32x4 = this.#group('f32x4', ops.f32x4Ops)
+    this.i32 = new GROUPS.i32(this)
+    this.f32 = new GROUPS.f32(this)
+    this.v128 = new GROUPS.v128(this)
+    this.i8x16 = new GROUPS.i8x16(this)
+    this.i32x4 = new GROUPS.i32x4(this)
+    this.i64x2 = new GROUPS.i64x2(this)
+    this.f32x4 = new GROUPS.f32x4(this)
   }
 
   /** A new local for the rest of the function; zero at entry. */
@@ -116,21 +141,21 @@ export class Code {
 
   get(local: Local): void {
     this.#requireOwn('local.get', local)
-    this.#bytes.push(0x20, ...unsignedLeb(local.index))
+    this.#instruction(0x20, local.index)
     this.#stack.push(local.type)
   }
 
   set(local: Local): void {
     this.#requireOwn('local.set', local)
     this.#pop('local.set', local.type)
-    this.#bytes.push(0x21, ...unsignedLeb(local.index))
+    this.#instruction(0x21, local.index)
   }
 
   tee(local: Local): void {
     this.#requireOwn('local.tee', local)
     this.#pop('local.tee', local.type)
     this.#stack.push(local.type)
-    this.#bytes.push(0x22, ...unsignedLeb(local.index))
+    this.#instruction(0x22, local.index)
   }
 
   block(body: (label: Label) => void): void {
@@ -172,17 +197,6 @@ export class Code {
     this.#stack.push(...target.results)
   }
 
-  return(): void {
-    this.#popAll('return', this.#results)
-    this.#bytes.push(0x0f)
-    this.#endReachable()
-  }
-
-  unreachable(): void {
-    this.#bytes.push(0x00)
-    this.#endReachable()
-  }
-
   drop(): void {
     this.#pop('drop')
     this.#bytes.push(0x1a)
@@ -200,12 +214,12 @@ export class Code {
 
   /** Pops (destination, source, byte count); regions may overlap. */
   memoryCopy(): void {
-    this.#emit('memory.copy', ops.memoryCopy, [])
+    this.emit('memory.copy', ops.memoryCopy, [])
   }
 
   /** Pops (destination, byte value, byte count). */
   memoryFill(): void {
-    this.#emit('memory.fill', ops.memoryFill, [])
+    this.emit('memory.fill', ops.memoryFill, [])
   }
 
   /** Checks the results and returns the locals and instructions as the code section holds them. */
@@ -224,21 +238,21 @@ export class Code {
     return [...unsignedLeb(runs), ...declarations].concat(this.#bytes, endByte)
   }
 
-  #group<Ops extends Record<string, Op>>(prefix: string, table: Ops): Group<Ops> {
-    const emitters: Record<string, (...immediates: never) => void> = {}
-    for (const [name, op] of Object.entries(table)) {
-      const fullName = `${prefix}.${name}`
-      emitters[name] = (...immediates: Immediates[Immediate]) => this.#emit(fullName, op, immediates)
-    }
-    return emitters as Group<Ops>
-  }
-
-  #emit<Kind extends Immediate>(name: string, op: Op<Kind>, values: Immediates[Kind]): void {
-    const immediates = encodeImmediates[op.immediate](op, ...values)
+  /** An instruction of the tables; `name` is for messages. */
+  emit<Kind extends Immediate>(name: string, op: Op<Kind>, values: Immediates[Kind]): void {
+    const immediates = op.immediate === 'none' ? NO_BYTES : encodeImmediates[op.immediate](op, ...values)
     if (typeof immediates === 'string') this.#fail(name, immediates)
     this.#popAll(name, op.inputs)
-    this.#bytes.push(...op.code, ...immediates)
-    this.#stack.push(...op.outputs)
+    for (const byte of op.code) this.#bytes.push(byte)
+    for (const byte of immediates) this.#bytes.push(byte)
+    for (const type of op.outputs) this.#stack.push(type)
+  }
+
+  #instruction(code: number, immediate: number): void {
+    this.#bytes.push(code)
+    let rest = immediate
+    for (; rest > 127; rest >>>= 7) this.#bytes.push((rest & 127) | 128)
+    this.#bytes.push(rest)
   }
 
   #nest(kind: 'block' | 'loop', body: (label: Label) => void): void {

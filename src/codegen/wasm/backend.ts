@@ -15,7 +15,7 @@ const SLACK = 64
 
 /** Compiles a program for this engine. */
 export async function instantiate(program: Program): Promise<Executable> {
-  const { bytes, table } = emitWasm(program)
+  const { bytes, table } = await emitWasm(program)
   const memory = new WebAssembly.Memory({ initial: 1 })
   const { instance } = await WebAssembly.instantiate(bytes, { host: { memory } })
   const { run } = instance.exports as { run: () => void }

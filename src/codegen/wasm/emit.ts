@@ -2,15 +2,15 @@
  * From a program to a WebAssembly module: one function for each kernel (the engine optimizes function by function, so
  * one function for all would stay slow) and `run`, which holds the loops over time and calls them.
  */
-import type { Kernel, Program, Step } from '../program.ts'
+import { type Expr, exprsOf, type Kernel, type Program, type Step } from '../program.ts'
 import { type FunctionRef, ModuleBuilder } from './assembler.ts'
-import { KernelCode } from './kernel.ts'
+import { KernelCode, type Rare } from './kernel.ts'
+import { isRare } from './lanes.ts'
 import { emitMap } from './map.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitReduce } from './reduce.ts'
 import { emitGather, emitPack, emitScatterAdd } from './rows.ts'
 import { emitRun, viewsOf } from './run.ts'
-import { emitArgsort } from './sort.ts'
 import { SizeTable } from './table.ts'
 
 export interface Emitted {
@@ -26,11 +26,12 @@ const EMIT: {
   pack: emitPack,
   matmul: emitMatmul,
   gather: emitGather,
-  argsort: emitArgsort,
+  argsort: (k, kernel) => k.rare!.argsort(k, kernel),
   scatterAdd: emitScatterAdd,
 }
 
-export function emitWasm(program: Program): Emitted {
+export async function emitWasm(program: Program): Promise<Emitted> {
+  const rare = needsRare(program.steps) ? (await import('./rare.ts')).RARE : undefined
   const module = new ModuleBuilder()
   const table = new SizeTable()
   module.importMemory('host', 'memory', { initial: 1 })
@@ -38,7 +39,7 @@ export function emitWasm(program: Program): Emitted {
   const declare = (steps: readonly Step[]): void => {
     for (const step of steps) {
       if (step.kind === 'loop') declare(step.body)
-      else functions.set(step.kernel, emitKernel(module, table, step.kernel, functions.size))
+      else functions.set(step.kernel, emitKernel(module, table, step.kernel, functions.size, rare))
     }
   }
   declare(program.steps)
@@ -47,14 +48,30 @@ export function emitWasm(program: Program): Emitted {
   return { bytes: module.build(), table }
 }
 
-function emitKernel(module: ModuleBuilder, table: SizeTable, kernel: Kernel, number: number): FunctionRef {
+function needsRare(steps: readonly Step[]): boolean {
+  return steps.some((step) => {
+    if (step.kind === 'loop') return needsRare(step.body)
+    if (step.kernel.kind === 'argsort') return true
+    const seen = new Set<Expr>(exprsOf(step.kernel))
+    for (const expr of seen) if (expr.kind === 'apply') for (const arg of expr.args) seen.add(arg)
+    return [...seen].some((expr) => expr.kind === 'apply' && isRare(expr.fn))
+  })
+}
+
+function emitKernel(
+  module: ModuleBuilder,
+  table: SizeTable,
+  kernel: Kernel,
+  number: number,
+  rare: Rare | undefined,
+): FunctionRef {
   const views = viewsOf(kernel)
   return module.func(
     `${kernel.kind} ${number}`,
     views.map(() => 'i32'),
     [],
     (f, ...pointers) => {
-      const k = new KernelCode(f, table, new Map(views.map((view, i) => [view, pointers[i]!])))
+      const k = new KernelCode(f, table, new Map(views.map((view, i) => [view, pointers[i]!])), rare)
       const emit = EMIT[kernel.kind] as (k: KernelCode, kernel: Kernel) => void
       emit(k, kernel)
     },

@@ -12,14 +12,14 @@ export function unsignedLeb(value: number): number[] {
   return bytes
 }
 
-/** Signed LEB128, of at most 64 bits. */
-export function signedLeb(value: bigint): number[] {
+/** Signed LEB128, of at most 32 bits. */
+export function signedLeb(value: number): number[] {
   const bytes: number[] = []
   let rest = value
   for (;;) {
-    const low = Number(rest & 127n)
-    rest >>= 7n
-    const done = rest === ((low & 64) !== 0 ? -1n : 0n)
+    const low = rest & 127
+    rest >>= 7
+    const done = rest === ((low & 64) !== 0 ? -1 : 0)
     bytes.push(done ? low : low | 128)
     if (done) return bytes
   }

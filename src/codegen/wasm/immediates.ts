@@ -19,19 +19,13 @@ export const encodeImmediates: {
     if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32) {
       return `expects an integer of 32 bits; received ${value}`
     }
-    return signedLeb(BigInt(value | 0))
+    return signedLeb(value | 0)
   },
-  i64: (_, value) => signedLeb(BigInt.asIntN(64, value)),
-  f32: (_, value) => littleEndian(4, (view) => view.setFloat32(0, value, true)),
-  f64: (_, value) => littleEndian(8, (view) => view.setFloat64(0, value, true)),
-  bytes: (_, lanes) => {
-    if (lanes.byteLength !== 16) return `expects 16 bytes; received ${lanes.byteLength}`
-    return [...new Uint8Array(lanes.buffer, lanes.byteOffset, 16)]
-  },
+  f32: (_, value) => littleEndian((view) => view.setFloat32(0, value, true)),
   i32Lanes: (_, ...values) =>
-    fourLanes(values).flatMap((value) => littleEndian(4, (view) => view.setInt32(0, value, true))),
+    fourLanes(values).flatMap((value) => littleEndian((view) => view.setInt32(0, value, true))),
   f32Lanes: (_, ...values) =>
-    fourLanes(values).flatMap((value) => littleEndian(4, (view) => view.setFloat32(0, value, true))),
+    fourLanes(values).flatMap((value) => littleEndian((view) => view.setFloat32(0, value, true))),
   shuffle: (op, lanes) =>
     lanes.length === 16 ? checkedLanes(op, lanes) : `expects 16 lanes; received ${lanes.length}`,
 }
@@ -52,8 +46,8 @@ function fourLanes(values: readonly number[]): readonly number[] {
   return values.length === 1 ? new Array<number>(4).fill(values[0]!) : values
 }
 
-function littleEndian(bytes: number, write: (view: DataView) => void): number[] {
-  const view = new DataView(new ArrayBuffer(bytes))
+function littleEndian(write: (view: DataView) => void): number[] {
+  const view = new DataView(new ArrayBuffer(4))
   write(view)
   return [...new Uint8Array(view.buffer)]
 }

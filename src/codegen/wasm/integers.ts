@@ -1,5 +1,6 @@
 /** Integer arithmetic that SIMD has no instruction for, and random bits. */
 import type { Code, Local } from './assembler.ts'
+import { vectors } from './vectors.ts'
 
 /** Pops two v128 of i32 lanes; pushes what `emit` makes of each pair of lanes. */
 export function emitByLane(f: Code, emit: (f: Code, a: Local, b: Local) => void): void {
@@ -95,9 +96,9 @@ const ROUNDS = 10
  * [0, 1). The same numbers as `philox` of tensor/random.ts.
  */
 export function emitRandom(f: Code): void {
-  locals(f, 6, (c0, c1, c2, c3, k0, k1) => {
+  vectors(f, 6, (c0, c1, c2, c3, k0, k1) => {
     for (const local of [k1, k0, c3, c2, c1, c0]) f.set(local!)
-    locals(f, 2, (high, low) => {
+    vectors(f, 2, (high, low) => {
       for (let round = 0; round < ROUNDS; round++) {
         // (c0, c1, c2, c3) ← (hi(c2 M1) ⊕ c1 ⊕ k0, lo(c2 M1), hi(c0 M0) ⊕ c3 ⊕ k1, lo(c0 M0))
         cross(f, c2!, MULTIPLIERS[1], c1!, k0!, high!, low!)
@@ -143,9 +144,4 @@ function cross(f: Code, x: Local, m: number, other: Local, key: Local, high: Loc
   f.i32x4.mul()
   f.set(low)
   f.set(high)
-}
-
-function locals(f: Code, count: number, body: (...found: Local[]) => void, found: Local[] = []): void {
-  if (found.length === count) body(...found)
-  else f.scoped('v128', (local) => locals(f, count, body, [...found, local]))
 }

@@ -1,6 +1,6 @@
 /** What the emitters of all kernels share: sizes as operands, loops, and cursors that walk over nested axes. */
 import { constantOf, type Shape, type Size, ZERO } from '../../tensor/size.ts'
-import type { View } from '../program.ts'
+import type { Kernel, View } from '../program.ts'
 import type { Code, Local } from './assembler.ts'
 import type { SizeTable } from './table.ts'
 
@@ -15,13 +15,25 @@ export interface Cursor {
   readonly unit: 4 | 1
 }
 
+/** Element-wise functions whose emitters are loaded only for programs that have them. */
+export type RareFunction = 'sin' | 'cos' | 'floorDiv' | 'mod' | 'random'
+
+/** Emitters of what few programs need; see rare.ts. */
+export interface Rare {
+  readonly apply: Readonly<Record<RareFunction, (f: Code) => void>>
+  readonly argsort: (k: KernelCode, kernel: Extract<Kernel, { kind: 'argsort' }>) => void
+}
+
 /** One kernel's function while it is emitted. */
 export class KernelCode {
   readonly f: Code
+  /** There where the program needs it. */
+  readonly rare: Rare | undefined
   private readonly table: SizeTable
   private readonly pointers: ReadonlyMap<View, Local>
 
-  constructor(f: Code, table: SizeTable, pointers: ReadonlyMap<View, Local>) {
+  constructor(f: Code, table: SizeTable, pointers: ReadonlyMap<View, Local>, rare?: Rare) {
+    this.rare = rare
     this.f = f
     this.table = table
     this.pointers = pointers
@@ -68,6 +80,18 @@ export class KernelCode {
     this.push(amount)
     this.f.i32.add()
     this.f.set(local)
+  }
+
+  /** local = min(local, bound), both unsigned */
+  bound(local: Local, bound: Operand): void {
+    const { f } = this
+    f.get(local)
+    this.push(bound)
+    f.get(local)
+    this.push(bound)
+    f.i32.ltU()
+    f.select()
+    f.set(local)
   }
 
   copyOf(operand: Operand): Local {

@@ -7,29 +7,23 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import { ONE, type Size, ZERO } from '../../tensor/size.ts'
 import type { Expr, View } from '../program.ts'
 import type { Code, Local } from './assembler.ts'
-import { emitByLane, emitFloorDiv, emitMod, emitRandom } from './integers.ts'
-import type { KernelCode, Operand } from './kernel.ts'
+import type { KernelCode, Operand, RareFunction } from './kernel.ts'
 import { emitExp, emitLog, emitSigmoid, emitTanh } from './math.ts'
-import { emitCos, emitSin } from './trigonometry.ts'
 
 /** What follows the operands, the last argument's type given. */
-const APPLY: Record<ElementwiseName, (f: Code, operand: Dtype) => void> = {
+const APPLY: Record<Exclude<ElementwiseName, RareFunction>, (f: Code, operand: Dtype) => void> = {
   neg: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).neg(),
   abs: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).abs(),
   exp: emitExp,
   log: emitLog,
   sqrt: (f) => f.f32x4.sqrt(),
   floor: (f) => f.f32x4.floor(),
-  sin: emitSin,
-  cos: emitCos,
   tanh: emitTanh,
   sigmoid: emitSigmoid,
   add: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).add(),
   sub: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).sub(),
   mul: (f, operand) => (operand === 'f32' ? f.f32x4 : f.i32x4).mul(),
   div: (f) => f.f32x4.div(),
-  floorDiv: (f) => emitByLane(f, emitFloorDiv),
-  mod: (f) => emitByLane(f, emitMod),
   max: (f, operand) => (operand === 'f32' ? f.f32x4.max() : f.i32x4.maxS()),
   min: (f, operand) => (operand === 'f32' ? f.f32x4.min() : f.i32x4.minS()),
   less: (f, operand) => (operand === 'f32' ? f.f32x4.lt() : f.i32x4.ltS()),
@@ -54,8 +48,11 @@ const APPLY: Record<ElementwiseName, (f: Code, operand: Dtype) => void> = {
     if (operand === 'bool') f.i32x4.neg()
   },
   select: (f) => f.v128.bitselect(),
-  random: emitRandom,
   stopGradient: () => {},
+}
+
+export function isRare(fn: ElementwiseName): fn is RareFunction {
+  return !(fn in APPLY)
 }
 
 /** Where an expression is computed: what a load and an index mean there. */
@@ -137,7 +134,8 @@ export class Expressions {
         // bitselect takes its mask last.
         const order = expr.fn === 'select' ? [...rest, first] : expr.args
         for (const arg of order) this.value(arg, site, done)
-        APPLY[expr.fn](f, typeOf(expr.args[expr.args.length - 1]!))
+        if (isRare(expr.fn)) this.k.rare!.apply[expr.fn](f)
+        else APPLY[expr.fn](f, typeOf(expr.args[expr.args.length - 1]!))
       }
     }
   }

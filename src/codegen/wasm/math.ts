@@ -6,6 +6,7 @@
  * stated error is the maximum over every f32, in units in the last place (ULP).
  */
 import type { Code, Local } from './assembler.ts'
+import { emitPolynomial, vectors } from './vectors.ts'
 
 /** ln 2 in two parts; the first has 15 significant bits, so its product with |n| ≤ 256 is exact. */
 const ln2High = 0.693145751953125
@@ -39,7 +40,7 @@ export function emitExp(f: Code): void {
  */
 export function emitSigmoid(f: Code): void {
   emitClamp(f, -89, 87.3)
-  temporaries(f, 1, (exponential) => {
+  vectors(f, 1, (exponential) => {
     emitClampedExp(f, -1)
     f.set(exponential)
     f.f32x4.const(1)
@@ -57,7 +58,7 @@ export function emitSigmoid(f: Code): void {
  */
 export function emitTanh(f: Code): void {
   // |x| rather than x: an error in e ≥ 0 shrinks in e / (e + 2), in e < 0 it would grow twofold.
-  temporaries(f, 4, (x, sign, n, scale) => {
+  vectors(f, 4, (x, sign, n, scale) => {
     f.tee(x)
     f.get(x)
     f.f32x4.const(-0)
@@ -110,7 +111,7 @@ export function emitTanh(f: Code): void {
  * log(±0) = −∞, log(x < 0) = NaN, log(+∞) = +∞. NaN stays.
  */
 export function emitLog(f: Code): void {
-  temporaries(f, 5, (x, m, e, s, rest) => {
+  vectors(f, 5, (x, m, e, s, rest) => {
     f.set(x)
     emitLogReduction(f, x, m, e)
 
@@ -205,7 +206,7 @@ function emitLogReduction(f: Code, x: Local, m: Local, e: Local): void {
  * n = 128 stays representable and overflows to +∞ only in the last product.
  */
 function emitClampedExp(f: Code, sign: 1 | -1): void {
-  temporaries(f, 3, (x, n, scale) => {
+  vectors(f, 3, (x, n, scale) => {
     f.tee(x)
     emitPowerOfTwo(f, { factor: sign * Math.LOG2E, bias: 126, n, scale })
     // x becomes sign · r; the sign goes into the constants.
@@ -251,26 +252,10 @@ function emitPowerOfTwo(
   f.set(n)
 }
 
-/** Pushes Σ coefficients[k] · x^k by Horner's rule. */
-function emitPolynomial(f: Code, coefficients: readonly number[], x: Local): void {
-  f.f32x4.const(coefficients.at(-1)!)
-  for (const coefficient of coefficients.slice(0, -1).reverse()) {
-    f.get(x)
-    f.f32x4.mul()
-    f.f32x4.const(coefficient)
-    f.f32x4.add()
-  }
-}
-
 /** Pops x; pushes x held between low and high. NaN stays: pmin and pmax return x where they compare false. */
 function emitClamp(f: Code, low: number, high: number): void {
   f.f32x4.const(high)
   f.f32x4.pmin()
   f.f32x4.const(low)
   f.f32x4.pmax()
-}
-
-function temporaries(f: Code, count: number, body: (...locals: Local[]) => void, found: Local[] = []): void {
-  if (found.length === count) body(...found)
-  else f.scoped('v128', (local) => temporaries(f, count, body, [...found, local]))
 }

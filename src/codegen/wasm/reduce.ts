@@ -173,16 +173,11 @@ function shifted(cursors: readonly Cursor[], places: readonly Operand[], axis: n
 /** blockEnd = min(block + length, end) */
 function setBlockEnd(k: KernelCode, blockEnd: Local, block: Local, end: Operand, length: number): void {
   const { f } = k
-  k.push(end)
   f.get(block)
   f.i32.const(length)
   f.i32.add()
-  f.tee(blockEnd)
-  k.push(end)
-  f.get(blockEnd)
-  f.i32.ltU()
-  f.select()
   f.set(blockEnd)
+  k.bound(blockEnd, end)
 }
 
 /** Lanes beyond the end become the identity. */

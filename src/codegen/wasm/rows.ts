@@ -224,11 +224,6 @@ export function setColumns(k: KernelCode, columns: Local, n: Operand, column: Lo
   k.push(n)
   f.get(column)
   f.i32.sub()
-  f.tee(columns)
-  f.i32.const(PANEL)
-  f.get(columns)
-  f.i32.const(PANEL)
-  f.i32.ltU()
-  f.select()
   f.set(columns)
+  k.bound(columns, PANEL)
 }

@@ -5,6 +5,7 @@
  * with |x|. ±∞ gives NaN.
  */
 import type { Code, Local } from './assembler.ts'
+import { emitPolynomial, vectors } from './vectors.ts'
 
 const PARTS = [1.5703125, 4.837512969970703e-4, 7.549789948768648e-8] as const
 const SIN = [-0.16666654611, 0.0083321608736, -0.00019515295891] as const
@@ -22,54 +23,48 @@ export function emitCos(f: Code): void {
 
 /** sin(x + quarters π/2). */
 function emitWave(f: Code, quarters: 0 | 1): void {
-  f.scoped('v128', (r) =>
-    f.scoped('v128', (n) =>
-      f.scoped('v128', (square) =>
-        f.scoped('v128', (quadrant) => {
-          f.tee(r)
-          f.f32x4.const(2 / Math.PI)
-          f.f32x4.mul()
-          f.f32x4.const(ROUNDING)
-          f.f32x4.add()
-          f.tee(n)
-          f.i32x4.const(quarters)
-          f.i32x4.add()
-          f.set(quadrant)
-          f.get(n)
-          f.f32x4.const(ROUNDING)
-          f.f32x4.sub()
-          f.set(n)
-          for (const part of PARTS) {
-            f.get(r)
-            f.get(n)
-            f.f32x4.const(part)
-            f.f32x4.mul()
-            f.f32x4.sub()
-            f.set(r)
-          }
-          f.get(r)
-          f.get(r)
-          f.f32x4.mul()
-          f.set(square)
-          emitCosine(f, square)
-          emitSine(f, r, square)
-          // An odd quadrant takes the cosine; quadrants 2 and 3 change the sign.
-          f.get(quadrant)
-          f.i32.const(31)
-          f.i32x4.shl()
-          f.i32.const(31)
-          f.i32x4.shrS()
-          f.v128.bitselect()
-          f.get(quadrant)
-          f.i32.const(1)
-          f.i32x4.shrU()
-          f.i32.const(31)
-          f.i32x4.shl()
-          f.v128.xor()
-        }),
-      ),
-    ),
-  )
+  vectors(f, 4, (r, n, square, quadrant) => {
+    f.tee(r)
+    f.f32x4.const(2 / Math.PI)
+    f.f32x4.mul()
+    f.f32x4.const(ROUNDING)
+    f.f32x4.add()
+    f.tee(n)
+    f.i32x4.const(quarters)
+    f.i32x4.add()
+    f.set(quadrant)
+    f.get(n)
+    f.f32x4.const(ROUNDING)
+    f.f32x4.sub()
+    f.set(n)
+    for (const part of PARTS) {
+      f.get(r)
+      f.get(n)
+      f.f32x4.const(part)
+      f.f32x4.mul()
+      f.f32x4.sub()
+      f.set(r)
+    }
+    f.get(r)
+    f.get(r)
+    f.f32x4.mul()
+    f.set(square)
+    emitCosine(f, square)
+    emitSine(f, r, square)
+    // An odd quadrant takes the cosine; quadrants 2 and 3 change the sign.
+    f.get(quadrant)
+    f.i32.const(31)
+    f.i32x4.shl()
+    f.i32.const(31)
+    f.i32x4.shrS()
+    f.v128.bitselect()
+    f.get(quadrant)
+    f.i32.const(1)
+    f.i32x4.shrU()
+    f.i32.const(31)
+    f.i32x4.shl()
+    f.v128.xor()
+  })
 }
 
 /** r + r³ Σ c_k r^2k */
@@ -94,14 +89,4 @@ function emitCosine(f: Code, square: Local): void {
   f.f32x4.mul()
   f.f32x4.const(1)
   f.f32x4.add()
-}
-
-function emitPolynomial(f: Code, [a, b, c]: readonly [number, number, number], x: Local): void {
-  f.f32x4.const(c)
-  for (const coefficient of [b, a]) {
-    f.get(x)
-    f.f32x4.mul()
-    f.f32x4.const(coefficient)
-    f.f32x4.add()
-  }
 }

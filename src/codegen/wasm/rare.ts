@@ -1,0 +1,16 @@
+/** What few programs need. Loaded when one does, so that pages which do without do not download it. */
+import { emitByLane, emitFloorDiv, emitMod, emitRandom } from './integers.ts'
+import type { Rare } from './kernel.ts'
+import { emitArgsort } from './sort.ts'
+import { emitCos, emitSin } from './trigonometry.ts'
+
+export const RARE: Rare = {
+  apply: {
+    sin: emitSin,
+    cos: emitCos,
+    floorDiv: (f) => emitByLane(f, emitFloorDiv),
+    mod: (f) => emitByLane(f, emitMod),
+    random: emitRandom,
+  },
+  argsort: emitArgsort,
+}
