@@ -14,6 +14,7 @@ import { scan, type Values } from '../../src/graph/scan.ts'
 import { scanPacked } from '../../src/graph/scan-packed.ts'
 import { trace } from '../../src/graph/trace.ts'
 import * as v from '../../src/graph/value.ts'
+import { verify } from '../../src/graph/verify.ts'
 import { packRows } from '../../src/tensor/packed-rows.ts'
 import { evaluateSize, sameShape, symbol } from '../../src/tensor/size.ts'
 import { random } from './support.ts'
@@ -114,7 +115,7 @@ test('cells drawn at random agree with the oracle, and overlaid with themselves'
     fc.array(sizes, { minLength: 2, maxLength: 3 }),
     async (seed, packed, all) => {
       const graph = graphOf(seed, packed)
-      const program = lower(runPasses(graph, { verify: true }).at(-1)!.graph)
+      const program = lower(runPasses(graph, verify).at(-1)!.graph)
       overlaid += program.aliases.size
       const [executable, apart] = [
         await instantiate(program),
@@ -168,7 +169,7 @@ test.each([3, 16])('what a product reads is not written over while it is read: %
     // Summed, since outputs have places of their own.
     return [second.carry['M']!, second.ys['product']!.square().sum(0)]
   })
-  const program = lower(runPasses(graph, { verify: true }).at(-1)!.graph)
+  const program = lower(runPasses(graph, verify).at(-1)!.graph)
   const bindings = new Map(Object.entries({ T: 4, B: 5 }))
   const { numbers } = random(1)
   const [x, M] = [numbers(4 * 5 * H), numbers(H * H)]
