@@ -82,7 +82,8 @@ export class Sequential {
   get built(): Built {
     if (this.#built === undefined) {
       throw new ArgumentError(
-        'the model does not know its input yet: train it, or call build({ shape: [null, features], dtype })',
+        "the model does not know its input yet: train it, or call build({ shape: [null, features], dtype: 'f32' }); " +
+          "for tokens build({ shape: [null], dtype: 'i32' })",
       )
     }
     return this.#built

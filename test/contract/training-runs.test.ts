@@ -192,6 +192,17 @@ describe('a run goes on from the state of another, bit for bit', () => {
     expect(states.length).toBeGreaterThan(3)
   })
 
+  test('with k1 < k2, rows that had ended before a run was stopped are not gone on from after it', async () => {
+    const [first, second] = windows as [Batch, Batch]
+    const ended = { ...first, lengths: i32([2, 1], 2) }
+    const options = { ...squared, truncate: { k1: 2, k2: 5 }, epochs: 1 }
+    const { state } = await stopAfter(fit(lstmNet(), [ended, second], options), 1)
+    await expect(fit(lstmNet(), [ended, second], { ...options, resume: state })).rejects.toMatchObject({
+      code: 'data',
+      message: expect.stringContaining('must reset'),
+    })
+  })
+
   test('a state of another training is refused at once', async () => {
     const { state } = await stopAfter(fit(lstmNet(), whole, squared), 1)
     const resume =
