@@ -60,13 +60,13 @@ export function minMax(train: Series, options: { readonly range?: readonly [numb
     throw new ArgumentError(`minMax: range must be two numbers that rise; received ${JSON.stringify(range)}`)
   }
   const [low, high] = range
-  const least = columnsIn('minMax', train).map((column) => ({
+  const bounds = columnsIn('minMax', train).map((column) => ({
     from: column.reduce((least, x) => Math.min(least, x)),
     to: column.reduce((most, x) => Math.max(most, x)),
   }))
-  const factors = least.map(({ from, to }) => (to - from) / (high - low))
+  const factors = bounds.map(({ from, to }) => (to - from) / (high - low))
   return scaler(
-    least.map(({ from }, f) => from - low * (factors[f]! || 1)),
+    bounds.map(({ from }, f) => from - low * (factors[f]! || 1)),
     factors,
   )
 }
