@@ -22,6 +22,14 @@ export interface Batch {
   readonly reset: boolean
 }
 
+/** N examples of one size, as the generators make them; `sequences(inputs, targets, …)` makes batches of them. */
+export interface Examples {
+  /** [N, T, …] */
+  readonly inputs: Tensor
+  /** One target a time step, [N, T, …], or one a row, [N, …]. */
+  readonly targets: Tensor
+}
+
 /** One epoch. It may be iterated any number of times and gives the same batches each time. */
 export interface Batches extends Iterable<Batch> {
   /** Batches in an epoch. */
@@ -88,15 +96,16 @@ export function textWindows(
 
 /**
  * Sequences of unlike lengths, in the order given, padded with zeros to the longest of their batch. Every batch has
- * `lengths` (or a `mask`) and resets; the last may have fewer rows.
+ * `lengths` (or a `mask`) and resets; the last may have fewer rows. Sequences of one length may be one tensor, [N, T, …]:
+ * then there are no lengths.
  *
  * Lists of numbers (f32 [features]) with one target a row are rows without time: they come as they are, without lengths.
  *
  *     sequences([[[1], [2], [3]], [[4]]], tensor([[0], [1]]), { batch: 2 })   // inputs f32 [2, 3, 1], lengths [3, 1]
  *
- * @param inputs N sequences, alike in all but length
+ * @param inputs N sequences, alike in all but length; or one tensor [N, T, …]
  * @param targets a list of N sequences, each as long as its input (one target a step); or one tensor [N, …] (one a
- * row), where plain numbers are one class a row, i32 [N]
+ * row, or, of inputs that are one tensor, [N, T, …]), where plain numbers are one class a row, i32 [N]
  * @param options.batch B, the rows of every batch but perhaps the last
  * @param options.mask for each sequence as many 0 and 1 as it has steps: what stands at a 0 is not looked at
  * @throws {ArgumentError} unless `batch` is an integer of at least 1, and for lists that are none
@@ -104,20 +113,21 @@ export function textWindows(
  * @throws {ShapeError} when sequences differ in element type or in their sizes after time
  */
 export function sequences(
-  inputs: readonly Sequence[],
+  inputs: readonly Sequence[] | Tensor,
   targets: readonly Sequence[] | readonly number[] | Tensor,
   options: { readonly batch: number; readonly mask?: readonly Sequence[] },
 ): Batches {
   requireOptions('sequences', options, ['batch', 'mask'])
   const { batch } = options
   requireInteger('batch', batch, 1)
-  const rows = alike('inputs', inputs)
+  const even = isTensor(inputs)
+  const rows = alike('inputs', even ? rowsOf(inputs) : inputs)
   const lengths = Int32Array.from(rows, ({ shape }) => shape[0]!)
   const one = oneARow(targets)
   const targetsOf = one !== undefined ? perRow(one, rows.length) : perStep(targets as Sequence[], lengths)
   const timeless = one !== undefined && rows[0]!.shape.length === 1 && rows[0]!.dtype === 'f32'
   if (timeless) requireSameSize(lengths)
-  const there = presence(lengths, timeless, options.mask)
+  const there = presence(lengths, { timeless, even }, options.mask)
   return {
     count: Math.ceil(rows.length / batch),
     tokens: there.steps,
@@ -167,11 +177,25 @@ function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
   return (start, end) => pad(rows.slice(start, end))
 }
 
+/** The rows of a tensor [N, …], over its own numbers. */
+function rowsOf({ data, shape, dtype }: Tensor): Tensor[] {
+  const width = elementCount(shape.slice(1))
+  return Array.from({ length: shape[0] ?? 0 }, (_, n) =>
+    tensor(data.subarray(n * width, (n + 1) * width), shape.slice(1), dtype),
+  )
+}
+
 /** What says which steps are there, and how many are. */
-function presence(lengths: Int32Array, timeless: boolean, mask: readonly Sequence[] | undefined) {
+function presence(
+  lengths: Int32Array,
+  { timeless, even }: { readonly timeless: boolean; readonly even: boolean },
+  mask: readonly Sequence[] | undefined,
+) {
   const of = (some: (start: number, end: number) => Pick<Batch, 'lengths' | 'mask'>) => some
   const sum = (counts: Iterable<number>) => Array.from(counts).reduce((all, count) => all + count, 0)
-  if (timeless && mask === undefined) return { steps: lengths.length, of: of(() => ({})) }
+  if (mask === undefined && (timeless || even)) {
+    return { steps: timeless ? lengths.length : sum(lengths), of: of(() => ({})) }
+  }
   if (mask === undefined) {
     return { steps: sum(lengths), of: of((start, end) => ({ lengths: tensor(lengths.slice(start, end)) })) }
   }

@@ -87,6 +87,7 @@ export function wittenBell(train: Int32Array, order: number, vocabularySize: num
           if (weight > 0) probability = (seen + types[node]! * probability) / weight
           if (child !== undefined && longer.length <= order) longer.push(child)
         }
+        // biome-ignore lint/plugin: printed, never computed with
         if (t >= from) bits -= Math.log2(probability)
         known = longer
       }

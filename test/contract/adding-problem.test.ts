@@ -7,7 +7,7 @@
  * steps, the Elman network ends at 0.16 … 0.17 (at 0.003 and 0.001 at 0.07 … 0.16).
  */
 import { expect, test } from 'vitest'
-import type { Batch } from '../../src/data/index.ts'
+import { addingProblem, type Batch } from '../../src/data/index.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { callGraph } from '../../src/graph/inline.ts'
 import { scan } from '../../src/graph/scan.ts'
@@ -15,8 +15,6 @@ import { type Value, zeros } from '../../src/graph/value.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { elman, lstm, type Recurrent } from '../../src/layers/recurrent.ts'
 import { type Sequential, sequential } from '../../src/layers/sequential.ts'
-import { fillUniform } from '../../src/tensor/random.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { evaluate } from '../../src/train/predict.ts'
@@ -26,26 +24,10 @@ import { type Named, openWasm, runOracle } from './support.ts'
 const [T, UNITS, SEED] = [50, 16, 1]
 const squared = { loss: 'meanSquaredError' } as const
 
-/**
- * Each step is [value, marker], values uniform in 0 … 1. The marker is 1 at one step of the first half and at one of the
- * second, else 0. The target is the sum of the two marked values, on average 1: predicting 1 errs by 2 · 1/12.
- */
-function addingBatch(rows: number, stream: number): Batch {
-  const draws = new Float32Array(rows * (T + 2))
-  fillUniform(draws, SEED, stream, 0, 1)
-  const [inputs, targets, half] = [new Float32Array(rows * T * 2), new Float32Array(rows), T / 2]
-  // Rounded to f32, a draw may be 1.
-  const place = (draw: number) => Math.min(half - 1, Math.floor(draw * half))
-  for (let b = 0; b < rows; b++) {
-    const row = draws.subarray(b * (T + 2), (b + 1) * (T + 2))
-    for (let t = 0; t < T; t++) inputs[2 * (b * T + t)] = row[t]!
-    for (const t of [place(row[T]!), half + place(row[T + 1]!)]) {
-      inputs[2 * (b * T + t) + 1] = 1
-      targets[b]! += row[t]!
-    }
-  }
-  return { inputs: tensor(inputs, [rows, T, 2]), targets: tensor(targets, [rows, 1]), reset: true }
-}
+const addingBatch = (count: number, stream: number): Batch => ({
+  ...addingProblem({ count, steps: T, seed: SEED, stream }),
+  reset: true,
+})
 
 /**
  * ‖∂L/∂s(t)‖ for every state s and step t, in f64 and in WASM: to each state after each step a zero e(t) is added, and
