@@ -1,5 +1,5 @@
-import { concat, constant, equal, floor, floorDiv, iota, lessEqual, where } from '../graph/value.ts'
-import { parameter } from '../init/initializers.ts'
+import { concat, constant, equal, floor, where } from '../graph/value.ts'
+import { type Parameter, parameter } from '../init/initializers.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
@@ -49,15 +49,15 @@ const CLOCKWORK = {
 
 /**
  * The clockwork network (Koutník et al. 2014): units in as many modules as there are periods, each with its own clock.
- * Module k reads the slower modules and itself, and runs where its period divides n, the number of the step:
+ * Module k of 0 … g − 1 reads itself and the slower ones, and runs where its period divides n, the number of the step:
  *
- *     hₖ(t) = φ(x Uₖ + Σ (j ≥ k) hⱼ(t−1) Wⱼₖ + bₖ)      where n mod periodₖ = 0, else hₖ(t−1)
+ *     hₖ(t) = φ(x Uₖ + [hₖ(t−1) … h₍g₋₁₎(t−1)] Wₖ + bₖ)      where n mod periodₖ = 0, else hₖ(t−1)
  *
- * x [B, I], h [B, H]; U [I, H], W [H, H], b [H]; weights begin normal of deviation 0.1. What of W would lead from faster
- * to slower modules is not used. n [B, 1] is a state that begins with 0, so that all modules run at the first step; it
- * counts to the least common multiple of the periods, and only steps that are there. The output is h(t).
- * @throws {ArgumentError} for units that are not as many in each module, periods that do not rise, an option or an
- *   activation that is not there
+ * x [B, I], h [B, H], of which hₖ is the part k of g equal ones; U [I, H], Wₖ [(g − k) H / g, H / g], b [H]; weights begin
+ * normal of deviation 0.1. n [B, 1] is a state that always begins with 0, so that all modules run at the first step; it
+ * counts only steps that are there, up to the least common multiple of the periods. The output is h(t).
+ * @throws {ArgumentError} for units that are no multiple of g, periods that do not rise, an option or an activation that
+ *   is not there
  */
 export function clockworkCell(options: ClockworkOptions) {
   const filled = fill('clockwork', CLOCKWORK, options)
@@ -73,18 +73,23 @@ const define = defineCell<Filled<typeof CLOCKWORK>>()({
   name: 'clockwork',
   state: ({ units }) => ({ h: units, n: 1 }),
   untrained: ['n'],
-  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
-    U: parameter([inputs, units], kernelInitializer),
-    W: parameter([units, units], recurrentInitializer),
-    ...biases(useBias, { b: parameter([units], biasInitializer) }),
-  }),
+  params: ({ inputs, units, periods, kernelInitializer, recurrentInitializer, ...options }) => {
+    const size = units / periods.length
+    const named: Record<string, Parameter> = {
+      U: parameter([inputs, units], kernelInitializer),
+      ...biases(options.useBias, { b: parameter([units], options.biasInitializer) }),
+    }
+    for (const k of periods.keys()) {
+      named[`W${k}`] = parameter([units - k * size, size], recurrentInitializer)
+    }
+    return named
+  },
 }).step(({ x, state: { h, n }, params, options }) => {
   const { units, useBias, periods } = options
   const size = units / periods.length
-  const [from, to] = [0, 1].map((axis) => floorDiv(iota([units, units], axis), size))
-  const W = where(lessEqual(to!, from!), params.W, 0)
-  const sum = x.matmul(params.U).add(h.matmul(W))
-  const candidate = ACTIVATIONS[options.activation](useBias ? sum.add(params.b) : sum)
+  const recalled = periods.map((_, k) => h.slice(1, k * size).matmul(params[`W${k}`]!))
+  const sum = x.matmul(params['U']!).add(concat(recalled, 1))
+  const candidate = ACTIVATIONS[options.activation](useBias ? sum.add(params['b']!) : sum)
   const period = concat(
     periods.map((each) => constant(each, [size])),
     0,

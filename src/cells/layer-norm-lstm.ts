@@ -18,7 +18,7 @@ const LAYER_NORM_LSTM = {
 } satisfies Fields<LayerNormLstmOptions>
 
 /**
- * The LSTM with layer normalization (Ba et al. 2016, equations 20 to 22):
+ * The LSTM with layer normalization (Ba et al. 2016, supplement):
  *
  *     [i f g o] = N(x U) ⊙ gU + N(h(t−1) W) ⊙ gW + b          N(a) = (a − μ) / √(σ² + ε)
  *     c(t) = σ(f) ⊙ c(t−1) + σ(i) ⊙ φ(g)

@@ -107,8 +107,8 @@ def clockwork(x, s, w, o):
             own = slice(k * size, (k + 1) * size)
             a = x @ w["U"][:, own] + w["b"][own]
             for j in range(k, len(periods)):
-                read = slice(j * size, (j + 1) * size)
-                a = a + s["h"][read] @ w["W"][read, own]
+                read = slice((j - k) * size, (j - k + 1) * size)
+                a = a + s["h"][j * size : (j + 1) * size] @ w[f"W{k}"][read]
             h[own] = np.tanh(a)
     return h, {"h": h, "n": np.array([(step + 1) % np.lcm.reduce(periods)])}
 
@@ -216,6 +216,10 @@ def simple(k):
     return {"U": (I, k * H), "W": (H, k * H), "b": (k * H,)}
 
 
+def modules(g):
+    return {"U": (I, H), **{f"W{k}": ((g - k) * H // g, H // g) for k in range(g)}, "b": (H,)}
+
+
 normed_lstm = {**simple(4), "gU": (4 * H,), "gW": (4 * H,), "gc": (H,), "bc": (H,)}
 normed_gru = {"U": (I, 3 * H), "W": (H, 3 * H), "gU": (3 * H,), "gW": (3 * H,)}
 no_bias = {**u, "useBias": False, "epsilon": 0.01}
@@ -237,8 +241,8 @@ CASES = [
     case("indRnnCell", ind_rnn, u, {"U": (I, H), "w": (H,), "b": (H,)}, h),
     case("irnnCell", irnn, u, simple(1), h),
     case("leakyCell", leaky, {**u, "leakRate": 0.3}, simple(1), h),
-    case("clockworkCell", clockwork, u, simple(1), {**h, "n": (1, counts)}),
-    case("clockworkCell", clockwork, {**u, "periods": [2, 3]}, simple(1), {**h, "n": (1, counts)}),
+    case("clockworkCell", clockwork, u, modules(4), {**h, "n": (1, counts)}),
+    case("clockworkCell", clockwork, {**u, "periods": [2, 3]}, modules(2), {**h, "n": (1, counts)}),
     case("sruCell", sru, u, {"U": (I, 4 * H), "v": (2 * H,), "b": (2 * H,)}, {"c": (H, numbers)}),
     case(
         "sruCell",
