@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import type { Value } from '../graph/value.ts'
 import { glorotUniform } from '../init/initializers.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { clockworkCell } from './clockwork.ts'
 import { defineCell } from './define.ts'
+import { lruCell } from './lru.ts'
 import { lstmCell } from './lstm.ts'
 
 const declaration = {
@@ -149,6 +151,26 @@ test.each<[string, () => unknown, new (message: string) => Error, RegExp]>([
     () => declare({ feedback: 'o' }),
     ArgumentError,
     /feedback.*received o.*\{h\}/,
+  ],
+  ...['h', ['h', 'q'], [0], null].map(
+    (untrained): [string, () => unknown, new (message: string) => Error, RegExp] => [
+      `untrained: ${JSON.stringify(untrained)}`,
+      () => declare({ untrained }),
+      ArgumentError,
+      /cell mine: untrained must be a list of \{h\}; received/,
+    ],
+  ),
+  [
+    'units that periods do not divide',
+    () => clockworkCell({ units: 6 }),
+    ArgumentError,
+    /clockwork: units must be a multiple of 4, the number of periods; received 6/,
+  ],
+  [
+    'a ring without width',
+    () => lruCell({ units: 2, minRadius: 0.5, maxRadius: 0.5 }),
+    ArgumentError,
+    /lru: minRadius must be below maxRadius; received 0.5 and 0.5/,
   ],
   ...[0, 1.5, Number.NaN, '3', null].map(
     (inputs): [string, () => unknown, new (message: string) => Error, RegExp] => [

@@ -25,6 +25,8 @@ export interface TracedCell {
   readonly params: Readonly<Record<string, Parameter>>
   /** The state that is the output of the step before, where the cell says so: teacher forcing replaces it. */
   readonly feedback?: string | undefined
+  /** States that begin with zeros also where initial states are learnt. */
+  readonly untrained?: readonly string[] | undefined
   /** Parameters x [B, inputs], states [B, …], params …; outputs: the output [B, …], next states. */
   readonly training: Graph
   readonly inference: Graph
@@ -56,10 +58,12 @@ export interface StepResult<S extends string> {
 interface Declaration<O, S extends string, P extends string> {
   /** For messages, pictures and files. */
   readonly name?: string
-  readonly state: (options: O) => Readonly<Record<S, StateShape>>
+  readonly state: (options: O & { readonly inputs: number }) => Readonly<Record<S, StateShape>>
   readonly params: (options: O & { readonly inputs: number }) => Readonly<Record<P, Parameter>>
   /** The state that is the output of the step before; teacher forcing may put the target there. */
   readonly feedback?: NoInfer<S>
+  /** States that always begin with zeros, which no gradient could move well: counters and the like. */
+  readonly untrained?: readonly NoInfer<S>[]
 }
 
 /** Words, numbered in a stack: no name of a state or parameter can come to mean something else in a path. */
@@ -82,7 +86,7 @@ export const MEMBER_NAME = /^(?:\d+ )*[A-Za-z_]\w*$/
  */
 export function defineCell<O extends object>() {
   return <S extends string, P extends string>(declaration: Declaration<O, S, P>) => {
-    requireKnown('defineCell', declaration, ['name', 'state', 'params', 'feedback'])
+    requireKnown('defineCell', declaration, ['name', 'state', 'params', 'feedback', 'untrained'])
     if (typeof (declaration.name ?? '') !== 'string') {
       throw new ArgumentError(`defineCell: name must be a text; received ${String(declaration.name)}`)
     }
@@ -115,9 +119,9 @@ function makeCell<O extends object, S extends string, P extends string>(
   step: (input: StepInput<O, S, P>) => StepResult<S>,
   options: O,
 ): Cell {
-  const { name = 'cell', feedback } = declaration
+  const { name = 'cell', feedback, untrained } = declaration
   const trace = (inputs: number): TracedCell => {
-    const shapes = declaration.state(options)
+    const shapes = declaration.state({ ...options, inputs })
     requireNames(name, 'state', shapes)
     const states = Object.fromEntries(
       Object.entries<StateShape>(shapes).map(([key, shape]) => [key, stateShape(name, key, shape)]),
@@ -127,7 +131,7 @@ function makeCell<O extends object, S extends string, P extends string>(
     for (const [key, each] of Object.entries<Parameter>(params)) {
       requireParameter(`cell ${name}: ${key}`, each)
     }
-    return traceStep({ name, inputs, states, params, feedback }, (input) =>
+    return traceStep({ name, inputs, states, params, feedback, untrained }, (input) =>
       step({ ...input, options } as StepInput<O, S, P>),
     )
   }
@@ -156,6 +160,7 @@ export function traceStep(
       `cell ${name}: states and parameters are named by words; received ${JSON.stringify(each)}`,
     )
   }
+  requireStates(cell)
   const specs = [
     { name: 'x', shape: ['B', inputs] },
     ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
@@ -197,6 +202,18 @@ export function traceStep(
 export function feedsBack({ states, training, inference }: TracedCell, state: string): boolean {
   const place = Object.keys(states).indexOf(state)
   return place >= 0 && [training, inference].every(({ outputs }) => outputs[place + 1] === outputs[0])
+}
+
+/** @throws {ArgumentError} where what is untrained is no list of states */
+export function requireStates({
+  name,
+  states,
+  untrained = [],
+}: Pick<TracedCell, 'name' | 'states' | 'untrained'>) {
+  if (Array.isArray(untrained) && untrained.every((each) => Object.hasOwn(states, each))) return
+  throw new ArgumentError(
+    `cell ${name}: untrained must be a list of {${Object.keys(states).join(', ')}}; received ${String(untrained)}`,
+  )
 }
 
 function named(names: readonly string[], values: readonly Value[]): Values {

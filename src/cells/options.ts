@@ -3,7 +3,7 @@
  * option with a value, all of them checked.
  */
 import { type Initializer, type Parameter, requireInitializer } from '../init/initializers.ts'
-import { requireChoice, requireFlag, requireKnown, requireUnits } from '../tensor/checks.ts'
+import { requireChoice, requireFlag, requireKnown, requireNumber, requireUnits } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 
@@ -41,6 +41,11 @@ export const count: Field<number> = {
   check: (what, name, value) => requireUnits(what, value, name),
 }
 
+/** A number of a range; without a fallback it must be given. */
+export function numberOf(range: Parameters<typeof requireNumber>[3], fallback?: number): Field<number> {
+  return { fallback, check: (what, name, value) => requireNumber(what, name, value, range) }
+}
+
 export function flag(fallback: boolean): Field<boolean> {
   return { fallback, check: requireFlag }
 }
@@ -74,29 +79,49 @@ export const text = optional<string>({
   },
 })
 
-/** What all built-in cells can be told. */
-export interface CellBasics {
+/** What built-in cells without a matrix of recurrent weights can be told. */
+export interface InputBasics {
   /** H, the size of the hidden state. */
   readonly units: number
   /** Default: true. */
   readonly useBias?: boolean
   /** How the weights of the input begin. Default: glorotUniform. */
   readonly kernelInitializer?: Initializer
-  /** How the weights of the state begin. Default: orthogonal. */
-  readonly recurrentInitializer?: Initializer
   /** How biases begin. Default: zeros. */
   readonly biasInitializer?: Initializer
 }
 
+/** What most built-in cells can be told. */
+export interface CellBasics extends InputBasics {
+  /** How the weights of the state begin. Default: orthogonal. */
+  readonly recurrentInitializer?: Initializer
+}
+
+/** What cells with gates can be told. */
+export interface GatedBasics extends CellBasics {
+  /** φ. Default: tanh. */
+  readonly activation?: Activation
+  /** σ, of the gates. Default: sigmoid. */
+  readonly recurrentActivation?: Activation
+}
+
 export const KERNEL = initializer({ kind: 'glorotUniform' })
 export const BIAS = initializer({ kind: 'constant', value: 0 })
-export const BASICS = {
+export const INPUT_BASICS = {
   units: count,
   useBias: flag(true),
   kernelInitializer: KERNEL,
-  recurrentInitializer: initializer({ kind: 'orthogonal', gain: 1 }),
   biasInitializer: BIAS,
+} satisfies Fields<InputBasics>
+export const BASICS = {
+  ...INPUT_BASICS,
+  recurrentInitializer: initializer({ kind: 'orthogonal', gain: 1 }),
 } satisfies Fields<CellBasics>
+export const GATED = {
+  ...BASICS,
+  activation: activation('tanh'),
+  recurrentActivation: activation('sigmoid'),
+} satisfies Fields<GatedBasics>
 
 /** Biases among a cell's parameters: its step may name them only where they are used. */
 export function biases<N extends string>(use: boolean, named: Readonly<Record<N, Parameter>>): typeof named {

@@ -43,6 +43,7 @@ function traceStack(cells: readonly Cell[], inputs: number): TracedCell {
       inputs,
       states: numbered(({ states }) => states),
       params: numbered(({ params }) => params),
+      untrained: stack.flatMap((cell, k) => (cell.untrained ?? []).map((name) => `${k} ${name}`)),
       feedback: feedback === undefined ? undefined : `${stack.length - 1} ${feedback}`,
     },
     ({ x, state, params, training }) => {

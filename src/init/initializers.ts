@@ -29,6 +29,16 @@ export type Initializer =
   | { readonly kind: 'orthogonal'; readonly gain: number }
   /** 1 where row and column are equal, times `gain`. */
   | { readonly kind: 'identity'; readonly gain: number }
+  /**
+   * [3, N], log ν, log θ, log γ of N eigenvalues λ = e^(−ν + iθ): |λ|² uniform between the squared radii, θ uniform between
+   * 0 and `maxPhase`, γ = √(1 − |λ|²) (Orvieto et al. 2023).
+   */
+  | {
+      readonly kind: 'ring'
+      readonly minRadius: number
+      readonly maxRadius: number
+      readonly maxPhase: number
+    }
   /** One after the other along the last axis. */
   | { readonly kind: 'joined'; readonly parts: readonly Parameter[] }
 
@@ -41,7 +51,7 @@ export interface Parameter {
 type NumberFields<I> = Exclude<keyof I, 'kind' | 'parts'>
 
 /** The numbers that stand beside each kind. */
-const NUMBERS: {
+export const NUMBERS: {
   readonly [K in Initializer['kind']]: readonly NumberFields<Extract<Initializer, { kind: K }>>[]
 } = {
   constant: ['value'],
@@ -56,6 +66,7 @@ const NUMBERS: {
   lecunNormal: [],
   orthogonal: ['gain'],
   identity: ['gain'],
+  ring: ['minRadius', 'maxRadius', 'maxPhase'],
   joined: [],
 }
 
@@ -80,6 +91,14 @@ export function requireInitializer(what: string, name: string, init: Initializer
   }
   if (init.kind === 'uniform' && init.low > init.high) {
     throw new ArgumentError(`${what}: ${name} needs low ≤ high; received ${init.low} and ${init.high}`)
+  }
+  if (init.kind === 'ring') {
+    const { minRadius: low, maxRadius: high } = init
+    if (!(low >= 0 && low < high && high <= 1 && init.maxPhase > 0)) {
+      throw new ArgumentError(
+        `${what}: ${name} needs 0 ≤ minRadius < maxRadius ≤ 1 and maxPhase > 0; received ${JSON.stringify(init)}`,
+      )
+    }
   }
   if (init.kind === 'joined') requireParts(`${what}: ${name}`, init.parts)
 }
@@ -124,6 +143,7 @@ export function parameter(shape: readonly number[], init: Initializer): Paramete
 /** Whether an initializer makes numbers of this shape. */
 function makes(init: Initializer, shape: readonly number[]): boolean {
   if (init.kind === 'orthogonal' || init.kind === 'identity') return shape.length === 2
+  if (init.kind === 'ring') return shape.length === 2 && shape[0] === 3
   if (init.kind !== 'joined') return true
   const last = shape.length - 1
   const lasts = init.parts.reduce((sum, part) => sum + part.shape[last]!, 0)

@@ -26,6 +26,23 @@ test.each<[Initializer['kind'], variance: number, largest: number]>([
   expect([reached > 0.99, reached < 1 + 1e-6]).toEqual([true, true])
 })
 
+test('eigenvalues lie on their ring, as dense everywhere', () => {
+  const [N, minRadius, maxRadius, maxPhase] = [2000, 0.4, 0.9, 2]
+  const init = { kind: 'ring', minRadius, maxRadius, maxPhase } as const
+  const values = initialize(parameter([3, N], init), 1, 'a/lambda')
+  const row = (place: number) => Array.from(values.subarray(place * N, (place + 1) * N), Math.exp)
+  const [radii, phases] = [row(0).map((nu) => Math.exp(-nu)), row(1)]
+  const shares = [
+    radii.map((radius) => (radius ** 2 - minRadius ** 2) / (maxRadius ** 2 - minRadius ** 2)),
+    phases.map((phase) => phase / maxPhase),
+  ]
+  for (const share of shares) {
+    for (const power of [1, 2]) expect(mean(share.map((u) => u ** power))).toBeCloseTo(1 / (power + 1), 1.5)
+    expect([Math.min(...share) > -1e-6, Math.max(...share) < 1 + 1e-6]).toEqual([true, true])
+  }
+  for (const [i, gamma] of row(2).entries()) expect(gamma ** 2 + radii[i]! ** 2).toBeCloseTo(1, 5)
+})
+
 test('numbers depend on seed and path alone', () => {
   for (const kind of ['heUniform', 'lecunNormal'] as const) {
     expect(numbersOf({ kind })).toEqual(numbersOf({ kind }))
@@ -44,6 +61,16 @@ test.each<[string, () => unknown, RegExp]>([
   ],
   ['endless', () => parameter([4], { kind: 'constant', value: Infinity }), /number value; received Infinity/],
   ['a deviation below 0', () => normal(-1, 4), /number of at least 0 deviation; received -1/],
+  [
+    'a ring beyond the unit circle',
+    () => parameter([3, 4], { kind: 'ring', minRadius: 0, maxRadius: 1.1, maxPhase: 1 }),
+    /0 ≤ minRadius < maxRadius ≤ 1 and maxPhase > 0; received {.*1.1/,
+  ],
+  [
+    'a ring in two rows',
+    () => parameter([2, 4], { kind: 'ring', minRadius: 0, maxRadius: 1, maxPhase: 1 }),
+    /ring does not make \[2, 4\]/,
+  ],
   ['bounds the wrong way', () => uniform(1, 0, 4), /low ≤ high; received 1 and 0/],
   ['sizes in no list', () => parameter(4 as never, { kind: 'heNormal' }), /list of sizes; received 4/],
   ['no parameters to join', () => joined(7 as never), /joined: part 0 must be a parameter.*received number/],

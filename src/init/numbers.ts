@@ -2,9 +2,10 @@
  * The numbers that initializers make. Enters: a parameter, a seed, the parameter's path; leaves: its numbers, row-major.
  * Holds: they depend on these alone, on no engine.
  */
-import { fillNormal, fillUniform, streamOf } from '../tensor/random.ts'
+import { log } from '../tensor/math.ts'
+import { fillNormal, fillUniform, streamOf, uniform } from '../tensor/random.ts'
 import { elementCount } from '../tensor/tensor.ts'
-import type { Parameter, Scaling } from './initializers.ts'
+import type { Initializer, Parameter, Scaling } from './initializers.ts'
 
 /** Variance = scale / n, n being the fan in or the mean of fan in and fan out. */
 const SCALINGS: {
@@ -42,6 +43,9 @@ export function initialize({ shape, init }: Parameter, seed: number, path: strin
     case 'identity':
       for (let i = 0; i < Math.min(shape[0]!, shape[1]!); i++) data[i * shape[1]! + i] = init.gain
       return data
+    case 'ring':
+      fillRing(data, shape[1]!, init, seed, stream)
+      return data
     case 'joined':
       fillJoined(data, shape[shape.length - 1]!, init.parts, seed, path)
       return data
@@ -75,6 +79,24 @@ function fillTruncated(data: Float32Array, seed: number, path: string, deviation
     for (const [i, other] of others.entries()) if (Math.abs(data[i]!) > limit) data[i] = other
   }
   return data
+}
+
+function fillRing(
+  data: Float32Array,
+  count: number,
+  { minRadius, maxRadius, maxPhase }: Extract<Initializer, { kind: 'ring' }>,
+  seed: number,
+  stream: number,
+): void {
+  // Between the multiples of 2⁻³², so that neither 0 nor 1 comes of it.
+  const drawn = (i: number) => uniform(seed, stream, i) + 2 ** -33
+  const low = minRadius * minRadius
+  for (let i = 0; i < count; i++) {
+    const square = low + (maxRadius * maxRadius - low) * drawn(i)
+    data[i] = log(-0.5 * log(square))
+    data[count + i] = log(maxPhase * drawn(count + i))
+    data[2 * count + i] = 0.5 * log(1 - square)
+  }
 }
 
 function fillJoined(

@@ -3,9 +3,16 @@
  * loaded from them: the code that defined it is not needed and not looked for.
  * Holds: the graphs of a loaded cell take and give what the cell declares.
  */
-import { type Cell, type CellOptions, feedsBack, MEMBER_NAME, type TracedCell } from '../cells/define.ts'
-import { type Initializer, type Parameter, parameter } from '../cells/index.ts'
+import {
+  type Cell,
+  type CellOptions,
+  feedsBack,
+  MEMBER_NAME,
+  requireStates,
+  type TracedCell,
+} from '../cells/define.ts'
 import type { Graph } from '../graph/node.ts'
+import { type Initializer, NUMBERS, type Parameter, parameter } from '../init/initializers.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
 import {
@@ -41,6 +48,7 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
     states: Object.entries(cell.states).map(([name, shape]) => ({ name, shape })),
     params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
     feedback: cell.feedback,
+    untrained: cell.untrained?.length === 0 ? undefined : cell.untrained,
     graphs: writer.graphs,
     training,
     inference,
@@ -74,31 +82,11 @@ export function writeInitializer(init: Initializer): Json {
 
 const extents = list(extent)
 
-const INITIALIZERS: {
-  readonly [K in Initializer['kind']]: (fields: Fields) => Extract<Initializer, { kind: K }>
-} = {
-  constant: (fields) => ({ kind: 'constant', value: fields.get('value', number) }),
-  uniform: (fields) => ({
-    kind: 'uniform',
-    low: fields.get('low', number),
-    high: fields.get('high', number),
-  }),
-  normal: (fields) => ({ kind: 'normal', deviation: fields.get('deviation', number) }),
-  truncatedNormal: (fields) => ({ kind: 'truncatedNormal', deviation: fields.get('deviation', number) }),
-  glorotUniform: () => ({ kind: 'glorotUniform' }),
-  glorotNormal: () => ({ kind: 'glorotNormal' }),
-  heUniform: () => ({ kind: 'heUniform' }),
-  heNormal: () => ({ kind: 'heNormal' }),
-  lecunUniform: () => ({ kind: 'lecunUniform' }),
-  lecunNormal: () => ({ kind: 'lecunNormal' }),
-  orthogonal: (fields) => ({ kind: 'orthogonal', gain: fields.get('gain', number) }),
-  identity: (fields) => ({ kind: 'identity', gain: fields.get('gain', number) }),
-  joined: (fields) => ({ kind: 'joined', parts: fields.get('parts', list(object(readParameter))) }),
-}
-
 export function readInitializer(fields: Fields): Initializer {
-  const kinds = Object.keys(INITIALIZERS) as Initializer['kind'][]
-  return INITIALIZERS[fields.get('kind', choice(kinds, 'initializer'))](fields)
+  const kind = fields.get('kind', choice(Object.keys(NUMBERS) as Initializer['kind'][], 'initializer'))
+  if (kind === 'joined') return { kind, parts: fields.get('parts', list(object(readParameter))) }
+  const numbers = NUMBERS[kind].map((name) => [name, fields.get(name, number)] as const)
+  return { kind, ...Object.fromEntries(numbers) } as Initializer
 }
 
 function readParameter(fields: Fields): Parameter {
@@ -125,6 +113,7 @@ export const readCell: Read<Cell> = object((fields) => {
     ),
     params: fields.get('params', named(readParameter)),
     feedback: fields.maybe('feedback', text),
+    untrained: fields.maybe('untrained', list(text)),
     training: fields.get('training', root),
     inference: fields.get('inference', root),
   }
@@ -141,6 +130,7 @@ export const readCell: Read<Cell> = object((fields) => {
       `its feedback names ${shown(traced.feedback)}, which is no state that holds its output`,
     )
   }
+  within(fields.where, () => requireStates(traced))
   return {
     name,
     options,

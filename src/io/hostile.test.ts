@@ -203,6 +203,12 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
   ],
   ['a guard left out', 'graph.nodes.2.shape.0', 'T', /cells\[0\]\.training: add: shapes/],
   ['feedback that is no state', 'cells.0.feedback', 'q', /cells\[0\]: its feedback names "q"/],
+  [
+    'untrained that is no state',
+    'cells.0.untrained',
+    ['q'],
+    /untrained must be a list of \{h, n\}; received q/,
+  ],
   ['feedback that is not the output', 'cells.0.feedback', 'n', /no state that holds its output/],
   ['a cell that is not there', 'layers.0.cell', 7, /layers\[0\]\.cell: there is no cell 7/],
   ['an unknown layer', 'layers.1.kind', 'lambda', /unknown layer "lambda"/],

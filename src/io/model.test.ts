@@ -9,9 +9,12 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CASES } from '../../test/contract/cases.ts'
+import { clockworkCell } from '../cells/clockwork.ts'
 import { defineCell } from '../cells/define.ts'
 import { jordanCell } from '../cells/jordan.ts'
+import { lruCell } from '../cells/lru.ts'
 import { lstmCell } from '../cells/lstm.ts'
+import { slstmCell } from '../cells/slstm.ts'
 import { gradient } from '../graph/grad.ts'
 import { scan } from '../graph/scan.ts'
 import { trace } from '../graph/trace.ts'
@@ -89,6 +92,13 @@ const MODELS: Readonly<Record<string, () => Sequential>> = {
         kernelInitializer: { kind: 'identity', gain: 2 },
         biasInitializer: { kind: 'lecunUniform' },
       }),
+    ]).build({ shape: [null, 2], dtype: 'f32' }),
+  'states that always begin with zeros, eigenvalues on a ring': () =>
+    sequential([
+      recurrent([clockworkCell({ units: 4 }), slstmCell({ units: 2 }), lruCell({ units: 3 })], {
+        initialState: 'trainable',
+      }),
+      dense({ units: 2 }),
     ]).build({ shape: [null, 2], dtype: 'f32' }),
   'a cell of the user': () =>
     sequential([

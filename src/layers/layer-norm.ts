@@ -1,6 +1,6 @@
-import { type Field, type Fields, type Filled, fill, flag, text } from '../cells/options.ts'
+import { normalized } from '../cells/functions.ts'
+import { type Fields, type Filled, fill, flag, numberOf, text } from '../cells/options.ts'
 import { ones, zeros } from '../init/initializers.ts'
-import { requireNumber } from '../tensor/checks.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 export interface LayerNormOptions {
@@ -13,13 +13,8 @@ export interface LayerNormOptions {
   readonly name?: string | undefined
 }
 
-const epsilon: Field<number> = {
-  fallback: 1e-3,
-  check: (what, name, value) => requireNumber(what, name, value, 'above 0'),
-}
-
 const FIELDS = {
-  epsilon,
+  epsilon: numberOf('above 0', 1e-3),
   center: flag(true),
   scale: flag(true),
   name: text,
@@ -45,9 +40,7 @@ export class LayerNorm implements Layer {
   apply(signal: Signal, scope: LayerScope): Signal {
     const { epsilon, center, scale } = this.options
     const features = featuresOf('layerNorm', signal)
-    const centered = signal.value.sub(signal.value.mean(-1, { keepDims: true }))
-    const variance = centered.square().mean(-1, { keepDims: true })
-    const normal = centered.div(variance.add(epsilon).sqrt())
+    const normal = normalized(signal.value, epsilon)
     const scaled = scale ? normal.mul(scope.param('g', ones(features))) : normal
     return { ...signal, value: center ? scaled.add(scope.param('b', zeros(features))) : scaled }
   }

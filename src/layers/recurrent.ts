@@ -27,7 +27,10 @@ export interface RecurrentOptions {
   readonly returnSequences?: boolean
   /** The model also returns this layer's states after the last step. Default: false. */
   readonly returnState?: boolean
-  /** What states begin with where none is carried or given: zeros, or numbers that are learnt. Default: 'zeros'. */
+  /**
+   * What states begin with where none is carried or given: zeros, or numbers that are learnt (but for states that the
+   * cell says always begin with zeros, such as counters). Default: 'zeros'.
+   */
   readonly initialState?: 'zeros' | 'trainable'
   /** From the last step to the first. The output of step t stays at t. Default: false. */
   readonly goBackwards?: boolean
@@ -116,7 +119,8 @@ export class Recurrent implements Layer {
 
   private begin(cell: TracedCell, name: string, scope: LayerScope): Value {
     const shape = cell.states[name]!
-    if (this.options.initialState !== 'trainable') return zeros(['B', ...shape])
+    if (this.options.initialState !== 'trainable' || cell.untrained?.includes(name))
+      return zeros(['B', ...shape])
     return scope.param(`initial ${name}`, zeroParameter(...shape)).broadcastTo(['B', ...shape])
   }
 }

@@ -1,11 +1,26 @@
 /** What every cell must do once it is a layer; a user's own cell is held to the same. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { clockworkCell } from '../../src/cells/clockwork.ts'
+import { coupledLstmCell } from '../../src/cells/coupled-lstm.ts'
 import { type Cell, defineCell } from '../../src/cells/define.ts'
 import { elmanCell } from '../../src/cells/elman.ts'
 import { gruCell } from '../../src/cells/gru.ts'
+import { indRnnCell } from '../../src/cells/ind-rnn.ts'
+import { irnnCell } from '../../src/cells/irnn.ts'
 import { jordanCell } from '../../src/cells/jordan.ts'
+import { layerNormGruCell } from '../../src/cells/layer-norm-gru.ts'
+import { layerNormLstmCell } from '../../src/cells/layer-norm-lstm.ts'
+import { leakyCell } from '../../src/cells/leaky.ts'
+import { lruCell } from '../../src/cells/lru.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
+import { minGruCell } from '../../src/cells/min-gru.ts'
+import { minLstmCell } from '../../src/cells/min-lstm.ts'
+import { minimalGatedCell } from '../../src/cells/minimal-gated.ts'
+import { peepholeLstmCell } from '../../src/cells/peephole-lstm.ts'
+import { qrnnCell } from '../../src/cells/qrnn.ts'
+import { slstmCell } from '../../src/cells/slstm.ts'
+import { sruCell } from '../../src/cells/sru.ts'
 import { stacked } from '../../src/cells/stacked.ts'
 import { glorotUniform, joined, normal, ones, orthogonal, zeros } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
@@ -86,6 +101,24 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   'lstm without bias, other functions': (options) =>
     lstmCell({ ...options, useBias: false, activation: 'sigmoid', recurrentActivation: 'softmax' }),
   'cells on each other': ({ units }) => stacked([gruCell({ units: 2 }), lstmCell({ units })]),
+  'peephole lstm': peepholeLstmCell,
+  'coupled lstm': coupledLstmCell,
+  // A small ε makes steps of what two units differ in, which differences of losses cannot follow.
+  'layer-norm lstm': (options) => layerNormLstmCell({ ...options, epsilon: 0.1 }),
+  'layer-norm gru': (options) => layerNormGruCell({ ...options, epsilon: 0.1 }),
+  'minimal gated unit': minimalGatedCell,
+  // Other functions than relu, which has a kink.
+  'independent rnn': (options) => indRnnCell({ ...options, activation: 'tanh' }),
+  irnn: (options) => irnnCell({ ...options, activation: 'sigmoid' }),
+  leaky: (options) => leakyCell({ ...options, leakRate: 0.3 }),
+  clockwork: ({ units }) => clockworkCell({ units: 2 * units, periods: [1, 3] }),
+  sru: sruCell,
+  qrnn: qrnnCell,
+  'minimal gru': minGruCell,
+  'minimal lstm': minLstmCell,
+  slstm: slstmCell,
+  'slstm, exponential forget gate': (options) => slstmCell({ ...options, forgetActivation: 'exponential' }),
+  lru: ({ units }) => lruCell({ units: 2, outputs: units }),
   "a user's minimal gated unit": minimalGated,
   "a user's cell with a matrix state": memory,
   "a user's cell of column vectors": columns,

@@ -1,9 +1,24 @@
 /** Every option of every layer, cell, loss, optimizer and schedule refuses what it cannot hold, when built, by name. */
 import { describe, expect, test } from 'vitest'
+import { clockworkCell } from '../../src/cells/clockwork.ts'
+import { coupledLstmCell } from '../../src/cells/coupled-lstm.ts'
 import { elmanCell } from '../../src/cells/elman.ts'
 import { gruCell } from '../../src/cells/gru.ts'
+import { indRnnCell } from '../../src/cells/ind-rnn.ts'
+import { irnnCell } from '../../src/cells/irnn.ts'
 import { jordanCell } from '../../src/cells/jordan.ts'
+import { layerNormGruCell } from '../../src/cells/layer-norm-gru.ts'
+import { layerNormLstmCell } from '../../src/cells/layer-norm-lstm.ts'
+import { leakyCell } from '../../src/cells/leaky.ts'
+import { lruCell } from '../../src/cells/lru.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
+import { minGruCell } from '../../src/cells/min-gru.ts'
+import { minLstmCell } from '../../src/cells/min-lstm.ts'
+import { minimalGatedCell } from '../../src/cells/minimal-gated.ts'
+import { peepholeLstmCell } from '../../src/cells/peephole-lstm.ts'
+import { qrnnCell } from '../../src/cells/qrnn.ts'
+import { slstmCell } from '../../src/cells/slstm.ts'
+import { sruCell } from '../../src/cells/sru.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
@@ -45,6 +60,9 @@ const WRONG = {
   atLeast0: [...never, -1],
   share: [...never, -0.1, 1],
   fraction: [...never, -0.1, 1.1],
+  portion: [...never, 0, -0.1, 1.1],
+  number: never,
+  periods: [null, 1, 'x', {}, [], [0], [1.5], ['1'], [2, 2], [3, 2], [2 ** 12 - 1, 2 ** 13]],
   // A function is a schedule.
   rate: [...never, 0, -1],
   flag: [null, 0, 1, 'true', 'false', Number.NaN, {}, []],
@@ -65,14 +83,13 @@ type Kind = keyof typeof WRONG
 type Kinds = Readonly<Record<string, Kind>>
 type Build = (options: never) => unknown
 
-const basics: Kinds = {
+const inputOnly: Kinds = {
   units: 'count',
   useBias: 'flag',
-  activation: 'choice',
   kernelInitializer: 'initializer',
-  recurrentInitializer: 'initializer',
   biasInitializer: 'initializer',
 }
+const basics: Kinds = { ...inputOnly, activation: 'choice', recurrentInitializer: 'initializer' }
 const layer: Kinds = {
   returnSequences: 'flag',
   returnState: 'flag',
@@ -93,6 +110,47 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['gru', gruCell, { units: 2 }, { ...gates, resetAfter: 'flag' }],
   ['jordan', jordanCell, { units: 2, outputs: 2 }, { ...basics, outputs: 'count' }],
   ['lstm', lstmCell, { units: 2 }, { ...gates, unitForgetBias: 'flag' }],
+  [
+    'peepholeLstm',
+    peepholeLstmCell,
+    { units: 2 },
+    { ...gates, unitForgetBias: 'flag', peepholeInitializer: 'initializer' },
+  ],
+  ['coupledLstm', coupledLstmCell, { units: 2 }, { ...gates, unitForgetBias: 'flag' }],
+  ['layerNormLstm', layerNormLstmCell, { units: 2 }, { ...gates, unitForgetBias: 'flag', epsilon: 'above0' }],
+  ['layerNormGru', layerNormGruCell, { units: 2 }, { ...gates, epsilon: 'above0' }],
+  ['minimalGated', minimalGatedCell, { units: 2 }, gates],
+  ['indRnn', indRnnCell, { units: 2 }, basics],
+  ['irnn', irnnCell, { units: 2 }, basics],
+  ['leaky', leakyCell, { units: 2, leakRate: 0.5 }, { ...basics, leakRate: 'portion' }],
+  ['clockwork', clockworkCell, { units: 4 }, { ...basics, periods: 'periods' }],
+  [
+    'sru',
+    sruCell,
+    { units: 2 },
+    { ...inputOnly, recurrentInitializer: 'initializer', highwayBias: 'number' },
+  ],
+  ['qrnn', qrnnCell, { units: 2 }, { ...inputOnly, activation: 'choice' }],
+  ['minGru', minGruCell, { units: 2 }, inputOnly],
+  ['minLstm', minLstmCell, { units: 2 }, inputOnly],
+  [
+    'slstm',
+    slstmCell,
+    { units: 2 },
+    {
+      ...inputOnly,
+      ...{ recurrentInitializer: 'initializer', forgetActivation: 'choice', unitForgetBias: 'flag' },
+    },
+  ],
+  [
+    'lru',
+    lruCell,
+    { units: 2 },
+    {
+      ...{ units: 'count', outputs: 'count' },
+      ...{ minRadius: 'share', maxRadius: 'portion', maxPhase: 'above0' },
+    },
+  ],
   ['lstm', (options) => recurrent(lstmCell({ units: 2 }), options), undefined, layer],
   [
     'dense',

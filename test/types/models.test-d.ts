@@ -67,6 +67,13 @@ export function cells(): Cell {
   defineCell<{ units: number }>()({ state: ({ units }) => ({ h: units }), params: () => ({ b: 1 }) })
   // @ts-expect-error a state is a size or a shape
   defineCell<{ units: number }>()({ state: () => ({ h: 'units' }), params: () => ({ b: zeros(1) }) })
+  defineCell<{ units: number }>()({
+    state: ({ inputs }) => ({ previous: inputs, n: 1 }),
+    params: () => ({}),
+    untrained: ['n'],
+  })
+  // @ts-expect-error untrained names states
+  defineCell<{ units: number }>()({ state: () => ({ h: 1 }), params: () => ({}), untrained: ['c'] })
   // @ts-expect-error feedback names a state
   defineCell<{ units: number }>()({ state: () => ({ h: 1 }), params: () => ({}), feedback: 'c' })
 

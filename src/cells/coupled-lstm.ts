@@ -1,0 +1,49 @@
+import { sub } from '../graph/value.ts'
+import { joined, ones, parameter } from '../init/initializers.ts'
+import { ACTIVATIONS } from './activations.ts'
+import { defineCell } from './define.ts'
+import { parts } from './functions.ts'
+import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
+
+export interface CoupledLstmOptions extends GatedBasics {
+  /** The forget gate's bias begins at 1. Default: true. */
+  readonly unitForgetBias?: boolean
+}
+
+const COUPLED_LSTM = { ...GATED, unitForgetBias: flag(true) } satisfies Fields<CoupledLstmOptions>
+
+/**
+ * The LSTM with coupled input and forget gate, CIFG (Greff et al. 2017): what is forgotten is replaced.
+ *
+ *     [f g o] = x U + h(t−1) W + b
+ *     c(t) = σ(f) ⊙ c(t−1) + (1 − σ(f)) ⊙ φ(g)
+ *     h(t) = σ(o) ⊙ φ(c(t))
+ *
+ * x [B, I], h and c [B, H]; U [I, 3H], W [H, 3H], b [3H] in the order f, c, o. The output is h(t).
+ * @throws {ArgumentError} for units below 1, an option or an activation that is not there
+ */
+export function coupledLstmCell(options: CoupledLstmOptions) {
+  return define(fill('coupledLstm', COUPLED_LSTM, options))
+}
+
+const define = defineCell<Filled<typeof COUPLED_LSTM>>()({
+  name: 'coupledLstm',
+  state: ({ units }) => ({ h: units, c: units }),
+  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
+    const bias = (size: number) => parameter([size], options.biasInitializer)
+    const b = options.unitForgetBias ? joined(ones(units), bias(2 * units)) : bias(3 * units)
+    return {
+      U: parameter([inputs, 3 * units], kernelInitializer),
+      W: parameter([units, 3 * units], recurrentInitializer),
+      ...biases(options.useBias, { b }),
+    }
+  },
+}).step(({ x, state: { h, c }, params, options }) => {
+  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const sum = x.matmul(params.U).add(h.matmul(params.W))
+  const [f, g, o] = parts(options.useBias ? sum.add(params.b) : sum, 3)
+  const keep = gate(f)
+  const next = keep.mul(c).add(sub(1, keep).mul(squash(g)))
+  const output = gate(o).mul(squash(next))
+  return { output, state: { h: output, c: next } }
+})
