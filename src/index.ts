@@ -1,4 +1,7 @@
-/** The public list. Subpaths hold more: `recurra/graph`, `recurra/cells`, `recurra/train`, `recurra/data`, `recurra/io`. */
+/**
+ * The public list. Subpaths hold more: `recurra/graph`, `recurra/cells`, `recurra/train`, `recurra/data`, `recurra/io`,
+ * `recurra/inspect`.
+ */
 export { type Cell, defineCell } from './cells/define.ts'
 export { elmanCell } from './cells/elman.ts'
 export { gruCell } from './cells/gru.ts'
