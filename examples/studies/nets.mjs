@@ -21,7 +21,7 @@ import { spectralRadius } from './spectral-radius.mjs'
 /**
  * @typedef {object} Net
  * @property {string} name
- * @property {(units: number, returnSequences: boolean) => import('recurra/train').Layer} layer
+ * @property {(units: number, returnSequences: boolean) => ReturnType<typeof elman>} layer
  * @property {number} blocks square matrices side by side in W, one a gate
  * @property {boolean} [identity] W begins as the identity, times the radius
  * @property {number} [forgetBias]
