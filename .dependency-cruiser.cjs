@@ -12,7 +12,7 @@ const arrows = {
   data: [],
   train: ['layers', 'codegen', 'graph', 'data'],
   io: ['layers', 'cells', 'init', 'graph'],
-  inspect: ['train', 'layers', 'graph'],
+  inspect: ['train', 'layers', 'graph', 'data'],
   tasks: ['inspect', 'io', 'train', 'data', 'layers', 'cells', 'init', 'codegen', 'passes', 'graph'],
   cli: ['tasks', 'inspect', 'io', 'train', 'data', 'layers', 'cells', 'init', 'codegen', 'passes', 'graph'],
 }

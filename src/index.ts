@@ -1,5 +1,7 @@
-/** The public list. Subpaths hold more: `recurra/graph`, `recurra/cells`, `recurra/train`, `recurra/data`, `recurra/io`. */
-
+/**
+ * The public list. Subpaths hold more: `recurra/graph`, `recurra/cells`, `recurra/train`, `recurra/data`, `recurra/io`,
+ * `recurra/inspect`.
+ */
 export { clockworkCell } from './cells/clockwork.ts'
 export { coupledLstmCell } from './cells/coupled-lstm.ts'
 export { type Cell, defineCell } from './cells/define.ts'

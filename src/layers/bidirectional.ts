@@ -103,6 +103,7 @@ function requireRecurrent(layer: Layer): void {
 function within(scope: LayerScope, part: string): LayerScope {
   return {
     ...scope,
+    prefix: `${scope.prefix}${part} `,
     param: (name, parameter) => scope.param(`${part} ${name}`, parameter),
     random: (name) => scope.random(`${part} ${name}`),
     initial: (name, begin) => scope.initial(`${part} ${name}`, begin),

@@ -1,10 +1,11 @@
 /** What a layer is: a function of symbolic tensors that asks its surroundings for parameters and states. */
 import type { Cell } from '../cells/define.ts'
 import type { RandomKey } from '../graph/functions.ts'
+import type { ScanResult, Values } from '../graph/scan.ts'
 import type { Value } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { ShapeError } from '../tensor/errors.ts'
-import { constantOf, printShape } from '../tensor/size.ts'
+import { constantOf, printShape, type Size } from '../tensor/size.ts'
 import type { RowPacking } from './packing.ts'
 
 /**
@@ -18,9 +19,24 @@ export interface Signal {
   readonly packing?: RowPacking | undefined
 }
 
+/** A layer's step: the states after it, and what it yields. */
+export type Step = (args: { readonly carry: Values; readonly x: Values }) => { carry: Values; y: Values }
+
+/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have, if not B. */
+export type Fold = (
+  options: { readonly carry: Values; readonly xs: Values; readonly reverse: boolean },
+  signal: Signal,
+  scope: LayerScope,
+  stepFor: (rows: Size | undefined) => Step,
+) => ScanResult<Values, Values>
+
 /** What a layer may ask for while it is traced. */
 export interface LayerScope {
   readonly training: boolean
+  /** What stands before the names of its parameters and states in the model: 'lstm/'. */
+  readonly prefix: string
+  /** How steps are folded instead of by a plain scan, where someone looks at each of them. */
+  readonly fold?: Fold | undefined
   /** bool [T, B]: which steps are there; absent where all are, or rows are packed. */
   readonly mask: Value | undefined
   /** The layer's targets, as its input lies in time and rows, where teacher forcing puts them in the place of the outputs it reads. */

@@ -9,15 +9,15 @@ import { choice, type Fields, type Filled, fill, flag, text } from '../cells/opt
 import { requireCell, stacked } from '../cells/stacked.ts'
 import { callGraph } from '../graph/inline.ts'
 import { resized } from '../graph/rebuild.ts'
-import { type ScanResult, scan, type Values } from '../graph/scan.ts'
+import { scan } from '../graph/scan.ts'
 import { scanPacked } from '../graph/scan-packed.ts'
 import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
-import { printShape, type Size } from '../tensor/size.ts'
+import { printShape } from '../tensor/size.ts'
 import { delayed } from './forcing.ts'
-import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
+import { type Fold, featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 /** The carry that holds the last output; no state of a cell can be named so. */
 const OUTPUT = ' output'
@@ -98,7 +98,7 @@ export class Recurrent implements Layer {
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape)
     const xs = { x: value, ...(forced && { before: forced.before }) }
-    const result = folded({ carry, xs, reverse: goBackwards }, signal, scope, (rows) => {
+    const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (rows) => {
       // The cell was traced for B rows.
       const step = rows === undefined ? graph : resized(graph, new Map([['B', rows]]))
       return ({ carry: states, x: { x, before } }) => {
@@ -125,15 +125,7 @@ export class Recurrent implements Layer {
   }
 }
 
-type Step = (args: { readonly carry: Values; readonly x: Values }) => { carry: Values; y: Values }
-
-/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have, if not B. */
-function folded(
-  options: { readonly carry: Values; readonly xs: Values; readonly reverse: boolean },
-  { packing }: Signal,
-  { mask }: LayerScope,
-  stepFor: (rows: Size | undefined) => Step,
-): ScanResult<Values, Values> {
+const folded: Fold = (options, { packing }, { mask }, stepFor) => {
   if (packing === undefined) return scan({ ...options, ...(mask && { mask }) }, stepFor(undefined))
   const { sizes, counts } = packing
   return scanPacked({ ...options, packing: sizes, counts }, stepFor(sizes.alive))

@@ -10,7 +10,7 @@ import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Layer, LayerScope, Signal } from './layer.ts'
+import type { Fold, Layer, LayerScope, Signal } from './layer.ts'
 import type { RowPacking } from './packing.ts'
 
 /** What goes in, without the batch axis: `null` stands for time. Tokens: `{ shape: [null], dtype: 'i32' }`. */
@@ -28,6 +28,8 @@ export interface ModelScope {
   readonly mask?: Value | undefined
   /** [B, T, …]: targets for the last layer to read in the place of its own outputs. */
   readonly forced?: Value | undefined
+  /** How recurrent layers fold their steps, if not by a plain scan. */
+  readonly fold?: Fold | undefined
   param(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
   random(): Pick<RandomKey, 'seed' | 'update'>
@@ -178,6 +180,8 @@ export class Sequential {
       const forced = at === this.layers.length - 1 ? scope.forced : undefined
       const own: LayerScope = {
         training: scope.training,
+        prefix: `${name}/`,
+        fold: scope.fold,
         mask: signal.sequence ? scope.mask : undefined,
         forced: forced && inside({ ...face, value: forced }).value,
         param: (key, parameter) => {

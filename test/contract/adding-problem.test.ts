@@ -8,17 +8,13 @@
  */
 import { expect, test } from 'vitest'
 import { addingProblem, type Batch } from '../../src/data/index.ts'
-import { gradient } from '../../src/graph/grad.ts'
-import { callGraph } from '../../src/graph/inline.ts'
-import { scan } from '../../src/graph/scan.ts'
-import { type Value, zeros } from '../../src/graph/value.ts'
+import { traceFlow } from '../../src/inspect/flow-graph.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { elman, lstm, type Recurrent } from '../../src/layers/recurrent.ts'
 import { type Sequential, sequential } from '../../src/layers/sequential.ts'
 import { fit } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { evaluate } from '../../src/train/predict.ts'
-import { traceNamed } from '../../src/train/session.ts'
 import { type Named, openWasm, runOracle } from './support.ts'
 
 const [T, UNITS, SEED] = [50, 16, 1]
@@ -29,56 +25,27 @@ const addingBatch = (count: number, stream: number): Batch => ({
   reset: true,
 })
 
-/**
- * ‖∂L/∂s(t)‖ for every state s and step t, in f64 and in WASM: to each state after each step a zero e(t) is added, and
- * ∂L/∂e(t) is ∂L/∂s(t).
- */
-async function gradientFlow(model: Sequential, layer: Recurrent) {
-  const cell = layer.cell.trace(2)
-  const [states, weights, B] = [Object.keys(cell.states), model.weights(), 16]
-  const added = (state: string) => `e ${state}`
-  const specs = [
-    { name: 'x', shape: ['B', 'T', 2] },
-    { name: 'y', shape: ['B', 1] },
-    ...states.map((state) => ({ name: added(state), shape: ['T', 'B', UNITS] })),
-    ...[...weights].map(([name, { shape }]) => ({ name, shape })),
-  ]
-  const named = traceNamed(specs, (get) => {
-    const params = Object.keys(cell.params).map((name) => get(`${layer.kind}/${name}`))
-    const each = <V>(of: (state: string) => V): Record<string, V> =>
-      Object.fromEntries(states.map((state) => [state, of(state)]))
-    const xs: Readonly<Record<string, Value>> = {
-      x: get('x').transpose([1, 0, 2]),
-      ...each((state) => get(added(state))),
-    }
-    const { carry } = scan({ carry: each(() => zeros(['B', UNITS])), xs }, ({ carry: before, x: read }) => {
-      const args = [read['x']!, ...states.map((state) => before[state]!), ...params]
-      const [, ...next] = callGraph(cell.training, args)
-      return { carry: each((state) => next[states.indexOf(state)]!.add(read[state]!)) }
-    })
-    const output = carry['h']!.matmul(get('dense/V')).add(get('dense/c'))
-    const gradients = gradient(
-      output.sub(get('y')).square().mean(),
-      states.map((state) => get(added(state))),
-    )
-    return { outputs: each((state) => gradients[states.indexOf(state)]!) }
-  })
-  const { inputs, targets } = addingBatch(B, 0)
+/** ‖∂L/∂s(t)‖ for every state s and step t, in f64 and in WASM. */
+async function gradientFlow(model: Sequential) {
+  const [B, { inputs, targets }] = [16, addingBatch(16, 0)]
+  const options = { mask: false, at: false, cut: false, contributions: false }
+  const { named, states } = traceFlow(model, 'meanSquaredError', options)
+  const paths = [...states.keys()]
   const given: Named = {
     ...{ x: inputs.data, y: targets.data },
-    ...Object.fromEntries(states.map((state) => [added(state), new Float32Array(T * B * UNITS)])),
-    ...Object.fromEntries([...weights].map(([name, { data }]) => [name, data])),
+    ...Object.fromEntries(paths.map((path) => [`e ${path}`, new Float32Array(T * B * UNITS)])),
+    ...Object.fromEntries([...model.weights()].map(([name, { data }]) => [name, data])),
   }
   const sizes = new Map(Object.entries({ T, B }))
   const norms = (of: Named) =>
-    states.map((state) =>
+    paths.map((path) =>
       Array.from({ length: T }, (_, t) => {
-        const step = Array.from(of[state]!).slice(t * B * UNITS, (t + 1) * B * UNITS)
+        const step = Array.from(of[`d ${path}`]!).slice(t * B * UNITS, (t + 1) * B * UNITS)
         return Math.sqrt(step.reduce((sum, value) => sum + value * value, 0))
       }),
     )
   return {
-    states,
+    states: paths.map((path) => path.slice(path.indexOf('/') + 1)),
     f64: norms(runOracle(named, given, sizes)),
     wasm: norms(await (await openWasm(named))(given, sizes)),
   }
@@ -89,7 +56,7 @@ async function run(layer: Recurrent) {
   const model = sequential([layer, dense({ units: 1 })], { input: { shape: [null, 2], dtype: 'f32' } })
   model.weights(SEED)
   const ratioOf = async (when: string) => {
-    const { states, f64, wasm } = await gradientFlow(model, layer)
+    const { states, f64, wasm } = await gradientFlow(model)
     for (const [s, state] of states.entries()) {
       const shown = [1, 10, 20, 30, 40, 50].map((t) => `${t}: ${f64[s]![t - 1]!.toExponential(1)}`)
       console.log(`${layer.kind} ${when}, ‖∂L/∂${state}(t)‖ at t = ${shown.join(', ')}`)

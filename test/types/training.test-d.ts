@@ -22,6 +22,7 @@ import {
   tensor,
   warmup,
 } from '../../src/index.ts'
+import { gradientFlow } from '../../src/inspect/index.ts'
 
 export function data(): Batches {
   const rows = [[[1], [2]], [[3]]] as const
@@ -188,4 +189,18 @@ export async function running(model: Sequential, batch: Batch): Promise<Tensor> 
   // @ts-expect-error an unknown option
   generate(model, { prompt: [1], length: 3, topK: 5 })
   return output
+}
+
+export async function inside(model: Sequential, batch: Batch): Promise<Tensor> {
+  const { states, contributions } = await gradientFlow(model, batch, { loss: 'huber', at: 3, truncate: 2 })
+  const norms: Tensor | undefined = contributions['lstm/U']?.norms
+  // @ts-expect-error a loss is missing
+  gradientFlow(model, batch, { at: 3 })
+  // @ts-expect-error an unknown option
+  gradientFlow(model, batch, { loss: 'huber', step: 3 })
+  // @ts-expect-error one batch, not all
+  gradientFlow(model, [batch], { loss: 'huber' })
+  // @ts-expect-error norms and rows, not the gradient itself
+  states['lstm/h']?.gradient
+  return norms ?? states['lstm/h']!.mean
 }
