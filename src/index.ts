@@ -25,6 +25,7 @@ export {
   uniform,
   zeros,
 } from './init/initializers.ts'
+export { batchNorm } from './layers/batch-norm.ts'
 export { bidirectional } from './layers/bidirectional.ts'
 export { dense } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'

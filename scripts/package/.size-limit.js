@@ -29,7 +29,7 @@ export default [
   {
     name: 'loading a model and running it',
     import: { '../../dist/index.js': '{ predict }', '../../dist/io/index.js': '{ loadModel }' },
-    limit: '58 kB',
+    limit: '59 kB',
     ...asModule,
   },
   {

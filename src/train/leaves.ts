@@ -25,12 +25,12 @@ const [SEED, UPDATE] = ['seed', 'update']
 const FRESH = 'fresh'
 export const stateInput = (path: string) => `state ${path}`
 
-/** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, counters of draws. */
+/** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, variables, counters of draws. */
 export function leafSpecs(
   model: Sequential,
   { training, carry, lengths, mask = false }: LeafOptions,
 ): NamedSpec[] {
-  const { input, params, states, draws } = model.built
+  const { input, params, variables, states, draws } = model.built
   const counters = training && draws ? [SEED, UPDATE] : []
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
@@ -38,7 +38,7 @@ export function leafSpecs(
     ...(mask ? [{ name: 'mask', shape: ['B', 'T'], dtype: 'bool' } as const] : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
-    ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
+    ...[...params, ...variables].map(([path, { shape }]) => ({ name: path, shape })),
     ...counters.map((name) => ({ name, shape: [], dtype: 'i32' as const })),
   ]
 }
@@ -53,6 +53,7 @@ export function leafScope(
     packing: lengths ? new RowPacking(get) : undefined,
     mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),
+    variable: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
     initial: (path, begin) => {
       if (!carry.includes(path)) return begin

@@ -108,7 +108,7 @@ export function traceStep(
   return traceNamed(specs, (get) => {
     const target = get('y')
     const forced = teacherForcing ? target : undefined
-    const { output, states, counted } = overlap
+    const { output, states, variables, counted } = overlap
       ? forwardWindow(model, get, leaves, forced)
       : forwardWhole(model, get, leaves, forced)
     const own = overlap && teacherForcing ? ownSteps(target, 1) : target
@@ -135,6 +135,7 @@ export function traceStep(
       for (const slot of optimizer.slots) updates.set(slotInput(slot, path), next.slots[slot]!)
     }
     for (const path of carry) updates.set(stateInput(path), states.get(path)!)
+    for (const [path, value] of variables) updates.set(path, value)
     const ok = and(finite(mean), finite(norm))
     const guarded = [...updates].map(([name, value]) => [name, where(ok, value, get(name))] as const)
     return { outputs: { loss: mean, gradientNorm: norm }, updates: new Map(guarded) }

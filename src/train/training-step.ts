@@ -238,9 +238,13 @@ export class TrainingStep {
   /** Shapes of all that goes on from step to step, by the names of the inputs that hold it. */
   #held(rows: number): Map<string, readonly number[]> {
     const { slots, scalars } = this.#options.optimizer
-    const params = [...this.#model.built.params].map(([path, { shape }]) => [path, shape] as const)
+    const { built } = this.#model
+    const shapesOf = (leaves: typeof built.params) =>
+      [...leaves].map(([path, { shape }]) => [path, shape] as const)
+    const params = shapesOf(built.params)
     return new Map([
       ...params,
+      ...shapesOf(built.variables),
       ...slots.flatMap((slot) => params.map(([path, shape]) => [slotInput(slot, path), shape] as const)),
       ...Object.keys(scalars).map((name) => [name, []] as const),
       ...(rows === 0 ? [] : this.#states(rows)),

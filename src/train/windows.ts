@@ -59,8 +59,17 @@ const LENGTHS = 'lengths'
 /** The two parts, whose rows are packed each on its own: up to the carry, and after it. */
 const PARTS = { before: CARRIED, after: subSize(ALL, CARRIED) }
 
-/** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
+/**
+ * As leafSpecs, with x [B, P + T, …] and a mask [B, P + T].
+ * @throws {ArgumentError} for a model that has variables: a window's two parts would have statistics of their own
+ */
 export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
+  const [variable] = model.built.variables.keys()
+  if (variable !== undefined) {
+    throw new ArgumentError(
+      `truncate with k1 < k2 runs a window in two parts, of which ${variable} would see each by itself: give k1 = k2`,
+    )
+  }
   const packings = Object.entries(PARTS).flatMap(([part, steps]) => packingSpecs(steps, part))
   return [
     ...leafSpecs(model, { ...leaves, lengths: false }).map((spec) =>
@@ -111,14 +120,14 @@ export function forwardWindow(
       1,
     )
     const counted = { lengths: late && get(LENGTHS), mask: scope.mask && ownSteps(scope.mask, 0) }
-    return { output: { value: swapped(whole), sequence: true }, states, counted }
+    return { output: { value: swapped(whole), sequence: true }, states, variables: new Map(), counted }
   }
   const [first, last] = [before.output.value, after.output.value]
   // A row whose last step stands before the carry has its last output there.
   const steps = late?.lengths ?? later?.toF32().sum(0)
   const goesOn = steps?.greater(0).reshape(['B', ...last.shape.slice(1).map(() => 1)])
   const value = goesOn === undefined ? last : where(goesOn, last, first)
-  return { output: { value, sequence: false }, states, counted: {} }
+  return { output: { value, sequence: false }, states, variables: new Map(), counted: {} }
 }
 
 /** The steps that the batch brought, T of P + T along an axis. */

@@ -4,6 +4,7 @@ import { elmanCell } from '../../src/cells/elman.ts'
 import { gruCell } from '../../src/cells/gru.ts'
 import { jordanCell } from '../../src/cells/jordan.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
+import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
@@ -111,6 +112,16 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ],
   ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],
   ['layerNorm', layerNorm, undefined, { epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' }],
+  [
+    'batchNorm',
+    batchNorm,
+    undefined,
+    {
+      ...{ momentum: 'fraction', epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' },
+      ...{ betaInitializer: 'initializer', gammaInitializer: 'initializer' },
+      ...{ movingMeanInitializer: 'initializer', movingVarianceInitializer: 'initializer' },
+    },
+  ],
   [
     'bidirectional',
     (options) => bidirectional(lstm({ units: 2 }), options),
