@@ -1,9 +1,11 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
- * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations)
- * is another download.
+ * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
+ * what is measured besides the training's loss) is another download.
  */
-const onDemand = ['interpreter', 'replay', 'verify', 'rare'].map((name) => `*/${name}.js`)
+const onDemand = ['interpreter', 'replay', 'verify', 'rare', 'measure', 'metrics'].map(
+  (name) => `*/${name}.js`,
+)
 const asModule = {
   gzip: true,
   modifyEsbuildConfig: (config) => ({

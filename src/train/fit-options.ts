@@ -6,6 +6,7 @@ import { ArgumentError } from '../tensor/errors.ts'
 import type { ClippingOptions } from './clipping.ts'
 import type { EarlyStoppingOptions } from './early-stopping.ts'
 import type { LossOption } from './losses.ts'
+import type { MetricOption } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { TrainingState } from './state.ts'
 import type { Truncation } from './windows.ts'
@@ -15,6 +16,8 @@ export interface ValidationOptions {
   readonly batches: Iterable<Batch>
   /** After every so many epochs. Default: 1. */
   readonly every?: number
+  /** What is measured besides the loss, as by `evaluate`. Default: nothing. */
+  readonly metrics?: readonly MetricOption[]
 }
 
 export interface FitOptions extends ClippingOptions {
@@ -40,7 +43,7 @@ export interface FitOptions extends ClippingOptions {
   readonly teacherForcing?: boolean
   /** Default: 1. */
   readonly epochs?: number
-  /** Measures the loss on other batches after an epoch. */
+  /** Measures the loss, and metrics, on other batches after an epoch. */
   readonly validation?: ValidationOptions
   /** Ends the run when the validation's loss, or the training's where there is none, gets no better. */
   readonly earlyStopping?: EarlyStoppingOptions
@@ -78,7 +81,7 @@ export function checkFitOptions(options: FitOptions): void {
   requireChoice('fit', 'backend', backend, BACKENDS)
   requireCount('epochs', epochs)
   if (validation !== undefined) {
-    requireKnown('fit: validation', validation, ['batches', 'every'])
+    requireKnown('fit: validation', validation, ['batches', 'every', 'metrics'])
     const { every = 1 } = validation
     requireBatches('fit: validation.batches', validation.batches)
     requireCount('validation.every', every)

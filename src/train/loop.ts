@@ -7,8 +7,9 @@ import type { Sequential } from '../layers/sequential.ts'
 import { DataError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { EarlyStopping } from './early-stopping.ts'
-import type { FitOptions } from './fit-options.ts'
-import { meanOver } from './predict.ts'
+import type { FitOptions, ValidationOptions } from './fit-options.ts'
+import { lossOf } from './losses.ts'
+import type { Evaluation } from './measure.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
 import { TrainingStep } from './training-step.ts'
@@ -43,7 +44,13 @@ export class Loop implements Training {
   }
 
   async train({ stopped, emit }: Control): Promise<History> {
-    const { epochs, signal } = this.#options
+    const { epochs, loss, signal, validation } = this.#options
+    const metrics = validation?.metrics
+    if (metrics !== undefined) {
+      // Before a first epoch, which may be long.
+      const { metricsOf } = await import('./metrics.ts')
+      metricsOf(metrics, lossOf(loss))
+    }
     const control = { emit, stopped: () => stopped() || signal?.aborted === true }
     try {
       while (this.#epoch <= epochs && this.#stopping?.isOver !== true && !control.stopped()) {
@@ -133,15 +140,15 @@ export class Loop implements Training {
     const loss = this.#sum / this.#tokens
     const due = validation !== undefined && epoch % (validation.every ?? 1) === 0
     if (due || this.#stopping !== undefined) await this.#step.sync()
-    const validationLoss = due ? await this.#validate(validation.batches, control) : undefined
-    if (due && validationLoss === undefined) return
+    const reached = due ? await this.#validate(validation, control) : undefined
+    if (due && reached === undefined) return
     const event: EpochEvent = {
       kind: 'epoch',
       epoch,
       loss,
-      ...(validationLoss === undefined ? {} : { validationLoss }),
+      ...(reached && { validationLoss: reached.loss, validationMetrics: reached.metrics }),
     }
-    const watched = validation === undefined ? loss : validationLoss
+    const watched = validation === undefined ? loss : reached?.loss
     if (watched !== undefined) this.#stopping?.watch(epoch, watched, this.#model.weights())
     this.#epoch++
     this.#done = 0
@@ -151,15 +158,19 @@ export class Loop implements Training {
     control.emit(event)
   }
 
-  /** The loss of the model as it is; undefined when told to stop on the way. */
-  async #validate(batches: Iterable<Batch>, { stopped }: Control): Promise<number | undefined> {
+  /** What the model reaches as it is; undefined when told to stop on the way. */
+  async #validate(
+    { batches, metrics = [] }: ValidationOptions,
+    { stopped }: Control,
+  ): Promise<Evaluation | undefined> {
     const { loss, backend, truncate } = this.#options
-    const options = { loss, carry: truncate !== undefined, ...(backend === undefined ? {} : { backend }) }
+    const options = { loss, metrics, carry: truncate !== undefined, ...(backend && { backend }) }
+    const { meanOver } = await import('./measure.ts')
     const measured = await meanOver(this.#model, batches, options, stopped)
     if (measured !== undefined && measured.tokens === 0) {
       throw new DataError('fit: expected at least one batch in every validation; received none')
     }
-    return measured?.loss
+    return measured
   }
 
   async #notFinite(step: number, loss: number, norm: number): Promise<RecurraError> {

@@ -23,6 +23,8 @@ export interface EpochEvent {
   readonly loss: number
   /** The mean over the tokens of the validation, after the epoch; absent in epochs that have none. */
   readonly validationLoss?: number
+  /** The validation's metrics by name; absent in epochs that have none. */
+  readonly validationMetrics?: Readonly<Record<string, number>>
 }
 
 /** The last event of a run that did not fail; what the model keeps is in it. */
