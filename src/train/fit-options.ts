@@ -9,6 +9,7 @@ import type { LossOption } from './losses.ts'
 import type { MetricOption } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { TrainingState } from './state.ts'
+import type { ClassWeight } from './weights.ts'
 import type { Truncation } from './windows.ts'
 
 export interface ValidationOptions {
@@ -41,6 +42,12 @@ export interface FitOptions extends ClippingOptions {
    * Default: false.
    */
   readonly teacherForcing?: boolean
+  /**
+   * How much steps or rows of a class weigh in the loss, beside what batches give as `weights`: `{ 0: 1, 1: 3 }`. Other
+   * classes weigh 1. As in Keras 3 the sum of weighted terms is divided by their number, not by the sum of weights, and
+   * the validation is not weighted. Default: all classes weigh the same.
+   */
+  readonly classWeight?: ClassWeight
   /** Default: 1. */
   readonly epochs?: number
   /** Measures the loss, and metrics, on other batches after an epoch. */
@@ -64,6 +71,7 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   clipValue: true,
   truncate: true,
   teacherForcing: true,
+  classWeight: true,
   epochs: true,
   validation: true,
   earlyStopping: true,

@@ -1,6 +1,6 @@
 /**
- * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what is masked, or lies beyond a row's
- * length, counts neither above nor below the line. Where ℓ is said of each feature, the mean over features is a step's term.
+ * Losses over sequences and single outputs: L = Σ mask · w · ℓ / Σ mask, so that what is masked, or lies beyond a row's
+ * length, counts neither above nor below the line, and weights w above it only (Keras 3's sum_over_batch_size). Where ℓ is said of each feature, the mean over features is a step's term.
  */
 import { abs, exp, iota, less, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
@@ -152,6 +152,8 @@ export function lossOf(loss: LossOption): Loss {
 export interface Counted {
   readonly lengths?: Value | undefined
   readonly mask?: Value | undefined
+  /** f32 [B, T] or [B], as the output: how much each step weighs. */
+  readonly weights?: Value | undefined
 }
 
 /** A loss over a batch. What is not there is 0 in all of it. */
@@ -163,7 +165,7 @@ export interface Measured {
   readonly terms: Value
   /** How many steps and rows are there. */
   readonly count: Value
-  /** The mean of ℓ over those, a scalar. */
+  /** The mean of w ℓ over those, a scalar. */
   readonly mean: Value
   /** Σ over those, of what is said of each: [T, B, …], [N, …] or [B, …] → […]. */
   sum(values: Value): Value
@@ -174,14 +176,16 @@ export function measured(loss: Loss, output: Signal, target: Value, counted: Cou
   const { packing } = output
   const there = output.sequence ? maskOf(output, counted) : undefined
   const clean = (value: Value) => masked({ value, sequence: true }, there).value
-  const [z, y] = [clean(output.value), clean(inside({ ...output, value: target }).value)]
+  const own = (value: Value) => clean(inside({ ...output, value }).value)
+  const [z, y] = [clean(output.value), own(target)]
   const terms =
     packing !== undefined && loss.byStep !== true
       ? packedTerms(loss, output.value, target, packing)
       : perStep(loss, loss.terms(z, y), output)
   const count = there === undefined ? sizeValue(productOf(terms.shape)) : there.toF32().sum()
   const sum = (values: Value) => clean(values).sum(terms.shape.map((_, axis) => axis))
-  return { output: z, target: y, terms, count, mean: sum(terms).div(count), sum }
+  const weighted = counted.weights === undefined ? terms : terms.mul(own(counted.weights))
+  return { output: z, target: y, terms, count, mean: sum(weighted).div(count), sum }
 }
 
 /** Terms [N] of a loss that sees all steps of a row at once. */

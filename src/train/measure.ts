@@ -1,4 +1,4 @@
-/** The loss and metrics of a model over batches, without training. Loaded only when something is measured. */
+/** The loss, weighted as the batches say, and metrics of a model over batches, without training. Loaded only when something is measured. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import type { Sequential } from '../layers/sequential.ts'
@@ -21,7 +21,8 @@ import { kindOf, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { keyOf, sessionOf } from './sessions.ts'
-import { targetSpec } from './step.ts'
+import { targetSpec, weightSpec } from './step.ts'
+import { weightsOf } from './weights.ts'
 
 export interface EvaluateOptions<M extends readonly MetricOption[] = readonly MetricOption[]> {
   readonly loss: LossOption
@@ -59,8 +60,9 @@ export async function meanOver(
     const bindings = bindBatch(model, loss, batch)
     const rows = batch.inputs.shape[0]!
     const carry = options.carry === true ? [...model.built.states.keys()] : []
+    const weighted = batch.weights !== undefined
     const leaves = { training: false, carry, ...kindOf(batch) }
-    const session = await lossSession(model, loss, metrics, leaves, options.backend)
+    const session = await lossSession(model, loss, metrics, leaves, weighted, options.backend)
     const there = paddingInputs(model, batch)
     const inputs = new Map<string, TensorData>([
       ['x', batch.inputs.data],
@@ -68,6 +70,7 @@ export async function meanOver(
       ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
       ...there.inputs,
+      ...(weighted ? [['weights', weightsOf(model, batch)] as const] : []),
     ])
     if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
@@ -104,13 +107,16 @@ function lossSession(
   loss: Loss,
   metrics: readonly Metric[],
   leaves: LeafOptions,
+  weighted: boolean,
   backend: Backend = 'wasm',
 ): Promise<Session> {
-  const key = `${keyOf(leaves, backend)} ${metrics.map(numberOf)}`
+  const key = `${keyOf(leaves, backend)} ${weighted} ${metrics.map(numberOf)}`
   return sessionOf(model, loss, key, () => {
-    const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
+    const own = weighted ? [weightSpec(model)] : []
+    const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss), ...own], (get) => {
       const { output, states, counted } = forwardWhole(model, get, leaves)
-      const all = measured(loss, output, get('y'), counted)
+      const weights = weighted ? get('weights') : undefined
+      const all = measured(loss, output, get('y'), { ...counted, weights })
       const sums = metrics.map((metric) => [sumsOf(metric), all.sum(metric.terms(all, loss))])
       return { outputs: { loss: all.mean, ...Object.fromEntries(sums), ...finalOutputs(states) } }
     })

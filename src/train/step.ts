@@ -4,7 +4,8 @@ import { gradient } from '../graph/grad.ts'
 import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { requireModel, type Sequential } from '../layers/sequential.ts'
-import { requireFlag, requireKnown } from '../tensor/checks.ts'
+import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
@@ -13,6 +14,7 @@ import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
+import type { ClassWeight } from './weights.ts'
 import {
   checkTruncation,
   forwardWindow,
@@ -32,6 +34,8 @@ export interface StepOptions extends ClippingOptions {
   readonly truncate?: Truncation | undefined
   /** Teacher forcing; see `fit`. Default: false. */
   readonly teacherForcing?: boolean | undefined
+  /** How much classes weigh in the loss; see `fit`. */
+  readonly classWeight?: ClassWeight | undefined
   readonly backend?: Backend | undefined
   /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
@@ -47,6 +51,7 @@ const OPTIONS: Record<keyof StepOptions, true> = {
   carry: true,
   truncate: true,
   teacherForcing: true,
+  classWeight: true,
   backend: true,
   seed: true,
   resume: true,
@@ -59,9 +64,25 @@ export function checkStepOptions(model: Sequential, options: StepOptions): void 
   requireOptimizer(options.optimizer)
   checkClipping(options)
   requireFlag('a training step', 'carry', options.carry ?? false)
+  checkClassWeight(options)
   if (options.truncate === undefined) return
   checkTruncation(options.truncate)
   model.requireForward('truncate')
+}
+
+function checkClassWeight({ classWeight = {}, loss }: StepOptions): void {
+  requireKnown('classWeight', classWeight, Object.keys(classWeight ?? {}))
+  const entries = Object.entries(classWeight)
+  for (const [name, weight] of entries) {
+    if (!/^\d+$/.test(name))
+      throw new ArgumentError(`classWeight: expected classes 0, 1, …; received ${name}`)
+    requireNumber('classWeight', name, weight, 'of at least 0')
+  }
+  const { targets, name } = lossOf(loss)
+  if (entries.length === 0 || targets === 'classes') return
+  throw new ArgumentError(
+    `classWeight expects a loss on classes; received ${name}: give batches weights instead`,
+  )
 }
 
 /** The input that holds an optimizer's slot of a parameter. */
@@ -81,17 +102,25 @@ export function carried(model: Sequential, { truncate, carry = false }: StepOpti
   return carry || truncate !== undefined ? [...model.built.states.keys()] : []
 }
 
+/** What batches bring besides inputs and targets. */
+export interface StepKind {
+  readonly lengths: boolean
+  readonly mask: boolean
+  readonly weights: boolean
+}
+export const PLAIN: StepKind = { lengths: false, mask: false, weights: false }
+
+/** The weights of a loss, batch-first, for a model that is built. */
+export function weightSpec(model: Sequential): NamedSpec {
+  return { name: 'weights', shape: model.built.shapes.at(-1)![0] === null ? ['B', 'T'] : ['B'] }
+}
+
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
-export function traceStep(
-  model: Sequential,
-  options: StepOptions,
-  lengths: boolean,
-  mask = false,
-): NamedGraph {
+export function traceStep(model: Sequential, options: StepOptions, kind: Partial<StepKind> = {}): NamedGraph {
   const { optimizer, teacherForcing = false } = options
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
-  const leaves: LeafOptions = { training: true, carry, lengths, mask }
+  const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
   const { params } = model.built
   const overlap = overlaps(options.truncate)
   checkForcing(model, loss, teacherForcing)
@@ -99,6 +128,7 @@ export function traceStep(
   const specs: NamedSpec[] = [
     ...(overlap ? windowSpecs(model, leaves) : leafSpecs(model, leaves)),
     overlap && teacherForcing ? windowSpec(targets) : targets,
+    ...(kind.weights === true ? [weightSpec(model)] : []),
     { name: 'learningRate', shape: [] },
     ...Object.keys(optimizer.scalars).map((name) => ({ name, shape: [] })),
     ...optimizer.slots.flatMap((slot) =>
@@ -112,7 +142,8 @@ export function traceStep(
       ? forwardWindow(model, get, leaves, forced)
       : forwardWhole(model, get, leaves, forced)
     const own = overlap && teacherForcing ? ownSteps(target, 1) : target
-    const mean = meanLoss(loss, output, own, counted)
+    const weights = kind.weights === true ? get('weights') : undefined
+    const mean = meanLoss(loss, output, own, { ...counted, weights })
     const paths = [...params.keys()]
     const gradients = gradient(mean, paths.map(get))
     const squares = gradients.map((each) => each.square().sum())
@@ -145,5 +176,5 @@ export function traceStep(
 /** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
 export function trainingGraph(model: Sequential, options: StepOptions): Graph {
   checkStepOptions(model, options)
-  return traceStep(model, options, false).graph
+  return traceStep(model, options, { weights: options.classWeight !== undefined }).graph
 }

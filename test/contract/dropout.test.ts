@@ -135,7 +135,7 @@ test('a training step in WASM draws what the oracle draws', async () => {
     ]
     const model = sequential(layers, { input: ofFeatures(3) })
     const optimizer = adam({ learningRate: 0.01 })
-    const named = traceStep(model, { ...squared, optimizer }, false)
+    const named = traceStep(model, { ...squared, optimizer })
     const wasm = await openWasm(named)
     for (const [B, T] of [
       [3, 5],

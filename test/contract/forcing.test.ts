@@ -90,7 +90,11 @@ describe.each(['jordan', 'both'] as const)('%s', (which) => {
       numbers(B * T * width).map((value, i) => (beyond(i, width) ? Number.NaN : value)),
     ) as [number[], number[]]
     const own = weights(model)
-    const named = traceStep(model, { ...forced, truncate: { k1: T, k2: T } }, lengths.includes(1))
+    const named = traceStep(
+      model,
+      { ...forced, truncate: { k1: T, k2: T } },
+      { lengths: lengths.includes(1) },
+    )
     const states = { 'state r/o': CARRIED.slice(0, B * O), 'state r/h': CARRIED }
     const values = { ...own, ...states, x, y, lengths, fresh: FRESH, learningRate: [1] }
     const received = runOracle(named, values, sizes)
@@ -126,7 +130,7 @@ function recurrences(graph: Graph): string[] {
 
 test('the steps of a Jordan network decouple, every product leaves the loop; of others the rest stays', () => {
   const traced = (layers: readonly Layer[], options: StepOptions = forced, lengths = false) =>
-    recurrences(traceStep(sequential(layers, { input: sequenceOf }), options, lengths).graph)
+    recurrences(traceStep(sequential(layers, { input: sequenceOf }), options, { lengths }).graph)
   const loops = ['forward', 'back']
   expect(traced([layerOf.jordan()], { ...forced, teacherForcing: false })).toEqual(loops)
   expect(traced([layerOf.both()])).toEqual(loops)
