@@ -58,4 +58,4 @@ export {
   warmup,
 } from './train/schedules.ts'
 export type { TrainingState } from './train/state.ts'
-export { trainingGraph } from './train/step.ts'
+export { trainingGraph } from './train/training-graph.ts'

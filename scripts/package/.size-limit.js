@@ -1,11 +1,19 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
- * what is measured besides the training's loss, weights of losses) is another download.
+ * what is measured besides the training's loss, weights of losses,
+ * truncation with k1 < k2) is another download.
  */
-const onDemand = ['interpreter', 'replay', 'verify', 'rare', 'measure', 'metrics', 'weights'].map(
-  (name) => `*/${name}.js`,
-)
+const onDemand = [
+  'interpreter',
+  'replay',
+  'verify',
+  'rare',
+  'measure',
+  'metrics',
+  'weights',
+  'window-graph',
+].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,
   modifyEsbuildConfig: (config) => ({

@@ -1,13 +1,14 @@
 /** What `fit` may be told, and its checks. */
 import { BACKENDS, type Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
-import { requireChoice, requireKnown, requireSeed } from '../tensor/checks.ts'
+import { requireChoice, requireInteger, requireKnown, requireSeed } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { ClippingOptions } from './clipping.ts'
 import type { EarlyStoppingOptions } from './early-stopping.ts'
 import type { LossOption } from './losses.ts'
 import type { MetricOption } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
+import type { ReduceOnPlateauOptions } from './plateau.ts'
 import type { TrainingState } from './state.ts'
 import type { ClassWeight } from './weights.ts'
 import type { Truncation } from './windows.ts'
@@ -54,6 +55,8 @@ export interface FitOptions extends ClippingOptions {
   readonly validation?: ValidationOptions
   /** Ends the run when the validation's loss, or the training's where there is none, gets no better. */
   readonly earlyStopping?: EarlyStoppingOptions
+  /** Lowers the optimizer's learning rate, a number, when that loss gets no better for some epochs. */
+  readonly reduceOnPlateau?: ReduceOnPlateauOptions
   /** Ends the run after the step under way, as `stop` does. */
   readonly signal?: AbortSignal
   /** What the `state` of a run gave: it goes on from there, bit for bit, if all else is the same. */
@@ -75,24 +78,25 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   epochs: true,
   validation: true,
   earlyStopping: true,
+  reduceOnPlateau: true,
   signal: true,
   resume: true,
   seed: true,
   backend: true,
 }
 
-/** Checks what neither the training step nor early stopping will. */
+/** Checks what neither the training step nor what watches losses will. */
 export function checkFitOptions(options: FitOptions): void {
   requireKnown('fit', options, Object.keys(OPTIONS))
   const { epochs = 1, seed, backend = 'wasm', validation, signal, resume } = options
   if (seed !== undefined) requireSeed('fit', seed)
   requireChoice('fit', 'backend', backend, BACKENDS)
-  requireCount('epochs', epochs)
+  requireInteger('fit', 'epochs', epochs, 1)
   if (validation !== undefined) {
     requireKnown('fit: validation', validation, ['batches', 'every', 'metrics'])
     const { every = 1 } = validation
     requireBatches('fit: validation.batches', validation.batches)
-    requireCount('validation.every', every)
+    requireInteger('fit', 'validation.every', every, 1)
   }
   if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
     throw new ArgumentError(`fit: signal must be an AbortSignal; received ${String(signal)}`)
@@ -102,11 +106,6 @@ export function checkFitOptions(options: FitOptions): void {
       `fit: resume must be the Map that state() of a run gave; received ${typeof resume}`,
     )
   }
-}
-
-function requireCount(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return
-  throw new ArgumentError(`fit: ${name} must be an integer of at least 1; received ${String(value)}`)
 }
 
 export function requireBatches(what: string, batches: Iterable<Batch>): void {

@@ -41,6 +41,7 @@ export {
   type Updated,
 } from './optimizers.ts'
 export type { InputLike } from './padding.ts'
+export type { ReduceOnPlateauOptions } from './plateau.ts'
 export {
   evaluate,
   type Prediction,

@@ -74,6 +74,23 @@ export function forwardWhole(
   return { ...model.forward(get('x'), { ...scope, forced }), counted: { mask: scope.mask } }
 }
 
+/** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */
+export interface Reading {
+  specs(model: Sequential, leaves: LeafOptions): NamedSpec[]
+  /** The target's input; `forced`: a layer reads it. */
+  target(spec: NamedSpec, forced: boolean): NamedSpec
+  forward: typeof forwardWhole
+  /** What of the target the batch brought. */
+  own(target: Value, forced: boolean): Value
+}
+
+export const WHOLE: Reading = {
+  specs: leafSpecs,
+  target: (spec) => spec,
+  forward: forwardWhole,
+  own: (target) => target,
+}
+
 /** Carried states for a new number of rows: all begin anew. */
 export function freshStates(model: Sequential, rows: number): Map<string, TensorData> {
   return new Map(

@@ -1,5 +1,5 @@
 /**
- * The loop of `fit`: epochs of steps, validation, early stopping. Each step and each end of an epoch is a turn, between
+ * The loop of `fit`: epochs of steps, validation, early stopping, lowering of the learning rate. Each step and each end of an epoch is a turn, between
  * which weights and state can be read: what is read is of one moment.
  */
 import type { Batch } from '../data/batches.ts'
@@ -10,6 +10,7 @@ import { EarlyStopping } from './early-stopping.ts'
 import type { FitOptions, ValidationOptions } from './fit-options.ts'
 import { lossOf } from './losses.ts'
 import type { Evaluation } from './measure.ts'
+import { Plateau } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
 import { TrainingStep } from './training-step.ts'
@@ -22,6 +23,7 @@ export class Loop implements Training {
   readonly #options: LoopOptions
   readonly #step: TrainingStep
   readonly #stopping: EarlyStopping | undefined
+  readonly #plateau: Plateau | undefined
   readonly #history: EpochEvent[] = []
   /** Where the training stands: the epoch, its batches that are done, their losses times tokens, and tokens. */
   #epoch = 1
@@ -36,10 +38,11 @@ export class Loop implements Training {
     this.#model = model
     this.#batches = batches
     this.#options = options
-    const { epochs, validation, earlyStopping, signal, ...step } = options
-    const { resume } = step
+    const { epochs, validation, earlyStopping, reduceOnPlateau, signal, ...step } = options
+    const { resume, optimizer } = step
     this.#step = new TrainingStep(model, step)
     if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
+    if (reduceOnPlateau !== undefined) this.#plateau = new Plateau(reduceOnPlateau, optimizer.learningRate)
     if (resume !== undefined) this.#restore(resume)
   }
 
@@ -76,7 +79,9 @@ export class Loop implements Training {
       state.set('training batches', counter(this.#done))
       state.set('training tokens', exactly(this.#tokens))
       state.set('training loss', exactly(this.#sum))
-      for (const [name, value] of this.#stopping?.state() ?? []) state.set(name, value)
+      for (const watching of [this.#stopping, this.#plateau]) {
+        for (const [name, value] of watching?.state() ?? []) state.set(name, value)
+      }
       return state
     })
   }
@@ -87,6 +92,7 @@ export class Loop implements Training {
     this.#tokens = exactlyIn(state, 'training tokens')
     this.#sum = exactlyIn(state, 'training loss')
     this.#stopping?.restore(state)
+    this.#plateau?.restore(state)
   }
 
   async #end(control: Control): Promise<History> {
@@ -119,7 +125,7 @@ export class Loop implements Training {
   async #runStep(batch: Batch, control: Control): Promise<void> {
     const { learningRate: rate } = this.#options.optimizer
     const { steps } = this.#step
-    const learningRate = typeof rate === 'number' ? rate : rate(steps)
+    const learningRate = typeof rate === 'number' ? (this.#plateau?.rate ?? rate) : rate(steps)
     const result = await this.#step.run(batch, learningRate)
     const { loss, gradientNorm, tokens } = result
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
@@ -149,7 +155,10 @@ export class Loop implements Training {
       ...(reached && { validationLoss: reached.loss, validationMetrics: reached.metrics }),
     }
     const watched = validation === undefined ? loss : reached?.loss
-    if (watched !== undefined) this.#stopping?.watch(epoch, watched, this.#model.weights())
+    if (watched !== undefined) {
+      this.#stopping?.watch(epoch, watched, this.#model.weights())
+      this.#plateau?.watch(watched)
+    }
     this.#epoch++
     this.#done = 0
     this.#sum = 0

@@ -1,7 +1,6 @@
 /** A training step as one graph: forward, backward, clip and update. */
 import type { Backend } from '../codegen/compile.ts'
 import { gradient } from '../graph/grad.ts'
-import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { requireModel, type Sequential } from '../layers/sequential.ts'
 import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
@@ -9,21 +8,13 @@ import { ArgumentError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
-import { forwardWhole, type LeafOptions, leafSpecs, stateInput } from './leaves.ts'
+import { type LeafOptions, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
 import type { ClassWeight } from './weights.ts'
-import {
-  checkTruncation,
-  forwardWindow,
-  overlaps,
-  ownSteps,
-  type Truncation,
-  windowSpec,
-  windowSpecs,
-} from './windows.ts'
+import { checkTruncation, type Truncation } from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
   readonly loss: LossOption
@@ -116,18 +107,22 @@ export function weightSpec(model: Sequential): NamedSpec {
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
-export function traceStep(model: Sequential, options: StepOptions, kind: Partial<StepKind> = {}): NamedGraph {
+export function traceStep(
+  model: Sequential,
+  options: StepOptions,
+  kind: Partial<StepKind> = {},
+  reading = WHOLE,
+): NamedGraph {
   const { optimizer, teacherForcing = false } = options
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
   const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
   const { params } = model.built
-  const overlap = overlaps(options.truncate)
   checkForcing(model, loss, teacherForcing)
   const targets = targetSpec(model, loss)
   const specs: NamedSpec[] = [
-    ...(overlap ? windowSpecs(model, leaves) : leafSpecs(model, leaves)),
-    overlap && teacherForcing ? windowSpec(targets) : targets,
+    ...reading.specs(model, leaves),
+    reading.target(targets, teacherForcing),
     ...(kind.weights === true ? [weightSpec(model)] : []),
     { name: 'learningRate', shape: [] },
     ...Object.keys(optimizer.scalars).map((name) => ({ name, shape: [] })),
@@ -138,10 +133,8 @@ export function traceStep(model: Sequential, options: StepOptions, kind: Partial
   return traceNamed(specs, (get) => {
     const target = get('y')
     const forced = teacherForcing ? target : undefined
-    const { output, states, variables, counted } = overlap
-      ? forwardWindow(model, get, leaves, forced)
-      : forwardWhole(model, get, leaves, forced)
-    const own = overlap && teacherForcing ? ownSteps(target, 1) : target
+    const { output, states, variables, counted } = reading.forward(model, get, leaves, forced)
+    const own = reading.own(target, teacherForcing)
     const weights = kind.weights === true ? get('weights') : undefined
     const mean = meanLoss(loss, output, own, { ...counted, weights })
     const paths = [...params.keys()]
@@ -171,10 +164,4 @@ export function traceStep(model: Sequential, options: StepOptions, kind: Partial
     const guarded = [...updates].map(([name, value]) => [name, where(ok, value, get(name))] as const)
     return { outputs: { loss: mean, gradientNorm: norm }, updates: new Map(guarded) }
   })
-}
-
-/** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
-export function trainingGraph(model: Sequential, options: StepOptions): Graph {
-  checkStepOptions(model, options)
-  return traceStep(model, options, { weights: options.classWeight !== undefined }).graph
 }

@@ -8,7 +8,7 @@ import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkForcing } from './forcing.ts'
 import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
-import { counterInputs, freshRows, stateInput } from './leaves.ts'
+import { counterInputs, freshRows, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
@@ -292,8 +292,10 @@ export class TrainingStep {
     if (own !== undefined && key === keyOf(this.#kind)) return own
     const known = this.#prepared.get(key)
     if (known !== undefined) return known
-    const named = traceStep(this.#model, this.#options, kind)
-    const session = await Session.open(named, this.#options.backend)
+    const { truncate, backend } = this.#options
+    const reading = overlaps(truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
+    const named = traceStep(this.#model, this.#options, kind, reading)
+    const session = await Session.open(named, backend)
     this.#prepared.set(key, session)
     return session
   }

@@ -15,6 +15,7 @@ import { ArgumentError } from '../../src/tensor/errors.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
 import { huber } from '../../src/train/losses.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
+import { Plateau } from '../../src/train/plateau.ts'
 import {
   constantRate,
   cosineDecay,
@@ -144,6 +145,15 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     (options) => new EarlyStopping(options),
     {},
     { patience: 'countOr0', minDelta: 'atLeast0', restoreBest: 'flag' },
+  ],
+  [
+    'reduceOnPlateau',
+    (options) => new Plateau(options, 0.1),
+    {},
+    {
+      ...{ factor: 'share', patience: 'countOr0', minDelta: 'atLeast0', cooldown: 'countOr0' },
+      minLearningRate: 'atLeast0',
+    },
   ],
   ['truncate', checkTruncation, { k1: 2, k2: 4 }, { k1: 'count', k2: 'count' }],
 ]
