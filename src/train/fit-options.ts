@@ -44,6 +44,12 @@ export interface FitOptions extends ClippingOptions {
    */
   readonly teacherForcing?: boolean
   /**
+   * How many batches one update is made of: it is that of the mean over all their steps and rows together, clipped as
+   * one. Steps and events stay those of batches; the optimizer's schedule counts updates. Batches that are left over at the
+   * end of an epoch count for the next one's first update. Default: 1.
+   */
+  readonly accumulate?: number
+  /**
    * How much steps or rows of a class weigh in the loss, beside what batches give as `weights`: `{ 0: 1, 1: 3 }`. Other
    * classes weigh 1. As in Keras 3 the sum of weighted terms is divided by their number, not by the sum of weights, and
    * the validation is not weighted. Default: all classes weigh the same.
@@ -74,6 +80,7 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   clipValue: true,
   truncate: true,
   teacherForcing: true,
+  accumulate: true,
   classWeight: true,
   epochs: true,
   validation: true,

@@ -27,6 +27,7 @@ export {
   recall,
   topKAccuracy,
 } from './metrics.ts'
+export { type MovingAverageOptions, movingAverage } from './moving-average.ts'
 export {
   type AdamOptions,
   type AdamWOptions,

@@ -96,7 +96,7 @@ export class Loop implements Training {
   }
 
   async #end(control: Control): Promise<History> {
-    await this.#step.sync()
+    await this.#step.sync(true)
     if (this.#stopping?.weights !== undefined) this.#model.setWeights(this.#stopping.weights)
     this.#ended = true
     const best = this.#stopping?.best
@@ -123,9 +123,11 @@ export class Loop implements Training {
   }
 
   async #runStep(batch: Batch, control: Control): Promise<void> {
-    const { learningRate: rate } = this.#options.optimizer
+    const { optimizer, accumulate = 1 } = this.#options
+    const rate = optimizer.learningRate
     const { steps } = this.#step
-    const learningRate = typeof rate === 'number' ? (this.#plateau?.rate ?? rate) : rate(steps)
+    const learningRate =
+      typeof rate === 'number' ? (this.#plateau?.rate ?? rate) : rate(Math.floor(steps / accumulate))
     const result = await this.#step.run(batch, learningRate)
     const { loss, gradientNorm, tokens } = result
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {

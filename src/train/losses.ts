@@ -196,11 +196,6 @@ function packedTerms(loss: Loss, output: Value, target: Value, packing: RowPacki
   return packing.pack(swapped(terms))
 }
 
-/** The mean of a loss over all steps that are there, a scalar. */
-export function meanLoss(loss: Loss, output: Signal, target: Value, counted?: Counted): Value {
-  return measured(loss, output, target, counted).mean
-}
-
 function maskOf({ value }: Signal, { lengths, mask }: Counted): Value | undefined {
   return lengths === undefined ? mask : less(iota([value.shape[0]!, 1]), lengths)
 }

@@ -8,7 +8,7 @@ export interface StepEvent {
   readonly step: number
   /** The mean over the batch before the update. */
   readonly loss: number
-  /** ‖∂L/∂θ‖ over all parameters, before clipping. */
+  /** ‖∂L/∂θ‖ over all parameters, before clipping; with `accumulate` of the mean over the batches since the last update. */
   readonly gradientNorm: number
   readonly learningRate: number
   /** Steps of sequences in the batch, padding apart. */

@@ -3,13 +3,14 @@ import type { Backend } from '../codegen/compile.ts'
 import { gradient } from '../graph/grad.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { requireModel, type Sequential } from '../layers/sequential.ts'
-import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
+import { requireFlag, requireInteger, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
+import { accumulated, heldBy, slotInput } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
 import { checkForcing } from './forcing.ts'
 import { type LeafOptions, stateInput, WHOLE } from './leaves.ts'
-import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
+import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
@@ -25,6 +26,8 @@ export interface StepOptions extends ClippingOptions {
   readonly truncate?: Truncation | undefined
   /** Teacher forcing; see `fit`. Default: false. */
   readonly teacherForcing?: boolean | undefined
+  /** How many batches one update is made of; see `fit`. Default: 1. */
+  readonly accumulate?: number | undefined
   /** How much classes weigh in the loss; see `fit`. */
   readonly classWeight?: ClassWeight | undefined
   readonly backend?: Backend | undefined
@@ -42,6 +45,7 @@ const OPTIONS: Record<keyof StepOptions, true> = {
   carry: true,
   truncate: true,
   teacherForcing: true,
+  accumulate: true,
   classWeight: true,
   backend: true,
   seed: true,
@@ -55,6 +59,8 @@ export function checkStepOptions(model: Sequential, options: StepOptions): void 
   requireOptimizer(options.optimizer)
   checkClipping(options)
   requireFlag('a training step', 'carry', options.carry ?? false)
+  const { accumulate = 1 } = options
+  requireInteger('a training step', 'accumulate', accumulate, 1)
   checkClassWeight(options)
   if (options.truncate === undefined) return
   checkTruncation(options.truncate)
@@ -75,9 +81,6 @@ function checkClassWeight({ classWeight = {}, loss }: StepOptions): void {
     `classWeight expects a loss on classes; received ${name}: give batches weights instead`,
   )
 }
-
-/** The input that holds an optimizer's slot of a parameter. */
-export const slotInput = (slot: string, path: string) => `${slot} of ${path}`
 
 /** The target of a loss, batch-first, for a model that is built. */
 export function targetSpec(model: Sequential, { targets }: Loss): NamedSpec {
@@ -113,7 +116,8 @@ export function traceStep(
   kind: Partial<StepKind> = {},
   reading = WHOLE,
 ): NamedGraph {
-  const { optimizer, teacherForcing = false } = options
+  const { optimizer, accumulate = 1, teacherForcing = false } = options
+  const held = heldBy(options)
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
   const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
@@ -125,8 +129,8 @@ export function traceStep(
     reading.target(targets, teacherForcing),
     ...(kind.weights === true ? [weightSpec(model)] : []),
     { name: 'learningRate', shape: [] },
-    ...Object.keys(optimizer.scalars).map((name) => ({ name, shape: [] })),
-    ...optimizer.slots.flatMap((slot) =>
+    ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
+    ...held.slots.flatMap((slot) =>
       [...params].map(([path, { shape }]) => ({ name: slotInput(slot, path), shape })),
     ),
   ]
@@ -136,9 +140,14 @@ export function traceStep(
     const { output, states, variables, counted } = reading.forward(model, get, leaves, forced)
     const own = reading.own(target, teacherForcing)
     const weights = kind.weights === true ? get('weights') : undefined
-    const mean = meanLoss(loss, output, own, { ...counted, weights })
+    const { mean, count } = measured(loss, output, own, { ...counted, weights })
     const paths = [...params.keys()]
-    const gradients = gradient(mean, paths.map(get))
+    const batch = gradient(mean, paths.map(get))
+    const several =
+      accumulate === 1
+        ? undefined
+        : accumulated(get, new Map(paths.map((path, i) => [path, batch[i]!])), count, accumulate)
+    const gradients = several?.gradients ?? batch
     const squares = gradients.map((each) => each.square().sum())
     const norm = sqrt(squares.reduce((sum, each) => sum.add(each)))
     const clipped = clip(gradients, norm, options)
@@ -157,6 +166,10 @@ export function traceStep(
       })
       updates.set(path, next.param)
       for (const slot of optimizer.slots) updates.set(slotInput(slot, path), next.slots[slot]!)
+    }
+    if (several !== undefined) {
+      for (const [name, value] of updates) updates.set(name, where(several.due, value, get(name)))
+      for (const [name, value] of several.updates) updates.set(name, value)
     }
     for (const path of carry) updates.set(stateInput(path), states.get(path)!)
     for (const [path, value] of variables) updates.set(path, value)

@@ -6,21 +6,14 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
+import { heldBy, slotInput } from './accumulation.ts'
 import { checkForcing } from './forcing.ts'
 import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
 import { counterInputs, freshRows, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
-import {
-  carried,
-  checkStepOptions,
-  PLAIN,
-  type StepKind,
-  type StepOptions,
-  slotInput,
-  traceStep,
-} from './step.ts'
+import { carried, checkStepOptions, PLAIN, type StepKind, type StepOptions, traceStep } from './step.ts'
 import { overlaps, Windows } from './windows.ts'
 
 export interface StepResult {
@@ -128,11 +121,14 @@ export class TrainingStep {
     return (await this.#compiled(kind)).memoryBytes(sizes)
   }
 
-  /** Copies the parameters into the model. */
-  async sync(): Promise<void> {
+  /** Copies the parameters into the model: as they are, or at the end of a training as its optimizer wants them. */
+  async sync(final = false): Promise<void> {
     if (this.#pending === undefined) return
     const weights = new Map(this.#model.weights())
     for (const [path, old] of weights) weights.set(path, { ...old, data: await this.#read(path) })
+    for (const [name, path] of final ? this.#averages : []) {
+      weights.set(path, { ...weights.get(path)!, data: await this.#read(name) })
+    }
     this.#model.setWeights(weights)
   }
 
@@ -205,11 +201,13 @@ export class TrainingStep {
 
   #fresh(seed: number | undefined): Map<string, TensorData> {
     const weights = this.#model.weights(seed)
-    const { scalars } = this.#options.optimizer
+    const { scalars } = heldBy(this.#options)
+    const averages = this.#averages
     return new Map(
       [...this.#held(0)].map(([name, shape]) => {
         const begin =
-          weights.get(name)?.data ?? new Float32Array(elementCount(shape)).fill(scalars[name] ?? 0)
+          weights.get(averages.get(name) ?? name)?.data ??
+          new Float32Array(elementCount(shape)).fill(scalars[name] ?? 0)
         return [name, begin]
       }),
     )
@@ -246,7 +244,7 @@ export class TrainingStep {
 
   /** Shapes of all that goes on from step to step, by the names of the inputs that hold it. */
   #held(rows: number): Map<string, readonly number[]> {
-    const { slots, scalars } = this.#options.optimizer
+    const { slots, scalars } = heldBy(this.#options)
     const { built } = this.#model
     const shapesOf = (leaves: typeof built.params) =>
       [...leaves].map(([path, { shape }]) => [path, shape] as const)
@@ -258,6 +256,13 @@ export class TrainingStep {
       ...Object.keys(scalars).map((name) => [name, []] as const),
       ...(rows === 0 ? [] : this.#states(rows)),
     ])
+  }
+
+  /** Paths of parameters by the slots that they end with. */
+  get #averages(): Map<string, string> {
+    const { final } = this.#options.optimizer
+    if (final === undefined) return new Map()
+    return new Map([...this.#model.built.params.keys()].map((path) => [slotInput(final, path), path]))
   }
 
   #states(rows: number): [string, readonly number[]][] {

@@ -14,6 +14,7 @@ import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.
 import { ArgumentError } from '../../src/tensor/errors.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
 import { huber } from '../../src/train/losses.ts'
+import { movingAverage } from '../../src/train/moving-average.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
 import { Plateau } from '../../src/train/plateau.ts'
 import {
@@ -138,6 +139,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ],
   ['adam', adam, undefined, adamOptions],
   ['adamW', adamW, undefined, { ...adamOptions, weightDecay: 'atLeast0' }],
+  ['movingAverage', (options) => movingAverage(adam(), options), undefined, { momentum: 'share' }],
   ['huber', huber, undefined, { delta: 'above0' }],
   ['cosineDecay', (options) => cosineDecay(1, 10, options), undefined, { end: 'fraction' }],
   [

@@ -7,7 +7,7 @@ import { outside as batchFirst, type Sequential } from '../../src/layers/sequent
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
 import { forwardWhole, leafSpecs, stateInput } from '../../src/train/leaves.ts'
-import { type LossOption, lossOf, meanLoss } from '../../src/train/losses.ts'
+import { type LossOption, lossOf, measured } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpec } from '../../src/train/step.ts'
 
@@ -47,7 +47,7 @@ export function traceLoss(
   const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
     const { output, states, variables, counted } = forwardWhole(model, get, leaves)
-    const mean = meanLoss(loss, output, get('y'), counted)
+    const { mean } = measured(loss, output, get('y'), counted)
     const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
     const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
     const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
