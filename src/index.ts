@@ -43,6 +43,7 @@ export {
   uniform,
   zeros,
 } from './init/initializers.ts'
+export { batchNorm } from './layers/batch-norm.ts'
 export { bidirectional } from './layers/bidirectional.ts'
 export { dense } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
@@ -61,6 +62,8 @@ export { type NestedNumbers, type Tensor, tensor } from './tensor/tensor.ts'
 export { type FitOptions, fit } from './train/fit.ts'
 export { type GenerateOptions, generate } from './train/generate.ts'
 export { huber, type Loss, type LossFunction } from './train/losses.ts'
+export { f1, type Metric, mase, precision, recall, topKAccuracy } from './train/metrics.ts'
+export { movingAverage } from './train/moving-average.ts'
 export { adam, adamW, type Optimizer, rmsprop, sgd } from './train/optimizers.ts'
 export { evaluate, predict, predictWithStates } from './train/predict.ts'
 export type { History, Run, TrainingEvent } from './train/run.ts'
@@ -74,4 +77,4 @@ export {
   warmup,
 } from './train/schedules.ts'
 export type { TrainingState } from './train/state.ts'
-export { trainingGraph } from './train/step.ts'
+export { trainingGraph } from './train/training-graph.ts'

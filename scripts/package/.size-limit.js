@@ -1,9 +1,20 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
- * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations)
- * is another download.
+ * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
+ * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2) is another
+ * download.
  */
-const onDemand = ['interpreter', 'replay', 'verify', 'rare'].map((name) => `*/${name}.js`)
+const onDemand = [
+  'interpreter',
+  'replay',
+  'verify',
+  'rare',
+  'measure',
+  'metrics',
+  'weights',
+  'forcing-checks',
+  'window-graph',
+].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,
   modifyEsbuildConfig: (config) => ({
@@ -29,7 +40,7 @@ export default [
   {
     name: 'loading a model and running it',
     import: { '../../dist/index.js': '{ predict }', '../../dist/io/index.js': '{ loadModel }' },
-    limit: '58 kB',
+    limit: '59 kB',
     ...asModule,
   },
   {

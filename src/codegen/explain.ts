@@ -1,6 +1,8 @@
 /** What compiling does to a graph, pass by pass, in words and numbers. */
 import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
+import { describeOp, typeOf } from '../graph/print.ts'
 import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
+import type { Words } from '../passes/rewrite.ts'
 import { evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
@@ -12,6 +14,8 @@ export interface ExplainOptions extends LowerOptions {
   readonly sizes?: Readonly<Record<string, number>>
 }
 
+const WORDS: Words = { op: ({ op }) => describeOp(op).trim(), type: typeOf }
+
 /**
  * Explains what becomes of a graph: after each pass, how many operations stand outside loops and in one time step of
  * each loop, and what the pass did; then the kernels of the program, and its memory for given sizes.
@@ -21,12 +25,12 @@ export interface ExplainOptions extends LowerOptions {
 export function explain(graph: Graph, options: ExplainOptions = {}): string {
   const records = runPasses(graph)
   const program = lower(records[records.length - 1]!.graph, options)
-  const stages = [{ pass: 'traced', graph, notes: [] as readonly string[] }, ...records]
+  const stages = [{ pass: 'traced', graph, notes: [] }, ...records]
   return [
     'operations (views and constants cost nothing and do not count)',
     ...stages.flatMap(({ pass, graph: after, notes }) => [
       `  ${pass.padEnd(11)} ${counted(after)}`,
-      ...notes.map((note) => `${' '.repeat(14)}${note}`),
+      ...new Set(notes.map((say) => `${' '.repeat(14)}${say(WORDS)}`)),
     ]),
     'matrix products',
     ...productLines(records[records.length - 1]!.graph, 'outside loops'),

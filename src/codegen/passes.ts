@@ -3,7 +3,7 @@ import type { Graph } from '../graph/node.ts'
 import { batchGrads } from '../passes/batch-grads.ts'
 import { hoist } from '../passes/hoist.ts'
 import { residuals } from '../passes/residuals.ts'
-import { type Pass, runPass } from '../passes/rewrite.ts'
+import { type Note, type Pass, runPass } from '../passes/rewrite.ts'
 import { simplify } from '../passes/simplify.ts'
 
 /**
@@ -15,7 +15,8 @@ const PASSES: readonly Pass[] = [simplify, residuals, simplify, batchGrads, hois
 export interface PassRecord {
   readonly pass: string
   readonly graph: Graph
-  readonly notes: readonly string[]
+  /** What was done, for `explain` to put into words. */
+  readonly notes: readonly Parameters<Note>[0][]
 }
 
 /** Runs all passes; returns the graph after each, which `check` has seen, with the pass's name. */
@@ -23,10 +24,10 @@ export function runPasses(graph: Graph, check?: (graph: Graph, pass: string) => 
   const records: PassRecord[] = []
   let current = graph
   for (const pass of PASSES) {
-    const notes = new Set<string>()
-    current = runPass(pass, current, (text) => notes.add(text))
+    const notes: Parameters<Note>[0][] = []
+    current = runPass(pass, current, (say) => notes.push(say))
     check?.(current, pass.name)
-    records.push({ pass: pass.name, graph: current, notes: [...notes] })
+    records.push({ pass: pass.name, graph: current, notes })
   }
   return records
 }

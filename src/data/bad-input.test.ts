@@ -116,7 +116,12 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
       /targets/,
     ],
   ]),
-  ['no options', () => sequences(one, one, undefined as never), ArgumentError, /options \{ batch, mask \}/],
+  [
+    'no options',
+    () => sequences(one, one, undefined as never),
+    ArgumentError,
+    /options \{ batch, mask, weights \}/,
+  ],
   [
     'a misspelt option',
     () => sequences(one, one, { batch: 1, shufle: 1 } as never),

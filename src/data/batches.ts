@@ -18,6 +18,11 @@ export interface Batch {
   readonly lengths?: Tensor
   /** bool [B, T], or i32 of 0 and 1, instead of lengths: which steps are there, so that rows may begin late and have gaps. */
   readonly mask?: Tensor
+  /**
+   * f32 [B] or [B, T], of at least 0: how much a row, or each of its steps, weighs in the loss. As in Keras 3 the sum of
+   * weighted terms is divided by how many steps are there, not by the sum of weights. Absent: 1.
+   */
+  readonly weights?: Tensor
   /** Whether the rows begin anew. Otherwise row b goes on where row b of the batch before ended. */
   readonly reset: boolean
 }
@@ -108,26 +113,33 @@ export function textWindows(
  * row, or, of inputs that are one tensor, [N, T, …]), where plain numbers are one class a row, i32 [N]
  * @param options.batch B, the rows of every batch but perhaps the last
  * @param options.mask for each sequence as many 0 and 1 as it has steps: what stands at a 0 is not looked at
+ * @param options.weights how much sequences weigh in the loss: one number each, or for each as many as it has steps
  * @throws {ArgumentError} unless `batch` is an integer of at least 1, and for lists that are none
- * @throws {DataError} when there is no sequence, one has no step, or inputs and targets (or mask) differ in number or length
+ * @throws {DataError} when there is no sequence, one has no step, or inputs and targets (or mask, or weights) differ in number or length
  * @throws {ShapeError} when sequences differ in element type or in their sizes after time
  */
 export function sequences(
   inputs: readonly Sequence[] | Tensor,
   targets: readonly Sequence[] | readonly number[] | Tensor,
-  options: { readonly batch: number; readonly mask?: readonly Sequence[] },
+  options: {
+    readonly batch: number
+    readonly mask?: readonly Sequence[]
+    readonly weights?: readonly Sequence[] | readonly number[] | Tensor
+  },
 ): Batches {
-  requireOptions('sequences', options, ['batch', 'mask'])
+  requireOptions('sequences', options, ['batch', 'mask', 'weights'])
   const { batch } = options
   requireInteger('batch', batch, 1)
   const even = isTensor(inputs)
   const rows = alike('inputs', even ? rowsOf(inputs) : inputs)
   const lengths = Int32Array.from(rows, ({ shape }) => shape[0]!)
   const one = oneARow(targets)
-  const targetsOf = one !== undefined ? perRow(one, rows.length) : perStep(targets as Sequence[], lengths)
+  const targetsOf =
+    one !== undefined ? perRow('targets', one, rows.length) : perStep(targets as Sequence[], lengths)
   const timeless = one !== undefined && rows[0]!.shape.length === 1 && rows[0]!.dtype === 'f32'
   if (timeless) requireSameSize(lengths)
   const there = presence(lengths, { timeless, even }, options.mask)
+  const weightsOf = options.weights === undefined ? undefined : weightRows(options.weights, lengths)
   return {
     count: Math.ceil(rows.length / batch),
     tokens: there.steps,
@@ -138,6 +150,7 @@ export function sequences(
           inputs: pad(rows.slice(start, end)),
           targets: targetsOf(start, end),
           ...there.of(start, end),
+          ...(weightsOf && { weights: weightsOf(start, end) }),
           reset: true,
         }
       }
@@ -159,11 +172,11 @@ function oneARow(targets: readonly Sequence[] | readonly number[] | Tensor): Ten
   )
 }
 
-function perRow(targets: Tensor, count: number): Rows {
-  const { data, shape, dtype } = targets
+function perRow(name: string, values: Tensor, count: number): Rows {
+  const { data, shape, dtype } = values
   if (shape[0] !== count) {
     throw new DataError(
-      `targets of shape [${shape.join(', ')}] must have one row for each of the ${count} sequences`,
+      `${name} of shape [${shape.join(', ')}] must have one row for each of the ${count} sequences`,
     )
   }
   const width = elementCount(shape.slice(1))
@@ -183,6 +196,20 @@ function rowsOf({ data, shape, dtype }: Tensor): Tensor[] {
   return Array.from({ length: shape[0] ?? 0 }, (_, n) =>
     tensor(data.subarray(n * width, (n + 1) * width), shape.slice(1), dtype),
   )
+}
+
+/** Weights [N], one a row, or those of each sequence's steps. */
+function weightRows(all: readonly Sequence[] | readonly number[] | Tensor, lengths: Int32Array): Rows {
+  const isNumbers = Array.isArray(all) && all.every((each) => typeof each === 'number')
+  if (isTensor(all) || isNumbers) {
+    const one = isTensor(all) ? all : tensor(all as readonly number[], undefined, 'f32')
+    if (one.shape.length === 1) return perRow('weights', one, lengths.length)
+    throw new ShapeError(`weights: expected a number a row, [N]; received [${one.shape.join(', ')}]`)
+  }
+  const rows = asLong('weights', all as readonly Sequence[], lengths, 'Give one a step, or one a sequence.')
+  const odd = rows.find(({ shape }) => shape.length !== 1)
+  if (odd === undefined) return (start, end) => pad(rows.slice(start, end))
+  throw new ShapeError(`weights: expected a number a step; received [${odd.shape.join(', ')}]`)
 }
 
 /** What says which steps are there, and how many are. */

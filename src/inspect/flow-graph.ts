@@ -11,7 +11,7 @@ import { inside, masked, type Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Shape } from '../tensor/size.ts'
 import { type LeafOptions, leafScope, leafSpecs } from '../train/leaves.ts'
-import { type LossOption, lossOf, meanLoss } from '../train/losses.ts'
+import { type LossOption, lossOf, measured } from '../train/losses.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from '../train/session.ts'
 import { targetSpec } from '../train/step.ts'
 import { type Probes, probedFold } from './probed-fold.ts'
@@ -62,7 +62,7 @@ export function traceFlow(model: Sequential, option: LossOption, options: FlowOp
     const { output } = model.forward(get('x'), scope, (signal) => signals.push(signal))
     const isAt = options.at ? iota([output.value.shape[0]!, 'B']).equal(get('at')) : undefined
     const mask = isAt && scope.mask ? and(isAt, scope.mask) : (isAt ?? scope.mask)
-    const mean = meanLoss(loss, output, get('y'), { mask })
+    const { mean } = measured(loss, output, get('y'), { mask })
     const sources = [...[...states.keys()].map((path) => get(probeInput(path))), ...weights.values()]
     const gradients = gradient(mean, sources)
     const outputs = new Map([...states.keys(), ...weights.keys()].map((path, i) => [path, gradients[i]!]))
@@ -134,7 +134,7 @@ function contributionsOf(
     }
     const scope: LayerScope = {
       ...{ training: true, prefix: own.prefix, mask: undefined },
-      ...{ random: refuse, initial: refuse, final: refuse },
+      ...{ variable: refuse, next: refuse, random: refuse, initial: refuse, final: refuse },
       ...{ param: (name) => shared(`${own.prefix}${name}`), shared },
     }
     const { value } = own.layer.apply({ value: x, sequence: false }, scope)

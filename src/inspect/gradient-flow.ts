@@ -9,7 +9,7 @@ import { elementCount, type Tensor } from '../tensor/tensor.ts'
 import { bindBatch, maskOf } from '../train/inputs.ts'
 import { counterInputs, weightInputs } from '../train/leaves.ts'
 import { lossOf } from '../train/losses.ts'
-import type { EvaluateOptions } from '../train/predict.ts'
+import type { EvaluateOptions } from '../train/measure.ts'
 import { Session } from '../train/session.ts'
 import { flowOutput, probeInput, traceFlow } from './flow-graph.ts'
 

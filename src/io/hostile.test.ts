@@ -238,6 +238,7 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
   ['input of another size', 'input.shape', [null, 2], /was saved for 3 inputs; received 2/],
   ['input without time', 'input.shape', [], /layers: .*expected a sequence/],
   ['no layers', 'layers', [], /at least one layer/],
+  ['a weight that is marked', 'nonTrainable', ['dense/V'], /nonTrainable: names dense\/V; .* no variables/],
 ])('a hostile file is refused: %s', (_, path, value, message) => refuses(fileWith(path, value), message))
 
 test.each([

@@ -4,6 +4,7 @@
  */
 import type { Cell } from '../cells/define.ts'
 import type { Activation, Initializer } from '../cells/index.ts'
+import { BatchNorm, type BatchNormOptions } from '../layers/batch-norm.ts'
 import { Bidirectional, type BidirectionalOptions } from '../layers/bidirectional.ts'
 import { Dense, type DenseOptions } from '../layers/dense.ts'
 import { Dropout, type DropoutOptions } from '../layers/dropout.ts'
@@ -50,6 +51,16 @@ const real: Option<number> = { read: number, write: writeNumber }
 const activation = asIs(text as Read<Activation>)
 const initializer: Option<Initializer> = { read: object(readInitializer), write: writeInitializer }
 
+const BATCH_NORM: Options<BatchNormOptions> = {
+  momentum: real,
+  epsilon: real,
+  center: truth,
+  scale: truth,
+  betaInitializer: initializer,
+  gammaInitializer: initializer,
+  movingMeanInitializer: initializer,
+  movingVarianceInitializer: initializer,
+}
 const DENSE: Options<DenseOptions> = {
   units: size,
   activation,
@@ -82,6 +93,8 @@ const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
 /** `place` says where in the file a layer's cell stands. */
 export function writeLayer(name: string, layer: Layer, place: (layer: Recurrent) => number): Json {
   const recurrence = (each: Recurrent) => ({ cell: place(each), options: write(RECURRENT, each.options) })
+  if (layer instanceof BatchNorm)
+    return { kind: 'batchNorm', name, options: write(BATCH_NORM, layer.options) }
   if (layer instanceof Dense) return { kind: 'dense', name, options: write(DENSE, layer.options) }
   if (layer instanceof Dropout) return { kind: 'dropout', name, options: write(DROPOUT, layer.options) }
   if (layer instanceof Embedding) return { kind: 'embedding', name, options: write(EMBEDDING, layer.options) }
@@ -100,6 +113,7 @@ export function writeLayer(name: string, layer: Layer, place: (layer: Recurrent)
 type Reader = (fields: Fields, name: string, cells: readonly Cell[]) => Layer
 
 const READERS = {
+  batchNorm: (fields, name) => new BatchNorm({ ...fields.get('options', reader(BATCH_NORM)), name }),
   dense: (fields, name) => new Dense({ ...fields.get('options', reader(DENSE)), name }),
   dropout: (fields, name) => new Dropout({ ...fields.get('options', reader(DROPOUT)), name }),
   embedding: (fields, name) => new Embedding({ ...fields.get('options', reader(EMBEDDING)), name }),

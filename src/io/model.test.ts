@@ -20,6 +20,7 @@ import { scan } from '../graph/scan.ts'
 import { trace } from '../graph/trace.ts'
 import { concat, where } from '../graph/value.ts'
 import { glorotUniform, joined, ones, orthogonal, zeros } from '../init/initializers.ts'
+import { batchNorm } from '../layers/batch-norm.ts'
 import { bidirectional } from '../layers/bidirectional.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
@@ -75,6 +76,7 @@ const MODELS: Readonly<Record<string, () => Sequential>> = {
         mergeMode: 'ave',
         backwardLayer: gru({ units: 4, returnSequences: true, goBackwards: true, resetAfter: false }),
       }),
+      batchNorm({ momentum: 0.5, movingVarianceInitializer: { kind: 'constant', value: 2 } }),
       layerNorm({ epsilon: 1e-5, center: false }),
       dropout({ rate: 0.1, noiseShape: [null, 1, 4], seed: -7 }),
       dropout({ rate: 0.1 }),

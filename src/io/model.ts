@@ -1,6 +1,6 @@
 /**
  * Models as files: one safetensors file whose tensors are the weights by path and whose metadata describes the rest
- * under `recurra`: input, layers, cells. What callers add stands beside it under `extra:`; a training's state among the
+ * under `recurra`: input, layers, cells, and which of the weights are not trained. What callers add stands beside it under `extra:`; a training's state among the
  * tensors, see state-data.ts; `checksum` is of all bytes.
  * Holds: loading runs no code from the file and needs none that is not here; a model that is loaded predicts the
  * same, bit for bit, and is saved as the same bytes.
@@ -22,6 +22,7 @@ import {
   parseJson,
   type Read,
   shown,
+  text,
   within,
 } from './fields.ts'
 import { layerReader, writeLayer } from './layer-data.ts'
@@ -134,7 +135,7 @@ function notFinite(params: Tensors, all: readonly (Tensors | undefined)[]): stri
 }
 
 function describe(model: Sequential): Json {
-  const { input, shapes } = model.built
+  const { input, shapes, variables } = model.built
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
@@ -146,7 +147,8 @@ function describe(model: Sequential): Json {
     return known
   }
   const layers = model.layers.map(({ name, layer }, at) => writeLayer(name, layer, place(at)))
-  return { format: FORMAT, input: { shape: input.shape, dtype: input.dtype }, layers, cells }
+  const nonTrainable = variables.size === 0 ? {} : { nonTrainable: [...variables.keys()] }
+  return { format: FORMAT, input: { shape: input.shape, dtype: input.dtype }, layers, cells, ...nonTrainable }
 }
 
 const MAX_LAYERS = 1000
@@ -169,5 +171,12 @@ const readModel: Read<Sequential> = object((fields) => {
   const input = fields.get('input', readInput)
   const cells = fields.get('cells', list(readCell, MAX_LAYERS))
   const layers = fields.get('layers', list(layerReader(cells), MAX_LAYERS))
-  return within('layers', () => new Sequential(layers, input))
+  const model = within('layers', () => new Sequential(layers, input))
+  const marked = fields.maybe('nonTrainable', list(text, MAX_LAYERS)) ?? []
+  const expected = [...model.built.variables.keys()]
+  if (String(marked) === String(expected)) return model
+  throw fault(
+    'nonTrainable',
+    `names ${marked.join(', ') || 'nothing'}; its layers have ${expected.join(', ') || 'no variables'}`,
+  )
 })

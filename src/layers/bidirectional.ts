@@ -105,6 +105,8 @@ function within(scope: LayerScope, part: string): LayerScope {
     ...scope,
     prefix: `${scope.prefix}${part} `,
     param: (name, parameter) => scope.param(`${part} ${name}`, parameter),
+    variable: (name, parameter) => scope.variable(`${part} ${name}`, parameter),
+    next: (name, value) => scope.next(`${part} ${name}`, value),
     random: (name) => scope.random(`${part} ${name}`),
     initial: (name, begin) => scope.initial(`${part} ${name}`, begin),
     final: (name, value) => scope.final(`${part} ${name}`, value),

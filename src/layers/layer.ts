@@ -43,6 +43,10 @@ export interface LayerScope {
   readonly forced?: Value | undefined
   /** The parameter of that name: the same one each time. */
   param(name: string, parameter: Parameter): Value
+  /** A variable of that name, [shape of `parameter`]: numbers that are kept with the weights, but not trained. */
+  variable(name: string, parameter: Parameter): Value
+  /** Says, in training, what a variable holds after the step; it keeps what it held where loss or gradient is not finite. */
+  next(name: string, value: Value): void
   /**
    * The parameter `layer/name` of a layer before this one: one variable with two uses.
    * @throws {ArgumentError} where there is none

@@ -31,6 +31,7 @@ export interface ModelScope {
   /** How recurrent layers fold their steps, if not by a plain scan. */
   readonly fold?: Fold | undefined
   param(path: string, parameter: Parameter): Value
+  variable(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
   random(): Pick<RandomKey, 'seed' | 'update'>
   /** i32 [T]: the number of each step. Default: from 0 on. */
@@ -43,12 +44,16 @@ export interface Forward {
   readonly output: Signal
   /** Final states by path, in the order of the batch. */
   readonly states: ReadonlyMap<string, Value>
+  /** What variables hold after the step, by path. */
+  readonly variables: ReadonlyMap<string, Value>
 }
 
 /** What the first tracing finds out. */
 export interface Built {
   readonly input: InputSpec
   readonly params: ReadonlyMap<string, Parameter>
+  /** What is kept with the parameters, but not trained. */
+  readonly variables: ReadonlyMap<string, Parameter>
   /** Shapes of recurrent states, without the batch axis. */
   readonly states: ReadonlyMap<string, readonly number[]>
   /** Whether some layer draws random numbers in training. */
@@ -102,6 +107,7 @@ export class Sequential {
       return this
     }
     const params = new Map<string, Parameter>()
+    const variables = new Map<string, Parameter>()
     const states = new Map<string, readonly number[]>()
     const shapes: (readonly (number | null)[])[] = []
     let draws = false
@@ -112,6 +118,10 @@ export class Sequential {
           training: true,
           param: (path, parameter) => {
             params.set(path, parameter)
+            return zeros(parameter.shape)
+          },
+          variable: (path, parameter) => {
+            variables.set(path, parameter)
             return zeros(parameter.shape)
           },
           random: () => {
@@ -130,14 +140,14 @@ export class Sequential {
       },
       ({ output }) => [output.value],
     )
-    this.#built = { input, params, states, draws, shapes }
+    this.#built = { input, params, variables, states, draws, shapes }
     return this
   }
 
-  /** The numbers of all parameters by path; made from `seed` when first asked for. */
+  /** The numbers of all parameters and variables by path; made from `seed` when first asked for. */
   weights(seed = 0): ReadonlyMap<string, Tensor> {
     this.#weights ??= new Map(
-      [...this.built.params].map(([path, parameter]) => [
+      [...this.#leaves].map(([path, parameter]) => [
         path,
         { data: initialize(parameter, seed, path), shape: parameter.shape, dtype: 'f32' },
       ]),
@@ -145,13 +155,13 @@ export class Sequential {
     return this.#weights
   }
 
-  /** @throws {ShapeError} unless there is one tensor of the right shape for each parameter */
+  /** @throws {ShapeError} unless there is one tensor of the right shape for each parameter and variable */
   setWeights(weights: ReadonlyMap<string, Tensor>): void {
-    const { params } = this.built
+    const leaves = this.#leaves
     if (!(weights instanceof Map)) {
       throw new ArgumentError(`weights are a Map of tensors by path; received ${typeof weights}`)
     }
-    for (const [path, { shape }] of params) {
+    for (const [path, { shape }] of leaves) {
       const given = weights.get(path)
       if (!given) throw new ShapeError(`no numbers were given for parameter ${path}`)
       const { dtype, shape: own } = tensor(given.data, given.shape, given.dtype)
@@ -162,15 +172,16 @@ export class Sequential {
       }
     }
     for (const path of weights.keys()) {
-      if (!params.has(path)) throw new ShapeError(`the model has no parameter ${path}`)
+      if (!leaves.has(path)) throw new ShapeError(`the model has no parameter ${path}`)
     }
-    this.#weights = new Map([...params.keys()].map((path) => [path, weights.get(path)!]))
+    this.#weights = new Map([...leaves.keys()].map((path) => [path, weights.get(path)!]))
   }
 
   /** Traces the model on a batch-first input. */
   forward(x: Value, scope: ModelScope, seen: (signal: Signal) => void = () => {}): Forward {
     const sequence = this.#isSequence(x)
     const states = new Map<string, Value>()
+    const variables = new Map<string, Value>()
     const shared = new Map<string, Value>()
     const { packing } = scope
     const face: Signal = { value: x, sequence, packing }
@@ -189,6 +200,8 @@ export class Sequential {
           shared.set(`${name}/${key}`, value)
           return value
         },
+        variable: (key, parameter) => scope.variable(`${name}/${key}`, parameter),
+        next: (key, value) => variables.set(`${name}/${key}`, value),
         shared: (path) => {
           const value = shared.get(path)
           if (value !== undefined) return value
@@ -207,8 +220,8 @@ export class Sequential {
       seen(signal)
     }
     const { value } = signal
-    if (packing === undefined || signal.sequence) return { output: signal, states }
-    return { output: { value: packing.unsorted(value), sequence: false }, states }
+    if (packing === undefined || signal.sequence) return { output: signal, states, variables }
+    return { output: { value: packing.unsorted(value), sequence: false }, states, variables }
   }
 
   /** @throws {ArgumentError} where a layer reads backwards: its states cannot go on from window to window */
@@ -225,6 +238,11 @@ export class Sequential {
   returnedStates(): string[] {
     const returning = new Set(this.layers.filter(({ layer }) => layer.returnState).map(({ name }) => name))
     return [...this.built.states.keys()].filter((path) => returning.has(path.slice(0, path.indexOf('/'))))
+  }
+
+  /** What has numbers of its own: parameters, then variables. */
+  get #leaves(): ReadonlyMap<string, Parameter> {
+    return new Map([...this.built.params, ...this.built.variables])
   }
 
   #isSequence(x: Value): boolean {
@@ -329,23 +347,29 @@ export function sequential(layers: readonly Layer[], options: SequentialOptions 
   return new Sequential(layers, options.input)
 }
 
-/** A table of layers, shapes and numbers of parameters. */
+/** A table of layers, shapes and numbers of parameters; variables, which are not trained, are counted apart at its end. */
 export function summary(model: Sequential): string {
   requireModel('summary', model)
-  const { params, shapes, input } = model.built
-  const counts = model.layers.map(({ name }) =>
-    [...params].reduce(
-      (sum, [path, { shape }]) => sum + (path.startsWith(`${name}/`) ? elementCount(shape) : 0),
+  const { params, variables, shapes, input } = model.built
+  const count = (leaves: Built['params'], start: string) =>
+    [...leaves].reduce(
+      (sum, [path, { shape }]) => sum + (path.startsWith(start) ? elementCount(shape) : 0),
       0,
-    ),
-  )
+    )
+  const both = (start: string) => String(count(params, start) + count(variables, start))
   const shown = (shape: readonly (number | null)[]) =>
     `[${['B', ...shape.map((size) => size ?? 'T')].join(', ')}]`
   const rows = [
     ['layer', 'output', 'parameters'],
     ['input', shown(input.shape), '0'],
-    ...model.layers.map(({ name }, i) => [name, shown(shapes[i]!), String(counts[i])]),
-    ['total', '', String(counts.reduce((sum, count) => sum + count, 0))],
+    ...model.layers.map(({ name }, i) => [name, shown(shapes[i]!), both(`${name}/`)]),
+    ['total', '', both('')],
+    ...(variables.size === 0
+      ? []
+      : [
+          ['trainable', '', String(count(params, ''))],
+          ['non-trainable', '', String(count(variables, ''))],
+        ]),
   ]
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows

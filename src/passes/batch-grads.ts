@@ -7,7 +7,6 @@ import * as build from '../graph/build.ts'
 import { isByRow, isStackable } from '../graph/build-scan.ts'
 import { isKind, type Node, topological } from '../graph/node.ts'
 import type { Packing } from '../graph/ops.ts'
-import { typeOf } from '../graph/print.ts'
 import { construct } from '../graph/rebuild.ts'
 import { openScan, type Pass, type ScanRule } from './rewrite.ts'
 import { closeScan } from './scans.ts'
@@ -74,7 +73,8 @@ const sumsLeave: ScanRule = (scan, used, note) => {
       carry.init,
     )
   })
-  for (const { carry } of sums) note(`a sum over time ${typeOf(carry.param)} became one sum after the loop`)
+  for (const { carry } of sums)
+    note(({ type }) => `a sum over time ${type(carry.param)} became one sum after the loop`)
   return [...finals, ...result.slice(0, yields.length)]
 }
 

@@ -7,7 +7,6 @@
  */
 import { isStackable } from '../graph/build-scan.ts'
 import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph/node.ts'
-import { describeOp, typeOf } from '../graph/print.ts'
 import { substitute } from '../graph/rebuild.ts'
 import { lift, outsideOf, stack } from './lift.ts'
 import { type Note, type OpenScan, openScan, outputsOf, type Pass, type ScanRule } from './rewrite.ts'
@@ -69,7 +68,8 @@ const before: ScanRule = (scan, _used, note) => {
     ;(lifted.stacked ? open.xs : open.consts).push({ param, outer: lifted.node })
     if (lifted.stacked) {
       note(
-        `${describeOp(node.op).trim()} left the loop as one ${describeOp(lifted.node.op).trim()} → ${typeOf(lifted.node)}: it does not depend on the carry`,
+        ({ op, type }) =>
+          `${op(node)} left the loop as one ${op(lifted.node)} → ${type(lifted.node)}: it does not depend on the carry`,
       )
     }
   }
@@ -87,7 +87,7 @@ const apart: ScanRule = (scan, used, note) => {
   const lifted = open.yields.map((node, i) => (used.has(i) ? lift(node, scan, known) : undefined))
   if (lifted.every((each) => each === undefined)) return undefined
   const rest = outputsOf(scan)
-  note('steps that hand no state on are computed all at once')
+  note(() => 'steps that hand no state on are computed all at once')
   return lifted.map((each, i) => (each === undefined ? rest[i] : stack(each, scan.op.steps)))
 }
 
@@ -140,7 +140,7 @@ function sink(
   for (const { node, i, lifted } of made) {
     result[first + i] = stack(lifted!, scan.op.steps)
     if (HEAVY.has(node.op.kind))
-      note(`${describeOp(node.op).trim()} is made after the loop from stacked operands: no state reads it`)
+      note(({ op }) => `${op(node)} is made after the loop from stacked operands: no state reads it`)
   }
   return result
 }

@@ -6,7 +6,6 @@
  */
 import { isStackable, outputOf } from '../graph/build-scan.ts'
 import { type Graph, isKind, makeGraph, type Node, type ScanNode, topological } from '../graph/node.ts'
-import { describeOp } from '../graph/print.ts'
 import { rebuild, substitute } from '../graph/rebuild.ts'
 import { evaluateSize, type Shape, symbolsOf } from '../tensor/size.ts'
 import { type Note, openScan, type Pass } from './rewrite.ts'
@@ -125,10 +124,10 @@ function keepResiduals(graph: Graph, note: Note): Graph {
     const kept = choose(pair)
     if (kept.size === 0) continue
     current = apply(current, pair, kept, done)
-    const names = [...kept].map(
-      (node) => `${describeOp(node.op).trim()} [${node.shape.map((each) => each.key).join(', ')}]`,
-    )
-    note(`kept from the forward scan for each step: ${names.join('; ')}`)
+    note(({ op }) => {
+      const names = [...kept].map((node) => `${op(node)} [${node.shape.map((each) => each.key).join(', ')}]`)
+      return `kept from the forward scan for each step: ${names.join('; ')}`
+    })
   }
 }
 

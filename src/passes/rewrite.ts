@@ -27,7 +27,14 @@ export type ScanRule = (
   note: Note,
 ) => readonly (Node | undefined)[] | undefined
 
-export type Note = (text: string) => void
+/** How operations and their results are called, in what is said of them. */
+export interface Words {
+  readonly op: (node: Node) => string
+  readonly type: (node: Node) => string
+}
+
+/** Takes in what was done, to be put into words only if somebody asks. */
+export type Note = (say: (words: Words) => string) => void
 
 export interface Pass {
   readonly name: string

@@ -2,9 +2,7 @@
 import { ArgumentError } from './errors.ts'
 
 export function requireUnits(what: string, units: number, name = 'units'): void {
-  if (!Number.isInteger(units) || units < 1) {
-    throw new ArgumentError(`${what}: ${name} must be an integer of at least 1; received ${String(units)}`)
-  }
+  requireInteger(what, name, units, 1)
 }
 
 /**
@@ -37,6 +35,14 @@ const RANGES = {
 export function requireNumber(what: string, name: string, value: number, range: keyof typeof RANGES): void {
   if (Number.isFinite(value) && RANGES[range](value)) return
   throw new ArgumentError(`${what}: ${name} must be a number ${range}; received ${String(value)}`)
+}
+
+/** @throws {ArgumentError} for what is no integer of at least `least` */
+export function requireInteger(what: string, name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return
+  throw new ArgumentError(
+    `${what}: ${name} must be an integer of at least ${least}; received ${String(value)}`,
+  )
 }
 
 export function requireFlag(what: string, name: string, value: boolean): void {

@@ -1,6 +1,5 @@
 /** Ends a training that gets no better, and keeps the best weights. As Keras's EarlyStopping. */
-import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
-import { ArgumentError } from '../tensor/errors.ts'
+import { requireFlag, requireInteger, requireKnown, requireNumber } from '../tensor/checks.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { BestEpoch } from './run.ts'
 import { counter, counterIn, entry, exactly, exactlyIn, type TrainingState } from './state.ts'
@@ -31,11 +30,7 @@ export class EarlyStopping {
   constructor(options: EarlyStoppingOptions) {
     requireKnown('earlyStopping', options, ['patience', 'minDelta', 'restoreBest'])
     const { patience = 0, minDelta = 0, restoreBest = true } = options
-    if (!Number.isInteger(patience) || patience < 0) {
-      throw new ArgumentError(
-        `earlyStopping: patience must be an integer of at least 0; received ${String(patience)}`,
-      )
-    }
+    requireInteger('earlyStopping', 'patience', patience, 0)
     requireNumber('earlyStopping', 'minDelta', minDelta, 'of at least 0')
     requireFlag('earlyStopping', 'restoreBest', restoreBest)
     this.#patience = patience

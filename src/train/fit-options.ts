@@ -1,13 +1,16 @@
 /** What `fit` may be told, and its checks. */
 import { BACKENDS, type Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
-import { requireChoice, requireKnown, requireSeed } from '../tensor/checks.ts'
+import { requireChoice, requireInteger, requireKnown, requireSeed } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { ClippingOptions } from './clipping.ts'
 import type { EarlyStoppingOptions } from './early-stopping.ts'
 import type { LossOption } from './losses.ts'
+import type { MetricOption } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
+import type { ReduceOnPlateauOptions } from './plateau.ts'
 import type { TrainingState } from './state.ts'
+import type { ClassWeight } from './weights.ts'
 import type { Truncation } from './windows.ts'
 
 export interface ValidationOptions {
@@ -15,6 +18,8 @@ export interface ValidationOptions {
   readonly batches: Iterable<Batch>
   /** After every so many epochs. Default: 1. */
   readonly every?: number
+  /** What is measured besides the loss, as by `evaluate`. Default: nothing. */
+  readonly metrics?: readonly MetricOption[]
 }
 
 export interface FitOptions extends ClippingOptions {
@@ -38,12 +43,26 @@ export interface FitOptions extends ClippingOptions {
    * Default: false.
    */
   readonly teacherForcing?: boolean
+  /**
+   * How many batches one update is made of: it is that of the mean over all their steps and rows together, clipped as
+   * one. Steps and events stay those of batches; the optimizer's schedule counts updates. Batches that are left over at the
+   * end of an epoch count for the next one's first update. Default: 1.
+   */
+  readonly accumulate?: number
+  /**
+   * How much steps or rows of a class weigh in the loss, beside what batches give as `weights`: `{ 0: 1, 1: 3 }`. Other
+   * classes weigh 1. As in Keras 3 the sum of weighted terms is divided by their number, not by the sum of weights, and
+   * the validation is not weighted. Default: all classes weigh the same.
+   */
+  readonly classWeight?: ClassWeight
   /** Default: 1. */
   readonly epochs?: number
-  /** Measures the loss on other batches after an epoch. */
+  /** Measures the loss, and metrics, on other batches after an epoch. */
   readonly validation?: ValidationOptions
   /** Ends the run when the validation's loss, or the training's where there is none, gets no better. */
   readonly earlyStopping?: EarlyStoppingOptions
+  /** Lowers the optimizer's learning rate, a number, when that loss gets no better for some epochs. */
+  readonly reduceOnPlateau?: ReduceOnPlateauOptions
   /** Ends the run after the step under way, as `stop` does. */
   readonly signal?: AbortSignal
   /** What the `state` of a run gave: it goes on from there, bit for bit, if all else is the same. */
@@ -61,27 +80,30 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   clipValue: true,
   truncate: true,
   teacherForcing: true,
+  accumulate: true,
+  classWeight: true,
   epochs: true,
   validation: true,
   earlyStopping: true,
+  reduceOnPlateau: true,
   signal: true,
   resume: true,
   seed: true,
   backend: true,
 }
 
-/** Checks what neither the training step nor early stopping will. */
+/** Checks what neither the training step nor what watches losses will. */
 export function checkFitOptions(options: FitOptions): void {
   requireKnown('fit', options, Object.keys(OPTIONS))
   const { epochs = 1, seed, backend = 'wasm', validation, signal, resume } = options
   if (seed !== undefined) requireSeed('fit', seed)
   requireChoice('fit', 'backend', backend, BACKENDS)
-  requireCount('epochs', epochs)
+  requireInteger('fit', 'epochs', epochs, 1)
   if (validation !== undefined) {
-    requireKnown('fit: validation', validation, ['batches', 'every'])
+    requireKnown('fit: validation', validation, ['batches', 'every', 'metrics'])
     const { every = 1 } = validation
     requireBatches('fit: validation.batches', validation.batches)
-    requireCount('validation.every', every)
+    requireInteger('fit', 'validation.every', every, 1)
   }
   if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
     throw new ArgumentError(`fit: signal must be an AbortSignal; received ${String(signal)}`)
@@ -91,11 +113,6 @@ export function checkFitOptions(options: FitOptions): void {
       `fit: resume must be the Map that state() of a run gave; received ${typeof resume}`,
     )
   }
-}
-
-function requireCount(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return
-  throw new ArgumentError(`fit: ${name} must be an integer of at least 1; received ${String(value)}`)
 }
 
 export function requireBatches(what: string, batches: Iterable<Batch>): void {

@@ -7,8 +7,8 @@ import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
 import { streamOf, uniform } from '../tensor/random.ts'
 import { fedBack, finalOutput, freshRows, freshStates, weightInputs } from './leaves.ts'
-import { forwardSession } from './predict.ts'
 import { pause } from './run.ts'
+import { forwardSession } from './sessions.ts'
 
 export interface GenerateOptions {
   /** Tokens that the model reads first; at least one. */

@@ -12,7 +12,22 @@ export {
   type LossFunction,
   type LossName,
   type LossOption,
+  type Measured,
 } from './losses.ts'
+export type { EvaluateOptions, Evaluation } from './measure.ts'
+export {
+  type ClassMetricOptions,
+  f1,
+  type MaseOptions,
+  type Metric,
+  type MetricName,
+  type MetricOption,
+  mase,
+  precision,
+  recall,
+  topKAccuracy,
+} from './metrics.ts'
+export { type MovingAverageOptions, movingAverage } from './moving-average.ts'
 export {
   type AdamOptions,
   type AdamWOptions,
@@ -27,9 +42,8 @@ export {
   type Updated,
 } from './optimizers.ts'
 export type { InputLike } from './padding.ts'
+export type { ReduceOnPlateauOptions } from './plateau.ts'
 export {
-  type EvaluateOptions,
-  type Evaluation,
   evaluate,
   type Prediction,
   type PredictOptions,

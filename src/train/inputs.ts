@@ -56,7 +56,7 @@ export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings
 }
 
 /** Says whether a step is there, by lengths or mask, both checked. */
-function presence(model: Sequential, batch: Batch): (row: number, step: number) => boolean {
+export function presence(model: Sequential, batch: Batch): (row: number, step: number) => boolean {
   const steps = batch.inputs.shape[1]!
   if (batch.mask === undefined) {
     const lengths = lengthsOf(batch)
@@ -77,7 +77,7 @@ export function requireTime(model: Sequential): void {
 
 /** @throws {ShapeError} where something else stands in the place of a batch or of its tensors */
 function requireTensors(batch: Batch): void {
-  for (const name of ['inputs', 'targets', 'lengths', 'mask'] as const) {
+  for (const name of ['inputs', 'targets', 'lengths', 'mask', 'weights'] as const) {
     const value = batch?.[name]
     if (value === undefined && batch && name !== 'inputs') continue
     if (Array.isArray(value?.shape) && ArrayBuffer.isView(value.data)) continue

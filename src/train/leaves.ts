@@ -25,12 +25,12 @@ const [SEED, UPDATE] = ['seed', 'update']
 const FRESH = 'fresh'
 export const stateInput = (path: string) => `state ${path}`
 
-/** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, counters of draws. */
+/** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, variables, counters of draws. */
 export function leafSpecs(
   model: Sequential,
   { training, carry, lengths, mask = false }: LeafOptions,
 ): NamedSpec[] {
-  const { input, params, states, draws } = model.built
+  const { input, params, variables, states, draws } = model.built
   const counters = training && draws ? [SEED, UPDATE] : []
   return [
     { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
@@ -38,7 +38,7 @@ export function leafSpecs(
     ...(mask ? [{ name: 'mask', shape: ['B', 'T'], dtype: 'bool' } as const] : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
-    ...[...params].map(([path, { shape }]) => ({ name: path, shape })),
+    ...[...params, ...variables].map(([path, { shape }]) => ({ name: path, shape })),
     ...counters.map((name) => ({ name, shape: [], dtype: 'i32' as const })),
   ]
 }
@@ -53,6 +53,7 @@ export function leafScope(
     packing: lengths ? new RowPacking(get) : undefined,
     mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),
+    variable: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
     initial: (path, begin) => {
       if (!carry.includes(path)) return begin
@@ -71,6 +72,23 @@ export function forwardWhole(
 ): Forward & { readonly counted: Counted } {
   const scope = leafScope(get, leaves)
   return { ...model.forward(get('x'), { ...scope, forced }), counted: { mask: scope.mask } }
+}
+
+/** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */
+export interface Reading {
+  specs(model: Sequential, leaves: LeafOptions): NamedSpec[]
+  /** The target's input; `forced`: a layer reads it. */
+  target(spec: NamedSpec, forced: boolean): NamedSpec
+  forward: typeof forwardWhole
+  /** What of the target the batch brought. */
+  own(target: Value, forced: boolean): Value
+}
+
+export const WHOLE: Reading = {
+  specs: leafSpecs,
+  target: (spec) => spec,
+  forward: forwardWhole,
+  own: (target) => target,
 }
 
 /** Carried states for a new number of rows: all begin anew. */

@@ -1,5 +1,5 @@
 /**
- * The loop of `fit`: epochs of steps, validation, early stopping. Each step and each end of an epoch is a turn, between
+ * The loop of `fit`: epochs of steps, validation, early stopping, lowering of the learning rate. Each step and each end of an epoch is a turn, between
  * which weights and state can be read: what is read is of one moment.
  */
 import type { Batch } from '../data/batches.ts'
@@ -7,8 +7,10 @@ import type { Sequential } from '../layers/sequential.ts'
 import { DataError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { EarlyStopping } from './early-stopping.ts'
-import type { FitOptions } from './fit-options.ts'
-import { meanOver } from './predict.ts'
+import type { FitOptions, ValidationOptions } from './fit-options.ts'
+import { lossOf } from './losses.ts'
+import type { Evaluation } from './measure.ts'
+import { Plateau } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
 import { TrainingStep } from './training-step.ts'
@@ -21,6 +23,7 @@ export class Loop implements Training {
   readonly #options: LoopOptions
   readonly #step: TrainingStep
   readonly #stopping: EarlyStopping | undefined
+  readonly #plateau: Plateau | undefined
   readonly #history: EpochEvent[] = []
   /** Where the training stands: the epoch, its batches that are done, their losses times tokens, and tokens. */
   #epoch = 1
@@ -35,15 +38,22 @@ export class Loop implements Training {
     this.#model = model
     this.#batches = batches
     this.#options = options
-    const { epochs, validation, earlyStopping, signal, ...step } = options
-    const { resume } = step
+    const { epochs, validation, earlyStopping, reduceOnPlateau, signal, ...step } = options
+    const { resume, optimizer } = step
     this.#step = new TrainingStep(model, step)
     if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
+    if (reduceOnPlateau !== undefined) this.#plateau = new Plateau(reduceOnPlateau, optimizer.learningRate)
     if (resume !== undefined) this.#restore(resume)
   }
 
   async train({ stopped, emit }: Control): Promise<History> {
-    const { epochs, signal } = this.#options
+    const { epochs, loss, signal, validation } = this.#options
+    const metrics = validation?.metrics
+    if (metrics !== undefined) {
+      // Before a first epoch, which may be long.
+      const { metricsOf } = await import('./metrics.ts')
+      metricsOf(metrics, lossOf(loss))
+    }
     const control = { emit, stopped: () => stopped() || signal?.aborted === true }
     try {
       while (this.#epoch <= epochs && this.#stopping?.isOver !== true && !control.stopped()) {
@@ -69,7 +79,9 @@ export class Loop implements Training {
       state.set('training batches', counter(this.#done))
       state.set('training tokens', exactly(this.#tokens))
       state.set('training loss', exactly(this.#sum))
-      for (const [name, value] of this.#stopping?.state() ?? []) state.set(name, value)
+      for (const watching of [this.#stopping, this.#plateau]) {
+        for (const [name, value] of watching?.state() ?? []) state.set(name, value)
+      }
       return state
     })
   }
@@ -80,10 +92,11 @@ export class Loop implements Training {
     this.#tokens = exactlyIn(state, 'training tokens')
     this.#sum = exactlyIn(state, 'training loss')
     this.#stopping?.restore(state)
+    this.#plateau?.restore(state)
   }
 
   async #end(control: Control): Promise<History> {
-    await this.#step.sync()
+    await this.#step.sync(true)
     if (this.#stopping?.weights !== undefined) this.#model.setWeights(this.#stopping.weights)
     this.#ended = true
     const best = this.#stopping?.best
@@ -110,9 +123,11 @@ export class Loop implements Training {
   }
 
   async #runStep(batch: Batch, control: Control): Promise<void> {
-    const { learningRate: rate } = this.#options.optimizer
+    const { optimizer, accumulate = 1 } = this.#options
+    const rate = optimizer.learningRate
     const { steps } = this.#step
-    const learningRate = typeof rate === 'number' ? rate : rate(steps)
+    const learningRate =
+      typeof rate === 'number' ? (this.#plateau?.rate ?? rate) : rate(Math.floor(steps / accumulate))
     const result = await this.#step.run(batch, learningRate)
     const { loss, gradientNorm, tokens } = result
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
@@ -133,16 +148,19 @@ export class Loop implements Training {
     const loss = this.#sum / this.#tokens
     const due = validation !== undefined && epoch % (validation.every ?? 1) === 0
     if (due || this.#stopping !== undefined) await this.#step.sync()
-    const validationLoss = due ? await this.#validate(validation.batches, control) : undefined
-    if (due && validationLoss === undefined) return
+    const reached = due ? await this.#validate(validation, control) : undefined
+    if (due && reached === undefined) return
     const event: EpochEvent = {
       kind: 'epoch',
       epoch,
       loss,
-      ...(validationLoss === undefined ? {} : { validationLoss }),
+      ...(reached && { validationLoss: reached.loss, validationMetrics: reached.metrics }),
     }
-    const watched = validation === undefined ? loss : validationLoss
-    if (watched !== undefined) this.#stopping?.watch(epoch, watched, this.#model.weights())
+    const watched = validation === undefined ? loss : reached?.loss
+    if (watched !== undefined) {
+      this.#stopping?.watch(epoch, watched, this.#model.weights())
+      this.#plateau?.watch(watched)
+    }
     this.#epoch++
     this.#done = 0
     this.#sum = 0
@@ -151,15 +169,19 @@ export class Loop implements Training {
     control.emit(event)
   }
 
-  /** The loss of the model as it is; undefined when told to stop on the way. */
-  async #validate(batches: Iterable<Batch>, { stopped }: Control): Promise<number | undefined> {
+  /** What the model reaches as it is; undefined when told to stop on the way. */
+  async #validate(
+    { batches, metrics = [] }: ValidationOptions,
+    { stopped }: Control,
+  ): Promise<Evaluation | undefined> {
     const { loss, backend, truncate } = this.#options
-    const options = { loss, carry: truncate !== undefined, ...(backend === undefined ? {} : { backend }) }
+    const options = { loss, metrics, carry: truncate !== undefined, ...(backend && { backend }) }
+    const { meanOver } = await import('./measure.ts')
     const measured = await meanOver(this.#model, batches, options, stopped)
     if (measured !== undefined && measured.tokens === 0) {
       throw new DataError('fit: expected at least one batch in every validation; received none')
     }
-    return measured?.loss
+    return measured
   }
 
   async #notFinite(step: number, loss: number, norm: number): Promise<RecurraError> {

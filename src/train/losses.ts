@@ -1,10 +1,11 @@
 /**
- * Losses over sequences and single outputs: L = Σ mask · ℓ / Σ mask, so that what is masked, or lies beyond a row's
- * length, counts neither above nor below the line. Where ℓ is said of each feature, the mean over features is a step's term.
+ * Losses over sequences and single outputs: L = Σ mask · w · ℓ / Σ mask, so that what is masked, or lies beyond a row's
+ * length, counts neither above nor below the line, and weights w above it only (Keras 3's sum_over_batch_size). Where ℓ is said of each feature, the mean over features is a step's term.
  */
 import { abs, exp, iota, less, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
+import type { RowPacking } from '../layers/packing.ts'
 import { inside, masked, type Sequential, swapped } from '../layers/sequential.ts'
 import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
@@ -151,23 +152,48 @@ export function lossOf(loss: LossOption): Loss {
 export interface Counted {
   readonly lengths?: Value | undefined
   readonly mask?: Value | undefined
+  /** f32 [B, T] or [B], as the output: how much each step weighs. */
+  readonly weights?: Value | undefined
 }
 
-/** The mean of a loss over all steps that are there, a scalar. The target is batch-first, the output as inside. */
-export function meanLoss(loss: Loss, output: Signal, target: Value, counted: Counted = {}): Value {
+/** A loss over a batch. What is not there is 0 in all of it. */
+export interface Measured {
+  /** As inside, both. */
+  readonly output: Value
+  readonly target: Value
+  /** ℓ, one number a step and row. */
+  readonly terms: Value
+  /** How many steps and rows are there. */
+  readonly count: Value
+  /** The mean of w ℓ over those, a scalar. */
+  readonly mean: Value
+  /** Σ over those, of what is said of each: [T, B, …], [N, …] or [B, …] → […]. */
+  sum(values: Value): Value
+}
+
+/** The target is batch-first, the output as inside. */
+export function measured(loss: Loss, output: Signal, target: Value, counted: Counted = {}): Measured {
   const { packing } = output
-  if (packing !== undefined && loss.byStep !== true) {
-    const whole = (packed: Value) => swapped(packing.unpack(packed))
-    const padded = { value: whole(output.value), sequence: true }
-    const terms = perStep(loss, loss.terms(padded.value, whole(packing.pack(target))), padded)
-    return packing.pack(swapped(terms)).sum().div(sizeValue(packing.sizes.total))
-  }
   const there = output.sequence ? maskOf(output, counted) : undefined
   const clean = (value: Value) => masked({ value, sequence: true }, there).value
-  const [z, y] = [clean(output.value), clean(inside({ ...output, value: target }).value)]
-  const terms = perStep(loss, loss.terms(z, y), output)
-  if (there === undefined) return terms.sum().div(sizeValue(productOf(terms.shape)))
-  return clean(terms).sum().div(there.toF32().sum())
+  const own = (value: Value) => clean(inside({ ...output, value }).value)
+  const [z, y] = [clean(output.value), own(target)]
+  const terms =
+    packing !== undefined && loss.byStep !== true
+      ? packedTerms(loss, output.value, target, packing)
+      : perStep(loss, loss.terms(z, y), output)
+  const count = there === undefined ? sizeValue(productOf(terms.shape)) : there.toF32().sum()
+  const sum = (values: Value) => clean(values).sum(terms.shape.map((_, axis) => axis))
+  const weighted = counted.weights === undefined ? terms : terms.mul(own(counted.weights))
+  return { output: z, target: y, terms, count, mean: sum(weighted).div(count), sum }
+}
+
+/** Terms [N] of a loss that sees all steps of a row at once. */
+function packedTerms(loss: Loss, output: Value, target: Value, packing: RowPacking): Value {
+  const whole = (packed: Value) => swapped(packing.unpack(packed))
+  const padded = { value: whole(output), sequence: true }
+  const terms = perStep(loss, loss.terms(padded.value, whole(packing.pack(target))), padded)
+  return packing.pack(swapped(terms))
 }
 
 function maskOf({ value }: Signal, { lengths, mask }: Counted): Value | undefined {

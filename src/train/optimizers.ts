@@ -23,6 +23,8 @@ export interface Optimizer {
   readonly slots: readonly string[]
   /** What it keeps once, with the value before the first step. */
   readonly scalars: Readonly<Record<string, number>>
+  /** A slot whose numbers the parameters have at the end of a training; it begins with the parameters' own. */
+  readonly final?: string
   advance(scalars: Readonly<Record<string, Value>>): Record<string, Value>
   update(update: Update): Updated
 }

@@ -1,30 +1,18 @@
 /** Running a model: predict, evaluate. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
-import { outside, requireModel, type Sequential } from '../layers/sequential.ts'
+import { requireModel, type Sequential } from '../layers/sequential.ts'
 import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireBatches } from './fit-options.ts'
-import { asTensor, bindBatch, bindInput, type TensorLike, tokensOf } from './inputs.ts'
-import {
-  fedBack,
-  finalOutput,
-  finalOutputs,
-  forwardWhole,
-  freshRows,
-  freshStates,
-  type LeafOptions,
-  leafSpecs,
-  stateInput,
-  weightInputs,
-} from './leaves.ts'
-import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
+import { asTensor, bindInput, type TensorLike } from './inputs.ts'
+import { finalOutput, freshRows, stateInput, weightInputs } from './leaves.ts'
+import type { EvaluateOptions, Evaluation } from './measure.ts'
+import type { MetricOption, NameOf } from './metrics.ts'
 import { type InputLike, kindOf, paddedInputs, paddingInputs } from './padding.ts'
-import { pause } from './run.ts'
-import { Session, traceNamed } from './session.ts'
-import { targetSpec } from './step.ts'
+import { forwardSession } from './sessions.ts'
 
 export interface PredictOptions {
   /** Steps of each row, 1 … T; default: all T. */
@@ -44,43 +32,6 @@ export interface Prediction {
   readonly lengths?: Tensor
   /** States after the last step, by path: of the layers that say `returnState`, or of all if none does. */
   readonly states: Readonly<Record<string, Tensor>>
-}
-
-/** Compiled functions of models: for each model, by the loss (or the model itself) and by what they take in. */
-const sessions = new WeakMap<Sequential, WeakMap<object, Map<string, Promise<Session>>>>()
-
-function sessionOf(
-  model: Sequential,
-  of: Loss | Sequential,
-  key: string,
-  open: () => Promise<Session>,
-): Promise<Session> {
-  const all = sessions.get(model) ?? new WeakMap<object, Map<string, Promise<Session>>>()
-  sessions.set(model, all)
-  const known = all.get(of) ?? new Map<string, Promise<Session>>()
-  all.set(of, known)
-  const session = known.get(key) ?? open()
-  known.set(key, session)
-  return session
-}
-
-function keyOf({ carry, lengths, mask = false }: LeafOptions, backend: Backend): string {
-  return `${carry} ${lengths} ${mask} ${backend}`
-}
-
-/** The compiled forward pass: output and final states. */
-export function forwardSession(
-  model: Sequential,
-  leaves: LeafOptions,
-  backend: Backend = 'wasm',
-): Promise<Session> {
-  return sessionOf(model, model, keyOf(leaves, backend), () => {
-    const named = traceNamed(leafSpecs(model, leaves), (get) => {
-      const { output, states } = forwardWhole(model, get, leaves)
-      return { outputs: { output: outside(output), ...finalOutputs(states) } }
-    })
-    return Session.open(named, backend)
-  })
 }
 
 /**
@@ -175,86 +126,25 @@ function initialStates(
   return states
 }
 
-export interface EvaluateOptions {
-  readonly loss: LossOption
-  /** States go on from batch to batch until one says `reset`. Default: false. */
-  readonly carry?: boolean
-  readonly backend?: Backend
-}
-
-export interface Evaluation {
-  /** The mean over all tokens. */
-  readonly loss: number
-  readonly tokens: number
-}
-
-/** The mean loss over batches, without training. */
-export async function evaluate(
+/**
+ * The mean loss over batches, and metrics, without training.
+ *
+ *     const { loss, metrics } = await evaluate(net, batches, { loss: 'softmaxCrossEntropy', metrics: ['accuracy'] })
+ *
+ * @throws {ArgumentError} for a metric that is not there, or not of this loss
+ */
+export async function evaluate<const M extends readonly MetricOption[] = readonly []>(
   model: Sequential,
   batches: Iterable<Batch>,
-  options: EvaluateOptions,
-): Promise<Evaluation> {
+  options: EvaluateOptions<M>,
+): Promise<Evaluation<NameOf<M[number]>>> {
   requireModel('evaluate', model)
-  requireKnown('evaluate', options, ['loss', 'carry', 'backend'])
+  requireKnown('evaluate', options, ['loss', 'metrics', 'carry', 'backend'])
   requireBatches('evaluate: batches', batches)
   requireFlag('evaluate', 'carry', options.carry ?? false)
   if (options.carry === true) model.requireForward('evaluate')
+  const { meanOver } = await import('./measure.ts')
   const measured = await meanOver(model, batches, options, () => false)
   if (!measured?.tokens) throw new DataError('evaluate: expected at least one batch; received none')
   return measured
-}
-
-/** The mean loss over batches, NaN over none; undefined when told to stop before the last. */
-export async function meanOver(
-  model: Sequential,
-  batches: Iterable<Batch>,
-  options: EvaluateOptions,
-  stopped: () => boolean,
-): Promise<Evaluation | undefined> {
-  const loss = lossOf(options.loss)
-  let carried: [string, TensorData][] = []
-  let [sum, tokens, before] = [0, 0, 0]
-  for (const batch of batches) {
-    if (stopped()) return undefined
-    const bindings = bindBatch(model, loss, batch)
-    const rows = batch.inputs.shape[0]!
-    const carry = options.carry === true ? [...model.built.states.keys()] : []
-    const leaves = { training: false, carry, ...kindOf(batch) }
-    const session = await lossSession(model, loss, leaves, options.backend)
-    const there = paddingInputs(model, batch)
-    const inputs = new Map<string, TensorData>([
-      ['x', batch.inputs.data],
-      ['y', batch.targets.data],
-      ...freshRows(carry, rows, batch.reset || rows !== before),
-      ...weightInputs(model),
-      ...there.inputs,
-    ])
-    if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
-    for (const [name, data] of carried) inputs.set(name, data)
-    before = rows
-    const sizes = new Map([...bindings, ...there.sizes])
-    const results = await session.call(sizes, inputs, ['loss', ...carry.map(finalOutput)])
-    carried = fedBack(carry, results)
-    const count = tokensOf(model, batch)
-    sum += results['loss']![0]! * count
-    tokens += count
-    await pause()
-  }
-  return { loss: sum / tokens, tokens }
-}
-
-function lossSession(
-  model: Sequential,
-  loss: Loss,
-  leaves: LeafOptions,
-  backend: Backend = 'wasm',
-): Promise<Session> {
-  return sessionOf(model, loss, keyOf(leaves, backend), () => {
-    const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-      const { output, states, counted } = forwardWhole(model, get, leaves)
-      const mean = meanLoss(loss, output, get('y'), counted)
-      return { outputs: { loss: mean, ...finalOutputs(states) } }
-    })
-    return Session.open(named, backend)
-  })
 }

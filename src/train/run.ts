@@ -8,7 +8,7 @@ export interface StepEvent {
   readonly step: number
   /** The mean over the batch before the update. */
   readonly loss: number
-  /** ‖∂L/∂θ‖ over all parameters, before clipping. */
+  /** ‖∂L/∂θ‖ over all parameters, before clipping; with `accumulate` of the mean over the batches since the last update. */
   readonly gradientNorm: number
   readonly learningRate: number
   /** Steps of sequences in the batch, padding apart. */
@@ -23,6 +23,8 @@ export interface EpochEvent {
   readonly loss: number
   /** The mean over the tokens of the validation, after the epoch; absent in epochs that have none. */
   readonly validationLoss?: number
+  /** The validation's metrics by name; absent in epochs that have none. */
+  readonly validationMetrics?: Readonly<Record<string, number>>
 }
 
 /** The last event of a run that did not fail; what the model keeps is in it. */

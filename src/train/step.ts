@@ -1,27 +1,19 @@
 /** A training step as one graph: forward, backward, clip and update. */
 import type { Backend } from '../codegen/compile.ts'
 import { gradient } from '../graph/grad.ts'
-import type { Graph } from '../graph/node.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { requireModel, type Sequential } from '../layers/sequential.ts'
-import { requireFlag, requireKnown } from '../tensor/checks.ts'
+import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
 import { shapeOf } from '../tensor/size.ts'
+import { accumulated, heldBy, slotInput } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
-import { checkForcing } from './forcing.ts'
-import { forwardWhole, type LeafOptions, leafSpecs, stateInput } from './leaves.ts'
-import { type Loss, type LossOption, lossOf, meanLoss } from './losses.ts'
+import { type LeafOptions, stateInput, WHOLE } from './leaves.ts'
+import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
-import {
-  checkTruncation,
-  forwardWindow,
-  overlaps,
-  ownSteps,
-  type Truncation,
-  windowSpec,
-  windowSpecs,
-} from './windows.ts'
+import type { ClassWeight } from './weights.ts'
+import { checkTruncation, type Truncation } from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
   readonly loss: LossOption
@@ -32,6 +24,10 @@ export interface StepOptions extends ClippingOptions {
   readonly truncate?: Truncation | undefined
   /** Teacher forcing; see `fit`. Default: false. */
   readonly teacherForcing?: boolean | undefined
+  /** How many batches one update is made of; see `fit`. Default: 1. */
+  readonly accumulate?: number | undefined
+  /** How much classes weigh in the loss; see `fit`. */
+  readonly classWeight?: ClassWeight | undefined
   readonly backend?: Backend | undefined
   /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
@@ -47,6 +43,8 @@ const OPTIONS: Record<keyof StepOptions, true> = {
   carry: true,
   truncate: true,
   teacherForcing: true,
+  accumulate: true,
+  classWeight: true,
   backend: true,
   seed: true,
   resume: true,
@@ -59,13 +57,13 @@ export function checkStepOptions(model: Sequential, options: StepOptions): void 
   requireOptimizer(options.optimizer)
   checkClipping(options)
   requireFlag('a training step', 'carry', options.carry ?? false)
+  requireFlag('a training step', 'teacherForcing', options.teacherForcing ?? false)
+  const { accumulate = 1 } = options
+  requireInteger('a training step', 'accumulate', accumulate, 1)
   if (options.truncate === undefined) return
   checkTruncation(options.truncate)
   model.requireForward('truncate')
 }
-
-/** The input that holds an optimizer's slot of a parameter. */
-export const slotInput = (slot: string, path: string) => `${slot} of ${path}`
 
 /** The target of a loss, batch-first, for a model that is built. */
 export function targetSpec(model: Sequential, { targets }: Loss): NamedSpec {
@@ -81,40 +79,57 @@ export function carried(model: Sequential, { truncate, carry = false }: StepOpti
   return carry || truncate !== undefined ? [...model.built.states.keys()] : []
 }
 
+/** What batches bring besides inputs and targets. */
+export interface StepKind {
+  readonly lengths: boolean
+  readonly mask: boolean
+  readonly weights: boolean
+}
+export const PLAIN: StepKind = { lengths: false, mask: false, weights: false }
+
+/** The weights of a loss, batch-first, for a model that is built. */
+export function weightSpec(model: Sequential): NamedSpec {
+  return { name: 'weights', shape: model.built.shapes.at(-1)![0] === null ? ['B', 'T'] : ['B'] }
+}
+
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(
   model: Sequential,
   options: StepOptions,
-  lengths: boolean,
-  mask = false,
+  kind: Partial<StepKind> = {},
+  reading = WHOLE,
 ): NamedGraph {
-  const { optimizer, teacherForcing = false } = options
+  const { optimizer, accumulate = 1, teacherForcing = false } = options
+  const held = heldBy(options)
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
-  const leaves: LeafOptions = { training: true, carry, lengths, mask }
+  const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
   const { params } = model.built
-  const overlap = overlaps(options.truncate)
-  checkForcing(model, loss, teacherForcing)
   const targets = targetSpec(model, loss)
   const specs: NamedSpec[] = [
-    ...(overlap ? windowSpecs(model, leaves) : leafSpecs(model, leaves)),
-    overlap && teacherForcing ? windowSpec(targets) : targets,
+    ...reading.specs(model, leaves),
+    reading.target(targets, teacherForcing),
+    ...(kind.weights === true ? [weightSpec(model)] : []),
     { name: 'learningRate', shape: [] },
-    ...Object.keys(optimizer.scalars).map((name) => ({ name, shape: [] })),
-    ...optimizer.slots.flatMap((slot) =>
+    ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
+    ...held.slots.flatMap((slot) =>
       [...params].map(([path, { shape }]) => ({ name: slotInput(slot, path), shape })),
     ),
   ]
   return traceNamed(specs, (get) => {
     const target = get('y')
     const forced = teacherForcing ? target : undefined
-    const { output, states, counted } = overlap
-      ? forwardWindow(model, get, leaves, forced)
-      : forwardWhole(model, get, leaves, forced)
-    const own = overlap && teacherForcing ? ownSteps(target, 1) : target
-    const mean = meanLoss(loss, output, own, counted)
+    const { output, states, variables, counted } = reading.forward(model, get, leaves, forced)
+    const own = reading.own(target, teacherForcing)
+    const weights = kind.weights === true ? get('weights') : undefined
+    const { mean, count } = measured(loss, output, own, { ...counted, weights })
     const paths = [...params.keys()]
-    const gradients = gradient(mean, paths.map(get))
+    const batch = gradient(mean, paths.map(get))
+    const several =
+      accumulate === 1
+        ? undefined
+        : accumulated(get, new Map(paths.map((path, i) => [path, batch[i]!])), count, accumulate)
+    const gradients = several?.gradients ?? batch
     const squares = gradients.map((each) => each.square().sum())
     const norm = sqrt(squares.reduce((sum, each) => sum.add(each)))
     const clipped = clip(gradients, norm, options)
@@ -134,15 +149,14 @@ export function traceStep(
       updates.set(path, next.param)
       for (const slot of optimizer.slots) updates.set(slotInput(slot, path), next.slots[slot]!)
     }
+    if (several !== undefined) {
+      for (const [name, value] of updates) updates.set(name, where(several.due, value, get(name)))
+      for (const [name, value] of several.updates) updates.set(name, value)
+    }
     for (const path of carry) updates.set(stateInput(path), states.get(path)!)
+    for (const [path, value] of variables) updates.set(path, value)
     const ok = and(finite(mean), finite(norm))
     const guarded = [...updates].map(([name, value]) => [name, where(ok, value, get(name))] as const)
     return { outputs: { loss: mean, gradientNorm: norm }, updates: new Map(guarded) }
   })
-}
-
-/** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
-export function trainingGraph(model: Sequential, options: StepOptions): Graph {
-  checkStepOptions(model, options)
-  return traceStep(model, options, false).graph
 }

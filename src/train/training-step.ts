@@ -6,13 +6,13 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { checkForcing } from './forcing.ts'
+import { heldBy, slotInput } from './accumulation.ts'
 import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
-import { counterInputs, freshRows, stateInput } from './leaves.ts'
+import { counterInputs, freshRows, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
-import { carried, checkStepOptions, type StepOptions, slotInput, traceStep } from './step.ts'
+import { carried, checkStepOptions, PLAIN, type StepKind, type StepOptions, traceStep } from './step.ts'
 import { overlaps, Windows } from './windows.ts'
 
 export interface StepResult {
@@ -43,8 +43,7 @@ export class TrainingStep {
   /** Compiled and not run yet: see `memoryBytes`. */
   readonly #prepared = new Map<string, Session>()
   /** What the session was compiled for. A mask says what lengths say, so that it serves batches of either. */
-  #lengths = false
-  #masks = false
+  #kind = PLAIN
   #steps = 0
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
@@ -56,7 +55,6 @@ export class TrainingStep {
     this.#model = model
     this.#options = options
     this.#loss = lossOf(options.loss)
-    checkForcing(model, this.#loss, options.teacherForcing)
     this.#windows = new Windows(options.truncate, options.teacherForcing ?? false)
     if (options.resume === undefined) return
     this.#steps = counterIn(options.resume, 'training steps')
@@ -74,9 +72,10 @@ export class TrainingStep {
     if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
-    const { window, rows, others, lengths, masks, packings, sizes } = this.#plan(batch)
+    if (this.#session === undefined) await this.#check()
+    const { window, rows, others, kind, packings, sizes } = this.#plan(batch)
     const pending = this.#begin()
-    const session = await this.#open(lengths, masks, others ? 0 : rows)
+    const session = await this.#open(kind, others ? 0 : rows)
     const inputs = new Map<string, TensorData>([
       ...(others ? this.#states(rows) : []).map(
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
@@ -87,15 +86,15 @@ export class TrainingStep {
       ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...packings.flatMap(({ inputs }) => inputs),
-      ...(lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(batch)] as const] : []),
-      ...(masks ? [['mask', window.mask ?? maskOf(batch)] as const] : []),
+      ...(kind.lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(batch)] as const] : []),
+      ...(kind.mask ? [['mask', window.mask ?? maskOf(batch)] as const] : []),
+      ...(kind.weights ? [['weights', await this.#weights(batch)] as const] : []),
     ])
     const results = await session.call(sizes, new Map([...pending, ...inputs]), ['loss', 'gradientNorm'])
     pending.clear()
-    this.#prepared.delete(variantOf(lengths, masks))
+    this.#prepared.delete(keyOf(kind))
     this.#session = session
-    this.#lengths = lengths
-    this.#masks = masks
+    this.#kind = kind
     const [loss, gradientNorm] = [results.loss[0]!, results.gradientNorm[0]!]
     this.#last = { rows, sizes, inputs, broken: Number.isFinite(loss) ? 'gradientNorm' : 'loss' }
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) {
@@ -117,15 +116,18 @@ export class TrainingStep {
    * @throws {ShapeError | DataError | ArgumentError} for a batch that `run` would refuse
    */
   async memoryBytes(batch: Batch): Promise<number> {
-    const { lengths, masks, sizes } = this.#plan(batch)
-    return (await this.#compiled(lengths, masks)).memoryBytes(sizes)
+    const { kind, sizes } = this.#plan(batch)
+    return (await this.#compiled(kind)).memoryBytes(sizes)
   }
 
-  /** Copies the parameters into the model. */
-  async sync(): Promise<void> {
+  /** Copies the parameters into the model: as they are, or at the end of a training as its optimizer wants them. */
+  async sync(final = false): Promise<void> {
     if (this.#pending === undefined) return
     const weights = new Map(this.#model.weights())
     for (const [path, old] of weights) weights.set(path, { ...old, data: await this.#read(path) })
+    for (const [name, path] of final ? this.#averages : []) {
+      weights.set(path, { ...weights.get(path)!, data: await this.#read(name) })
+    }
     this.#model.setWeights(weights)
   }
 
@@ -135,8 +137,7 @@ export class TrainingStep {
     const { rows, fresh, ragged, past, pastTargets, pastMask } = this.#windows.state()
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
-      ['training lengths', counter(this.#lengths)],
-      ['training masks', counter(this.#masks)],
+      ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
       ['training rows', counter(rows)],
       ['training fresh', counter(fresh)],
       ['training ragged', counter(ragged)],
@@ -167,13 +168,16 @@ export class TrainingStep {
     this.#begin()
     const window = this.#windows.next(batch, this.#isSequence)
     const rows = batch.inputs.shape[0]!
-    const masks = this.#masks || batch.mask !== undefined
-    const lengths = !masks && (this.#lengths || batch.lengths !== undefined)
+    const mask = this.#kind.mask || batch.mask !== undefined
+    const lengths = !mask && (this.#kind.lengths || batch.lengths !== undefined)
+    const { classWeight } = this.#options
+    const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
     const packings = lengths
       ? window.parts.map((each) => packingInputs(each.lengths, each.steps, each.part))
       : []
     const sizes = new Map([...bindings, ...window.sizes, ...packings.map(({ size }) => size)])
-    return { window, rows, others: rows !== this.#windows.rows, lengths, masks, packings, sizes }
+    const kind = { lengths, mask, weights }
+    return { window, rows, others: rows !== this.#windows.rows, kind, packings, sizes }
   }
 
   get #isSequence(): boolean {
@@ -196,11 +200,13 @@ export class TrainingStep {
 
   #fresh(seed: number | undefined): Map<string, TensorData> {
     const weights = this.#model.weights(seed)
-    const { scalars } = this.#options.optimizer
+    const { scalars } = heldBy(this.#options)
+    const averages = this.#averages
     return new Map(
       [...this.#held(0)].map(([name, shape]) => {
         const begin =
-          weights.get(name)?.data ?? new Float32Array(elementCount(shape)).fill(scalars[name] ?? 0)
+          weights.get(averages.get(name) ?? name)?.data ??
+          new Float32Array(elementCount(shape)).fill(scalars[name] ?? 0)
         return [name, begin]
       }),
     )
@@ -213,8 +219,8 @@ export class TrainingStep {
     const shapes = this.#held(rows)
     requireNoOthers(state, new Set(shapes.keys()))
     const pending = new Map([...shapes].map(([name, shape]) => [name, entry(state, name, 'f32', shape).data]))
-    this.#lengths = counterIn(state, 'training lengths') !== 0
-    this.#masks = counterIn(state, 'training masks') !== 0
+    const [lengths, mask, weights] = KINDS.map((name) => counterIn(state, `training ${name}`) !== 0)
+    this.#kind = { lengths: lengths!, mask: mask!, weights: weights! }
     const past = this.#pastIn(state, rows)
     const pastTargets = past && this.#pastTargetsIn(state, past)
     const pastMask = past && entry(state, 'training past mask', 'bool', [rows, past.shape[1]!])
@@ -237,14 +243,25 @@ export class TrainingStep {
 
   /** Shapes of all that goes on from step to step, by the names of the inputs that hold it. */
   #held(rows: number): Map<string, readonly number[]> {
-    const { slots, scalars } = this.#options.optimizer
-    const params = [...this.#model.built.params].map(([path, { shape }]) => [path, shape] as const)
+    const { slots, scalars } = heldBy(this.#options)
+    const { built } = this.#model
+    const shapesOf = (leaves: typeof built.params) =>
+      [...leaves].map(([path, { shape }]) => [path, shape] as const)
+    const params = shapesOf(built.params)
     return new Map([
       ...params,
+      ...shapesOf(built.variables),
       ...slots.flatMap((slot) => params.map(([path, shape]) => [slotInput(slot, path), shape] as const)),
       ...Object.keys(scalars).map((name) => [name, []] as const),
       ...(rows === 0 ? [] : this.#states(rows)),
     ])
+  }
+
+  /** Paths of parameters by the slots that they end with. */
+  get #averages(): Map<string, string> {
+    const { final } = this.#options.optimizer
+    if (final === undefined) return new Map()
+    return new Map([...this.#model.built.params.keys()].map((path) => [slotInput(final, path), path]))
   }
 
   #states(rows: number): [string, readonly number[]][] {
@@ -256,10 +273,15 @@ export class TrainingStep {
     return this.#pending?.get(name)?.slice() ?? (await this.#session!.read(name))
   }
 
-  /** The step to call. The first batch with lengths, or a mask, brings another one, which goes on from where that stands. */
-  async #open(lengths: boolean, masks: boolean, rows: number): Promise<Session> {
+  async #weights(batch: Batch): Promise<Float32Array> {
+    const { weightsOf } = await import('./weights.ts')
+    return weightsOf(this.#model, batch, this.#options.classWeight)
+  }
+
+  /** The step to call. The first batch with lengths, a mask, or weights brings another one, which goes on from where that stands. */
+  async #open(kind: StepKind, rows: number): Promise<Session> {
     const old = this.#session
-    const session = await this.#compiled(lengths, masks)
+    const session = await this.#compiled(kind)
     if (old === undefined || old === session) return session
     const pending = this.#begin()
     for (const name of this.#held(rows).keys()) {
@@ -268,18 +290,30 @@ export class TrainingStep {
     return session
   }
 
+  /** What teacher forcing asks of loss and, once it is built, model; what weights of classes ask of the loss. */
+  async #check(): Promise<void> {
+    const { teacherForcing, classWeight } = this.#options
+    if (classWeight !== undefined) (await import('./weights.ts')).checkClassWeight(classWeight, this.#loss)
+    if (teacherForcing !== true) return
+    const { checkForcing } = await import('./forcing-checks.ts')
+    checkForcing(this.#model, this.#loss)
+  }
+
   /** The compiled step: the one that training stands on if it serves, else one that waits for its first call. */
-  async #compiled(lengths: boolean, masks: boolean): Promise<Session> {
-    const own = this.#session
-    if (own !== undefined && lengths === this.#lengths && masks === this.#masks) return own
-    const variant = variantOf(lengths, masks)
-    const known = this.#prepared.get(variant)
+  async #compiled(kind: StepKind): Promise<Session> {
+    const [own, key] = [this.#session, keyOf(kind)]
+    if (own !== undefined && key === keyOf(this.#kind)) return own
+    const known = this.#prepared.get(key)
     if (known !== undefined) return known
-    const named = traceStep(this.#model, this.#options, lengths, masks)
-    const session = await Session.open(named, this.#options.backend)
-    this.#prepared.set(variant, session)
+    const { truncate, backend } = this.#options
+    await this.#check()
+    const reading = overlaps(truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
+    const named = traceStep(this.#model, this.#options, kind, reading)
+    const session = await Session.open(named, backend)
+    this.#prepared.set(key, session)
     return session
   }
 }
 
-const variantOf = (lengths: boolean, masks: boolean) => (masks ? 'mask' : lengths ? 'lengths' : 'plain')
+const KINDS = ['lengths', 'mask', 'weights'] as const
+const keyOf = (kind: StepKind) => String(KINDS.filter((name) => kind[name]))

@@ -14,17 +14,11 @@
  * rest, so that the state between them can be carried.
  */
 import type { Batch } from '../data/batches.ts'
-import { concat, iota, type Value, where } from '../graph/value.ts'
-import { packingSpecs, RowPacking } from '../layers/packing.ts'
-import { type Forward, outside, type Sequential, swapped } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
-import { addSize, type Bindings, subSize, symbol } from '../tensor/size.ts'
+import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { lengthsOf, maskOf } from './inputs.ts'
-import { type LeafOptions, leafScope, leafSpecs } from './leaves.ts'
-import type { Counted } from './losses.ts'
-import type { NamedSpec } from './session.ts'
 
 export interface Truncation {
   /** Steps between updates: those of each batch, at most. */
@@ -51,79 +45,6 @@ export function checkTruncation(truncate: Truncation): void {
 /** Whether windows share steps, so that past inputs are needed. */
 export function overlaps(truncate: Truncation | undefined): boolean {
   return truncate !== undefined && truncate.k2 > truncate.k1
-}
-
-const [PAST, CARRIED] = [symbol('P'), symbol('C')]
-const ALL = addSize(PAST, symbol('T'))
-const LENGTHS = 'lengths'
-/** The two parts, whose rows are packed each on its own: up to the carry, and after it. */
-const PARTS = { before: CARRIED, after: subSize(ALL, CARRIED) }
-
-/** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
-export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
-  const packings = Object.entries(PARTS).flatMap(([part, steps]) => packingSpecs(steps, part))
-  return [
-    ...leafSpecs(model, { ...leaves, lengths: false }).map((spec) =>
-      spec.name === 'x' || spec.name === 'mask' ? windowSpec(spec) : spec,
-    ),
-    ...(leaves.lengths ? [{ name: LENGTHS, shape: ['B'], dtype: 'i32' } as const, ...packings] : []),
-  ]
-}
-
-/** [B, T, …] as [B, P + T, …] */
-export function windowSpec(spec: NamedSpec): NamedSpec {
-  return { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
-}
-
-/** The batch's own outputs, and the states after C steps. `forced`: targets [B, P + T, …] for the last layer to read. */
-export function forwardWindow(
-  model: Sequential,
-  get: (name: string) => Value,
-  leaves: LeafOptions,
-  forced?: Value,
-): Forward & { readonly counted: Counted } {
-  const x = get('x')
-  const scope = leafScope(get, { ...leaves, lengths: false })
-  const packing = (part: keyof typeof PARTS) => (leaves.lengths ? new RowPacking(get, part) : undefined)
-  const [early, late] = [packing('before'), packing('after')]
-  const later = scope.mask?.slice(0, CARRIED, ALL)
-  const before = model.forward(x.slice(1, 0, CARRIED), {
-    ...scope,
-    packing: early,
-    mask: scope.mask?.slice(0, 0, CARRIED),
-    forced: forced?.slice(1, 0, CARRIED),
-  })
-  const after = model.forward(x.slice(1, CARRIED, ALL), {
-    ...scope,
-    packing: late,
-    mask: later,
-    forced: forced?.slice(1, CARRIED, ALL),
-    time: iota([ALL]).slice(0, CARRIED, ALL),
-    initial: (path) => before.states.get(path)!,
-  })
-  const { states } = before
-  if (after.output.sequence) {
-    const whole = ownSteps(
-      concat(
-        [before, after].map(({ output }) => outside(output)),
-        1,
-      ),
-      1,
-    )
-    const counted = { lengths: late && get(LENGTHS), mask: scope.mask && ownSteps(scope.mask, 0) }
-    return { output: { value: swapped(whole), sequence: true }, states, counted }
-  }
-  const [first, last] = [before.output.value, after.output.value]
-  // A row whose last step stands before the carry has its last output there.
-  const steps = late?.lengths ?? later?.toF32().sum(0)
-  const goesOn = steps?.greater(0).reshape(['B', ...last.shape.slice(1).map(() => 1)])
-  const value = goesOn === undefined ? last : where(goesOn, last, first)
-  return { output: { value, sequence: false }, states, counted: {} }
-}
-
-/** The steps that the batch brought, T of P + T along an axis. */
-export function ownSteps(value: Value, axis: number): Value {
-  return value.slice(axis, PAST, ALL)
 }
 
 /** What one update reads besides its batch. */

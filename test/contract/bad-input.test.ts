@@ -25,7 +25,8 @@ import {
   stepDecay,
   warmup,
 } from '../../src/train/schedules.ts'
-import { type StepOptions, trainingGraph } from '../../src/train/step.ts'
+import type { StepOptions } from '../../src/train/step.ts'
+import { trainingGraph } from '../../src/train/training-graph.ts'
 import { TrainingStep } from '../../src/train/training-step.ts'
 import { batchOf, classes, f32, i32, lstmNet, rnn, sequenceOf, squared, tokenNet } from './models.ts'
 

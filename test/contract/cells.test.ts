@@ -30,7 +30,7 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { predictWithStates } from '../../src/train/predict.ts'
-import { trainingGraph } from '../../src/train/step.ts'
+import { trainingGraph } from '../../src/train/training-graph.ts'
 import { centralDifferences } from './gradients.ts'
 import { type Named, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
 

@@ -12,7 +12,7 @@ import { evaluate, predict } from '../../src/train/predict.ts'
 import { traceNamed } from '../../src/train/session.ts'
 import { traceStep } from '../../src/train/step.ts'
 import { TrainingStep } from '../../src/train/training-step.ts'
-import { forwardWindow, windowSpecs } from '../../src/train/windows.ts'
+import { forwardWindow, windowSpecs } from '../../src/train/window-graph.ts'
 import { centralDifferences } from './gradients.ts'
 import { batchOf, numbersOf, rnn, sequenceOf, squared, stepsOf, stillness, windowsOf } from './models.ts'
 import { openWasm, outside, random, runOracle, traceLoss } from './support.ts'
@@ -165,7 +165,7 @@ test('a training step in WASM draws what the oracle draws', async () => {
     ]
     const model = sequential(layers, { input: ofFeatures(3) })
     const optimizer = adam({ learningRate: 0.01 })
-    const named = traceStep(model, { ...squared, optimizer }, false)
+    const named = traceStep(model, { ...squared, optimizer })
     const wasm = await openWasm(named)
     for (const [B, T] of [
       [3, 5],

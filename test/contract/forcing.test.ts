@@ -14,7 +14,8 @@ import { sequential } from '../../src/layers/sequential.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
 import { sgd } from '../../src/train/optimizers.ts'
 import { evaluate, predict } from '../../src/train/predict.ts'
-import { type StepOptions, traceStep, trainingGraph } from '../../src/train/step.ts'
+import { type StepOptions, traceStep } from '../../src/train/step.ts'
+import { trainingGraph } from '../../src/train/training-graph.ts'
 import { batchOf, f32, i32, numbersOf, sequenceOf, squared, stepsOf, stillness, windowsOf } from './models.ts'
 import { openWasm, outside, random, runOracle } from './support.ts'
 
@@ -90,7 +91,11 @@ describe.each(['jordan', 'both'] as const)('%s', (which) => {
       numbers(B * T * width).map((value, i) => (beyond(i, width) ? Number.NaN : value)),
     ) as [number[], number[]]
     const own = weights(model)
-    const named = traceStep(model, { ...forced, truncate: { k1: T, k2: T } }, lengths.includes(1))
+    const named = traceStep(
+      model,
+      { ...forced, truncate: { k1: T, k2: T } },
+      { lengths: lengths.includes(1) },
+    )
     const states = { 'state r/o': CARRIED.slice(0, B * O), 'state r/h': CARRIED }
     const values = { ...own, ...states, x, y, lengths, fresh: FRESH, learningRate: [1] }
     const received = runOracle(named, values, sizes)
@@ -126,7 +131,7 @@ function recurrences(graph: Graph): string[] {
 
 test('the steps of a Jordan network decouple, every product leaves the loop; of others the rest stays', () => {
   const traced = (layers: readonly Layer[], options: StepOptions = forced, lengths = false) =>
-    recurrences(traceStep(sequential(layers, { input: sequenceOf }), options, lengths).graph)
+    recurrences(traceStep(sequential(layers, { input: sequenceOf }), options, { lengths }).graph)
   const loops = ['forward', 'back']
   expect(traced([layerOf.jordan()], { ...forced, teacherForcing: false })).toEqual(loops)
   expect(traced([layerOf.both()])).toEqual(loops)

@@ -19,6 +19,7 @@ import { peepholeLstmCell } from '../../src/cells/peephole-lstm.ts'
 import { qrnnCell } from '../../src/cells/qrnn.ts'
 import { slstmCell } from '../../src/cells/slstm.ts'
 import { sruCell } from '../../src/cells/sru.ts'
+import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
@@ -28,7 +29,9 @@ import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.
 import { ArgumentError } from '../../src/tensor/errors.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
 import { huber } from '../../src/train/losses.ts'
+import { movingAverage } from '../../src/train/moving-average.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
+import { Plateau } from '../../src/train/plateau.ts'
 import {
   constantRate,
   cosineDecay,
@@ -170,6 +173,16 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],
   ['layerNorm', layerNorm, undefined, { epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' }],
   [
+    'batchNorm',
+    batchNorm,
+    undefined,
+    {
+      ...{ momentum: 'fraction', epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' },
+      ...{ betaInitializer: 'initializer', gammaInitializer: 'initializer' },
+      ...{ movingMeanInitializer: 'initializer', movingVarianceInitializer: 'initializer' },
+    },
+  ],
+  [
     'bidirectional',
     (options) => bidirectional(lstm({ units: 2 }), options),
     undefined,
@@ -184,6 +197,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ],
   ['adam', adam, undefined, adamOptions],
   ['adamW', adamW, undefined, { ...adamOptions, weightDecay: 'atLeast0' }],
+  ['movingAverage', (options) => movingAverage(adam(), options), undefined, { momentum: 'share' }],
   ['huber', huber, undefined, { delta: 'above0' }],
   ['cosineDecay', (options) => cosineDecay(1, 10, options), undefined, { end: 'fraction' }],
   [
@@ -191,6 +205,15 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     (options) => new EarlyStopping(options),
     {},
     { patience: 'countOr0', minDelta: 'atLeast0', restoreBest: 'flag' },
+  ],
+  [
+    'reduceOnPlateau',
+    (options) => new Plateau(options, 0.1),
+    {},
+    {
+      ...{ factor: 'share', patience: 'countOr0', minDelta: 'atLeast0', cooldown: 'countOr0' },
+      minLearningRate: 'atLeast0',
+    },
   ],
   ['truncate', checkTruncation, { k1: 2, k2: 4 }, { k1: 'count', k2: 'count' }],
 ]

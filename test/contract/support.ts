@@ -7,7 +7,7 @@ import { outside as batchFirst, type Sequential } from '../../src/layers/sequent
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
 import { forwardWhole, leafSpecs, stateInput } from '../../src/train/leaves.ts'
-import { type LossOption, lossOf, meanLoss } from '../../src/train/losses.ts'
+import { type LossOption, lossOf, measured } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpec } from '../../src/train/step.ts'
 
@@ -25,13 +25,16 @@ export function random(seed: number) {
     Array.from({ length }, () => low + Math.floor(next() * (high - low + 1)))
   const weights = (model: Sequential): Record<string, number[]> =>
     Object.fromEntries(
-      [...model.built.params].map(([path, { shape }]) => [path, numbers(elementCount(shape))]),
+      [...model.built.params, ...model.built.variables].map(([path, { shape }]) => [
+        path,
+        numbers(elementCount(shape)),
+      ]),
     )
   return { numbers, integers, weights }
 }
 
 /**
- * loss; output, batch-first; `final PATH` of states; `d PATH`, the loss's gradient for every parameter, and `d state PATH`
+ * loss; output, batch-first; `final PATH` of states; `next PATH` of variables; `d PATH`, the loss's gradient for every parameter, and `d state PATH`
  * for the states that are carried in.
  */
 export function traceLoss(
@@ -43,16 +46,17 @@ export function traceLoss(
 ): NamedGraph {
   const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-    const { output, states, counted } = forwardWhole(model, get, leaves)
-    const mean = meanLoss(loss, output, get('y'), counted)
+    const { output, states, variables, counted } = forwardWhole(model, get, leaves)
+    const { mean } = measured(loss, output, get('y'), counted)
     const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
     const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
     const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
+    const nexts = [...variables].map(([path, value]) => [`next ${path}`, value] as const)
     return {
       outputs: {
         loss: mean,
         output: batchFirst(output),
-        ...Object.fromEntries([...finals, ...gradients]),
+        ...Object.fromEntries([...finals, ...nexts, ...gradients]),
       },
     }
   })

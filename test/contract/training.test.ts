@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
+import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import type { Layer } from '../../src/layers/layer.ts'
@@ -76,6 +77,8 @@ describe('what is masked changes no bit of losses, gradients, updates, outputs o
     ['recurrent backwards, recurrent, dense', () => [rnn({ goBackwards: true }), rnn(), dense({ units: 2 })]],
     ['dense, recurrent, last output', () => [dense({ units: 3 }), lstm({ units: 2 })]],
     ['dense', () => [dense({ units: 2 })]],
+    ['batch norm, recurrent, batch norm', () => [batchNorm(), rnn(), batchNorm(), dense({ units: 2 })]],
+    ['recurrent, batch norm, last output', () => [lstm({ units: 2 }), batchNorm()]],
     [
       'tokens, recurrent, dense',
       () => [embedding({ inputDim: 4, outputDim: 2 }), rnn(), dense({ units: 4 })],

@@ -13,7 +13,7 @@ import { dense } from '../../src/layers/dense.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { adam } from '../../src/train/optimizers.ts'
-import { trainingGraph } from '../../src/train/step.ts'
+import { trainingGraph } from '../../src/train/training-graph.ts'
 
 const specs = [
   { name: 'x', shape: ['T', 'B', 3] },

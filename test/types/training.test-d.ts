@@ -20,6 +20,7 @@ import {
   type TrainingEvent,
   type TrainingState,
   tensor,
+  topKAccuracy,
   warmup,
 } from '../../src/index.ts'
 import { gradientFlow } from '../../src/inspect/index.ts'
@@ -161,7 +162,14 @@ export async function running(model: Sequential, batch: Batch): Promise<Tensor> 
   const { states } = await predictWithStates(model, output)
   await predictWithStates(model, output, { initialState: states })
   const { loss } = await evaluate(model, [batch], { loss: 'hinge' })
-  const ids: number[] = [loss]
+  const { metrics } = await evaluate(model, [batch], {
+    loss: 'hinge',
+    metrics: ['accuracy', topKAccuracy(5)],
+  })
+  const reached: number = metrics.accuracy + metrics.top5Accuracy
+  // @ts-expect-error it was not asked for
+  metrics.recall
+  const ids: number[] = [loss, reached]
   for await (const id of generate(model, { prompt: [1, 2], length: 3, temperature: 0, seed: 1 })) ids.push(id)
 
   // @ts-expect-error a promise
@@ -180,6 +188,8 @@ export async function running(model: Sequential, batch: Batch): Promise<Tensor> 
   predictWithStates(model, output, { initialState: { 'lstm/h': 'zeros' } })
   // @ts-expect-error a loss is missing
   evaluate(model, [batch])
+  // @ts-expect-error a metric that is not there
+  evaluate(model, [batch], { loss: 'hinge', metrics: ['accurate'] })
   // @ts-expect-error tokens come in time
   ids.push(...generate(model, { prompt: [1], length: 3 }))
   // @ts-expect-error tokens, not a text: Vocabulary.encode makes them

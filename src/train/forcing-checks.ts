@@ -4,12 +4,8 @@ import type { Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Loss } from './losses.ts'
 
-/** Checks all that is known: of a model that is not built yet, its layers are looked at when its step is traced. */
-export function checkForcing(model: Sequential, { name, targets }: Loss, teacherForcing = false): void {
-  if (typeof teacherForcing !== 'boolean') {
-    throw new ArgumentError(`teacherForcing must be true or false; received ${String(teacherForcing)}`)
-  }
-  if (!teacherForcing) return
+/** @throws {ArgumentError} where targets cannot be fed back; the layers of a model that is not built are not looked at */
+export function checkForcing(model: Sequential, { name, targets }: Loss): void {
   if (model.isBuilt) checkLayers(model)
   if (targets === 'numbers') return
   throw new ArgumentError(

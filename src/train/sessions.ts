@@ -1,0 +1,43 @@
+/** What was compiled of a model that is not being trained, so that it is compiled once. */
+import type { Backend } from '../codegen/compile.ts'
+import { outside, type Sequential } from '../layers/sequential.ts'
+import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs } from './leaves.ts'
+import type { Loss } from './losses.ts'
+import { Session, traceNamed } from './session.ts'
+
+/** Compiled functions of models: for each model, by the loss (or the model itself) and by what they take in. */
+const sessions = new WeakMap<Sequential, WeakMap<object, Map<string, Promise<Session>>>>()
+
+export function sessionOf(
+  model: Sequential,
+  of: Loss | Sequential,
+  key: string,
+  open: () => Promise<Session>,
+): Promise<Session> {
+  const all = sessions.get(model) ?? new WeakMap<object, Map<string, Promise<Session>>>()
+  sessions.set(model, all)
+  const known = all.get(of) ?? new Map<string, Promise<Session>>()
+  all.set(of, known)
+  const session = known.get(key) ?? open()
+  known.set(key, session)
+  return session
+}
+
+export function keyOf({ carry, lengths, mask = false }: LeafOptions, backend: Backend): string {
+  return `${carry} ${lengths} ${mask} ${backend}`
+}
+
+/** The compiled forward pass: output and final states. */
+export function forwardSession(
+  model: Sequential,
+  leaves: LeafOptions,
+  backend: Backend = 'wasm',
+): Promise<Session> {
+  return sessionOf(model, model, keyOf(leaves, backend), () => {
+    const named = traceNamed(leafSpecs(model, leaves), (get) => {
+      const { output, states } = forwardWhole(model, get, leaves)
+      return { outputs: { output: outside(output), ...finalOutputs(states) } }
+    })
+    return Session.open(named, backend)
+  })
+}
