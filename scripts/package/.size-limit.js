@@ -13,6 +13,7 @@ const onDemand = [
   'metrics',
   'weights',
   'forcing-checks',
+  'plateau',
   'window-graph',
 ].map((name) => `*/${name}.js`)
 const asModule = {

@@ -10,7 +10,7 @@ import { EarlyStopping } from './early-stopping.ts'
 import type { FitOptions, ValidationOptions } from './fit-options.ts'
 import { lossOf } from './losses.ts'
 import type { Evaluation } from './measure.ts'
-import { Plateau } from './plateau.ts'
+import type { Plateau, ReduceOnPlateauOptions } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
 import { TrainingStep } from './training-step.ts'
@@ -23,7 +23,9 @@ export class Loop implements Training {
   readonly #options: LoopOptions
   readonly #step: TrainingStep
   readonly #stopping: EarlyStopping | undefined
-  readonly #plateau: Plateau | undefined
+  #plateau: Plateau | undefined
+  /** Once all is loaded that the run needs from its first step on. */
+  readonly #ready: Promise<void>
   readonly #history: EpochEvent[] = []
   /** Where the training stands: the epoch, its batches that are done, their losses times tokens, and tokens. */
   #epoch = 1
@@ -39,15 +41,17 @@ export class Loop implements Training {
     this.#batches = batches
     this.#options = options
     const { epochs, validation, earlyStopping, reduceOnPlateau, signal, ...step } = options
-    const { resume, optimizer } = step
+    const { resume } = step
     this.#step = new TrainingStep(model, step)
     if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
-    if (reduceOnPlateau !== undefined) this.#plateau = new Plateau(reduceOnPlateau, optimizer.learningRate)
     if (resume !== undefined) this.#restore(resume)
+    this.#ready = this.#load(reduceOnPlateau)
+    this.#turn = this.#ready.catch(() => {})
   }
 
   async train({ stopped, emit }: Control): Promise<History> {
     const { epochs, loss, signal, validation } = this.#options
+    await this.#ready
     const metrics = validation?.metrics
     if (metrics !== undefined) {
       // Before a first epoch, which may be long.
@@ -86,13 +90,20 @@ export class Loop implements Training {
     })
   }
 
+  async #load(plateau: ReduceOnPlateauOptions | undefined): Promise<void> {
+    if (plateau === undefined) return
+    const { optimizer, resume } = this.#options
+    const { Plateau } = await import('./plateau.ts')
+    this.#plateau = new Plateau(plateau, optimizer.learningRate)
+    if (resume !== undefined) this.#plateau.restore(resume)
+  }
+
   #restore(state: TrainingState): void {
     this.#epoch = counterIn(state, 'training epoch')
     this.#done = counterIn(state, 'training batches')
     this.#tokens = exactlyIn(state, 'training tokens')
     this.#sum = exactlyIn(state, 'training loss')
     this.#stopping?.restore(state)
-    this.#plateau?.restore(state)
   }
 
   async #end(control: Control): Promise<History> {

@@ -75,12 +75,22 @@ test.each([
   expect(numbersOf(model)).toEqual(numbersOf(reference))
 })
 
-test('a schedule, and a state without it, are refused at once', async () => {
-  const fitting = (more: Partial<FitOptions>) => () => fit(lstmNet(), batches, { ...options, ...more })
-  expect(fitting({ optimizer: adam({ learningRate: constantRate(0.1) }) })).toThrow(ArgumentError)
-  expect(fitting({ optimizer: adam({ learningRate: constantRate(0.1) }) })).toThrow('received a schedule')
+test('options outside their range, a schedule, and a state without it, are refused before the first step', async () => {
   const run = fit(lstmNet(), batches, { ...squared, optimizer: options.optimizer })
   await run
   const resume = await run.state()
-  expect(fitting({ resume })).toThrow('the state lacks training plateau rate')
+  const wrong: readonly (readonly [Partial<FitOptions>, string])[] = [
+    [{ reduceOnPlateau: { factor: 1 } }, 'factor must be a number of at least 0 and below 1; received 1'],
+    [{ optimizer: adam({ learningRate: constantRate(0.1) }) }, 'received a schedule'],
+    [{ resume }, 'the state lacks training plateau rate'],
+  ]
+  for (const [more, message] of wrong) {
+    const events: string[] = []
+    const watching = async () => {
+      for await (const { kind } of fit(lstmNet(), batches, { ...options, ...more })) events.push(kind)
+    }
+    await expect(watching()).rejects.toThrow(ArgumentError)
+    await expect(watching()).rejects.toThrow(message)
+    expect(events).toEqual([])
+  }
 })
