@@ -13,12 +13,14 @@ import type { Shape } from '../tensor/size.ts'
 import { type LeafOptions, leafScope, leafSpecs } from '../train/leaves.ts'
 import { type LossOption, lossOf, measured } from '../train/losses.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from '../train/session.ts'
-import { targetSpec } from '../train/step.ts'
+import { targetSpec, weightSpec } from '../train/step.ts'
 import { type Probes, probedFold } from './probed-fold.ts'
 
 export interface FlowOptions {
   /** Which steps are there comes in, bool [B, T]. */
   readonly mask: boolean
+  /** How much rows or steps weigh in the loss comes in. Default: false. */
+  readonly weights?: boolean
   /** The loss is that of one step, the input `at`, instead of all. */
   readonly at: boolean
   /** No gradient goes back from the step that the input `cut` names. */
@@ -45,6 +47,7 @@ export function traceFlow(model: Sequential, option: LossOption, options: FlowOp
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),
     targetSpec(model, loss),
+    ...(options.weights === true ? [weightSpec(model)] : []),
     ...numbers.map((name) => ({ name, shape: [], dtype: 'i32' }) as const),
   ]
   const states = statesOf(model, specs, leaves)
@@ -62,7 +65,8 @@ export function traceFlow(model: Sequential, option: LossOption, options: FlowOp
     const { output } = model.forward(get('x'), scope, (signal) => signals.push(signal))
     const isAt = options.at ? iota([output.value.shape[0]!, 'B']).equal(get('at')) : undefined
     const mask = isAt && scope.mask ? and(isAt, scope.mask) : (isAt ?? scope.mask)
-    const { mean } = measured(loss, output, get('y'), { mask })
+    const weighing = options.weights === true ? get('weights') : undefined
+    const { mean } = measured(loss, output, get('y'), { mask, weights: weighing })
     const sources = [...[...states.keys()].map((path) => get(probeInput(path))), ...weights.values()]
     const gradients = gradient(mean, sources)
     const outputs = new Map([...states.keys(), ...weights.keys()].map((path, i) => [path, gradients[i]!]))

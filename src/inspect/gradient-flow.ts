@@ -11,6 +11,7 @@ import { counterInputs, weightInputs } from '../train/leaves.ts'
 import { lossOf } from '../train/losses.ts'
 import type { EvaluateOptions } from '../train/measure.ts'
 import { Session } from '../train/session.ts'
+import { weightsOf } from '../train/weights.ts'
 import { flowOutput, probeInput, traceFlow } from './flow-graph.ts'
 
 export interface GradientFlowOptions extends Pick<EvaluateOptions, 'loss' | 'backend'> {
@@ -60,7 +61,7 @@ export interface GradientFlow {
  *
  * ∂L/∂s(t) counts all that reads the state s that step t made: the next step, the output, and other states of the same
  * step, as in an LSTM h(t) reads c(t). L is the mean over rows, so that a row's own gradient stands there divided by
- * their number. A weight W stands in every step; the gradient of the sum of its uses is the sum of theirs (Werbos 1990):
+ * their number. The batch's weights count in it, as in `evaluate`. A weight W stands in every step; the gradient of the sum of its uses is the sum of theirs (Werbos 1990):
  * ∂L/∂W = Σ_t ∂L/∂W(t), of which `contributions` gives the terms.
  *
  * @throws {ArgumentError} for options outside their range, and `at` or `truncate` where the model has no such steps
@@ -88,7 +89,7 @@ export async function gradientFlow(
     model.requireForward('gradientFlow: truncate')
   }
   const flow = traceFlow(model, loss, {
-    ...{ mask: isMasked, contributions },
+    ...{ mask: isMasked, weights: batch.weights !== undefined, contributions },
     ...{ at: at !== undefined, cut: truncate !== undefined },
   })
   const { states, weights, named } = flow
@@ -103,6 +104,7 @@ export async function gradientFlow(
     ['x', batch.inputs.data],
     ['y', batch.targets.data],
     ...(mask === undefined ? [] : ([['mask', mask]] as const)),
+    ...(batch.weights === undefined ? [] : ([['weights', weightsOf(model, batch)]] as const)),
     ...(at === undefined ? [] : ([['at', Int32Array.of(at)]] as const)),
     ...(truncate === undefined ? [] : ([['cut', Int32Array.of((at ?? T - 1) - truncate + 1)]] as const)),
     ...weightInputs(model, seed),

@@ -20,7 +20,7 @@ import { evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount, tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
 import { sgd } from '../../src/train/optimizers.ts'
-import { predict } from '../../src/train/predict.ts'
+import { evaluate, predict } from '../../src/train/predict.ts'
 import { batchOf, f32, i32, lstmNet, sequenceOf, squared, tokensOf } from './models.ts'
 import { type Named, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
 
@@ -298,6 +298,27 @@ test('rows and means: of the rows that are there; a loss of one step reaches no 
   expect(
     outside('f32', { d: wasm.states['lstm/c']!.rows.data }, { d: oracle.states['lstm/c']!.rows.data }),
   ).toEqual([])
+})
+
+test.each([{}, { lengths: i32([4, 2], 2) }])('weights of a batch count, %j', async (padding) => {
+  const [model, whole] = [lstmNet(), { ...batchOf(2, 2, 4), ...padding }]
+  const weighted = { ...whole, weights: f32([0, 2, 1, 3, 0, 0.5, 1, 1], 2, 4) }
+  const flow = await gradientFlow(model, weighted, { ...squared, contributions: true })
+  expect(flow.loss).toBeCloseTo((await evaluate(model, [weighted], squared)).loss, 6)
+  const before = model.weights()
+  await fit(model, [weighted], { ...squared, optimizer: sgd({ learningRate: 1 }) })
+  const [W, V] = ['lstm/W', 'dense/V'].map((path) => {
+    const after = model.weights().get(path)!.data
+    const data = Array.from(flow.contributions[path]!.steps.data)
+    const sum = (i: number) => data.reduce((all, each, k) => (k % after.length === i ? all + each : all), 0)
+    return Math.max(...after.map((each, i) => Math.abs(before.get(path)!.data[i]! - each - sum(i))))
+  })
+  expect([W! < 1e-6, V! < 1e-6]).toEqual([true, true])
+  const rows = await gradientFlow(model, { ...whole, weights: f32([0, 1], 2) }, { ...squared, at: 1 })
+  expect(Array.from(rows.states['lstm/h']!.rows.data, (norm) => norm > 0)).toEqual([
+    ...[false, false, false, false],
+    ...[true, true, false, false],
+  ])
 })
 
 const flowOf = (
