@@ -98,7 +98,7 @@ export function f1<const N extends string = 'f1'>(options: ClassMetricOptions<N>
 
 export interface MaseOptions {
   /** The series that the naive forecast is measured on, [time] or [time, features]: what the model was trained on, in the units of the targets. */
-  readonly train: TensorLike
+  readonly train: TensorLike | Float64Array | Float32Array
   /** m, the steps of a season: the naive forecast of step t is step t − m. Default: 1. */
   readonly season?: number
 }
@@ -109,7 +109,8 @@ export interface MaseOptions {
  *
  *     MASE = mean |z − y| / (Σ_{t ≥ m} |s(t) − s(t−m)| / (n − m)),
  *
- * for each feature by itself, then the mean over features. Below 1 the model is better than the naive forecast.
+ * for each feature by itself, then the mean over features. Below 1 the model is better than the naive forecast. Several
+ * values ahead, H·F outputs as `windows` of `recurra/data` orders them, are measured by the same F naive errors.
  *
  * @throws {DataError} for a series that is not longer than a season, or that the naive forecast never misses
  */
@@ -123,18 +124,19 @@ export function mase(options: MaseOptions): Metric<'mase'> {
     check: onNumbers('mase'),
     terms: ({ output, target, terms }) => {
       const errors = flat(abs(output.sub(target)), terms.rank)
-      if (constantOf(errors.shape[terms.rank]!) === scales.length) return errors
+      if (constantOf(errors.shape[terms.rank]!)! % scales.length === 0) return errors
       throw new ShapeError(
         `mase: train has ${scales.length} features; the model's output is ${printShape(output.shape)}`,
       )
     },
     result: (sums, count) =>
-      sums.reduce((total, sum, i) => total + sum / count / scales[i]!, 0) / scales.length,
+      sums.reduce((total, sum, i) => total + sum / count / scales[i % scales.length]!, 0) / sums.length,
   }
 }
 
-function naiveErrors(train: TensorLike, season: number): number[] {
-  const { data, shape } = asTensor(train, 'f32')
+function naiveErrors(train: MaseOptions['train'], season: number): number[] {
+  const isTyped = train instanceof Float64Array || train instanceof Float32Array
+  const { data, shape } = asTensor(isTyped ? Array.from(train) : train, 'f32')
   const [steps, features = 1, ...rest] = shape as [number, ...number[]]
   if (rest.length > 0) throw new ShapeError(`mase: train is [time] or [time, features]; received [${shape}]`)
   if (steps <= season) {

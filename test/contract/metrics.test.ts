@@ -8,7 +8,15 @@ import { ArgumentError, DataError, ShapeError } from '../../src/tensor/errors.ts
 import { tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
 import type { LossName } from '../../src/train/losses.ts'
-import { f1, type MetricOption, mase, precision, recall, topKAccuracy } from '../../src/train/metrics.ts'
+import {
+  f1,
+  type MaseOptions,
+  type MetricOption,
+  mase,
+  precision,
+  recall,
+  topKAccuracy,
+} from '../../src/train/metrics.ts'
 import { evaluate, predict } from '../../src/train/predict.ts'
 import type { EpochEvent } from '../../src/train/run.ts'
 import { f32, i32, sequenceOf } from './models.ts'
@@ -223,6 +231,22 @@ test('fit measures its validation: what evaluate says of the model then', async 
     validationMetrics: reached,
   } satisfies Partial<EpochEvent>)
   expect(reached.accuracy).toBeLessThanOrEqual(reached.top3Accuracy)
+})
+
+test('MASE of several values ahead: each by the naive error of its feature', async () => {
+  const series = Float64Array.of(1, 2, 4, 3, 5)
+  const model = net(4, true)
+  const batches = batchesOf(4, true, 'lengths', (i) => i / 500, false)
+  const places = await placesOf(model, batches, 4, true)
+  const errors = [0, 1, 2, 3].map((o) => mean(places.map(({ z, y }) => Math.abs(z[o]! - y[o]!))))
+  const measured = async (train: MaseOptions['train']) => {
+    const metrics = [mase({ train })] as const
+    return [(await evaluate(model, batches, { loss: 'meanSquaredError', metrics })).metrics.mase]
+  }
+  const reached = { one: await measured(series), two: await measured([...series].map((x) => [x, 10 * x])) }
+  const [one, two] = [mean(errors) / 1.5, mean(errors.map((error, o) => error / (o % 2 === 0 ? 1.5 : 15)))]
+  expect(outside('f32', reached, { one: [one], two: [two] })).toEqual([])
+  await expect(measured([...series].map((x) => [x, x, x]))).rejects.toThrow('train has 3 features')
 })
 
 test('a metric of one’s own is a function of sums', async () => {
