@@ -55,7 +55,7 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
   ['no windows', () => naiveForecast(pair), ShapeError, /\[N, L, F\]; received \[3, 2\]/],
   [
     'half a season',
-    () => naiveForecast(tensor([[[1]]]), { period: 2 }),
+    () => naiveForecast(tensor([[[1]]]), { season: 2 }),
     DataError,
     /season of 2 .* windows of 1/,
   ],

@@ -15,7 +15,7 @@ import { columnsOf, numbersOf } from './series.ts'
  *
  * @param inputs [N, L, F]
  * @param options.horizon H, default 1
- * @param options.period m, the steps of a season; default 1
+ * @param options.season m, the steps of a season; default 1
  * @param options.target the features that are forecast, by column; default all
  * @throws {ArgumentError} for options outside their range
  * @throws {DataError} when the inputs have less than one season
@@ -24,28 +24,28 @@ export function naiveForecast(
   inputs: Tensor,
   options: {
     readonly horizon?: number
-    readonly period?: number
+    readonly season?: number
     readonly target?: readonly number[]
   } = {},
 ): Tensor {
-  requireOptions('naiveForecast', options, ['horizon', 'period', 'target'])
-  const { horizon = 1, period = 1 } = options
+  requireOptions('naiveForecast', options, ['horizon', 'season', 'target'])
+  const { horizon = 1, season = 1 } = options
   requireInteger('naiveForecast: horizon', horizon, 1)
-  requireInteger('naiveForecast: period', period, 1)
+  requireInteger('naiveForecast: season', season, 1)
   const { values, shape } = numbersOf('naiveForecast', inputs)
   const [count, length, features] = shape as readonly [number, number, number]
   if (shape.length !== 3) {
     throw new ShapeError(`naiveForecast: expected windows [N, L, F]; received [${shape.join(', ')}]`)
   }
-  if (length < period) {
-    throw new DataError(`naiveForecast: a season of ${period} steps does not fit windows of ${length}`)
+  if (length < season) {
+    throw new DataError(`naiveForecast: a season of ${season} steps does not fit windows of ${length}`)
   }
   const target = columnsOf('naiveForecast', options.target, features)
   const forecast = new Float32Array(count * horizon * target.length)
   let written = 0
   for (let n = 0; n < count; n++) {
     for (let h = 0; h < horizon; h++) {
-      const step = length + h - period * Math.ceil((h + 1) / period)
+      const step = length + h - season * Math.ceil((h + 1) / season)
       for (const column of target) forecast[written++] = values[(n * length + step) * features + column]!
     }
   }

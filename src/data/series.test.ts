@@ -110,7 +110,7 @@ test('parts keep the order and lose nothing', () => {
 test('the value of a season before, and weights that are found again', () => {
   const inputs = tensor([[[1, 10], [2, 20], [3, 30]]]) // biome-ignore format: one line
   expect(naiveForecast(inputs, { horizon: 2 })).toEqual(tensor([[3, 30, 3, 30]]))
-  expect(naiveForecast(inputs, { horizon: 5, period: 3, target: [1] })).toEqual(
+  expect(naiveForecast(inputs, { horizon: 5, season: 3, target: [1] })).toEqual(
     tensor([[10, 20, 30, 10, 20]]),
   )
 
