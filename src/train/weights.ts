@@ -1,7 +1,7 @@
 /** How much each step or row of a batch weighs in the loss. Loaded only where something has weights. */
 import type { Batch } from '../data/batches.ts'
 import type { Sequential } from '../layers/sequential.ts'
-import { requireKnown, requireNumber } from '../tensor/checks.ts'
+import { requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { presence } from './inputs.ts'
 import type { Loss } from './losses.ts'
@@ -61,7 +61,13 @@ function classTable(weights: ClassWeight, count: number): Float32Array | undefin
 
 /** @throws {ArgumentError} for what are no weights of classes, and a loss that has none */
 export function checkClassWeight(classWeight: ClassWeight, { targets, name }: Loss): void {
-  requireKnown('classWeight', classWeight, Object.keys(classWeight ?? {}))
+  const isOther = Array.isArray(classWeight) || classWeight instanceof Map
+  if (typeof classWeight !== 'object' || classWeight === null || isOther) {
+    throw new ArgumentError(
+      'classWeight: expected weights by class, such as { 0: 1, 1: 3 }; ' +
+        `received ${Array.isArray(classWeight) ? 'a list' : String(classWeight)}`,
+    )
+  }
   const entries = Object.entries(classWeight)
   for (const [key, weight] of entries) {
     if (!/^\d+$/.test(key)) throw new ArgumentError(`classWeight: expected classes 0, 1, …; received ${key}`)

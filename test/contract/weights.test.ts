@@ -150,6 +150,8 @@ test.each<[unknown, object, string]>([
   [{ 0: 2 }, squared, 'a loss on classes; received meanSquaredError: give batches weights instead'],
   [[1, 2], classes, 'received a list'],
   [null, classes, 'received null'],
+  [3, classes, 'expected weights by class, such as { 0: 1, 1: 3 }; received 3'],
+  [new Map([[1, 3]]), classes, 'received [object Map]'],
 ])('classWeight %j is refused before the first step', async (classWeight, loss, message) => {
   const options = { ...loss, classWeight } as FitOptions
   await expect(fit(net(), [batch], options)).rejects.toThrow(ArgumentError)
