@@ -117,3 +117,25 @@ export function outside(type: 'f64' | 'f32', received: Named, reference: Named):
     return [`${name}, element ${wrong}: ${received[name]?.[wrong]} for ${values[wrong]}`]
   })
 }
+
+/**
+ * Whether f32 cannot be held to its bound here: the f64 answer itself moves further than that when every number given
+ * moves by half a unit in its last f32 place. Some draws of a linear feedback amplify roundings so.
+ */
+export function amplifiesRounding(
+  named: NamedGraph,
+  values: Named,
+  sizes: Bindings,
+  reference: Named,
+): boolean {
+  const floats = named.inputs.filter((_, i) => named.graph.params[i]!.dtype === 'f32')
+  return Array.from({ length: 8 }, (_, seed) => random(seed)).some(({ integers }) => {
+    const nudged = floats.map((name) => {
+      const numbers = Array.from(values[name]!)
+      const signs = integers(numbers.length, 0, 1)
+      return [name, numbers.map((number, i) => number * (1 + (2 * signs[i]! - 1) * 2 ** -24))] as const
+    })
+    const moved = runOracle(named, { ...values, ...Object.fromEntries(nudged) }, sizes)
+    return outside('f32', moved, reference).length > 0
+  })
+}
