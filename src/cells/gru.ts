@@ -1,33 +1,15 @@
 import { sub, type Value } from '../graph/value.ts'
 import { parameter } from '../init/initializers.ts'
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
-import {
-  activation,
-  BASICS,
-  biases,
-  type CellBasics,
-  type Fields,
-  type Filled,
-  fill,
-  flag,
-} from './options.ts'
+import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
 
-export interface GruOptions extends CellBasics {
-  /** φ, of the candidate. Default: tanh. */
-  readonly activation?: Activation
-  /** σ, of the gates. Default: sigmoid. */
-  readonly recurrentActivation?: Activation
+export interface GruOptions extends GatedBasics {
   /** Whether the reset gate acts after the product with W instead of before it. Default: true. */
   readonly resetAfter?: boolean
 }
 
-export const GRU = {
-  ...BASICS,
-  activation: activation('tanh'),
-  recurrentActivation: activation('sigmoid'),
-  resetAfter: flag(true),
-} satisfies Fields<GruOptions>
+export const GRU = { ...GATED, resetAfter: flag(true) } satisfies Fields<GruOptions>
 
 /**
  * Gated recurrent unit (Cho et al. 2014), as in Keras: the update gate z keeps, the reset gate r forgets.

@@ -1,7 +1,8 @@
-import { joined, ones, parameter, zeros } from '../init/initializers.ts'
+import { ones, parameter, zeros } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { normalized, parts } from './functions.ts'
+import { gateBiases } from './lstm.ts'
 import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, numberOf } from './options.ts'
 
 export interface LayerNormLstmOptions extends GatedBasics {
@@ -36,16 +37,15 @@ export function layerNormLstmCell(options: LayerNormLstmOptions) {
 const define = defineCell<Filled<typeof LAYER_NORM_LSTM>>()({
   name: 'layerNormLstm',
   state: ({ units }) => ({ h: units, c: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const bias = (size: number) => parameter([size], options.biasInitializer)
-    const b = options.unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+  params: ({ inputs, ...options }) => {
+    const { units, kernelInitializer, recurrentInitializer } = options
     return {
       U: parameter([inputs, 4 * units], kernelInitializer),
       W: parameter([units, 4 * units], recurrentInitializer),
       gU: ones(4 * units),
       gW: ones(4 * units),
       gc: ones(units),
-      ...biases(options.useBias, { b, bc: zeros(units) }),
+      ...biases(options.useBias, { b: gateBiases(options), bc: zeros(units) }),
     }
   },
 }).step(({ x, state: { h, c }, params, options }) => {

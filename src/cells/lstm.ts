@@ -1,32 +1,23 @@
 import { joined, ones, parameter } from '../init/initializers.ts'
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
-import {
-  activation,
-  BASICS,
-  biases,
-  type CellBasics,
-  type Fields,
-  type Filled,
-  fill,
-  flag,
-} from './options.ts'
+import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
 
-export interface LstmOptions extends CellBasics {
-  /** φ, of the candidate and of the cell state. Default: tanh. */
-  readonly activation?: Activation
-  /** σ, of the gates. Default: sigmoid. */
-  readonly recurrentActivation?: Activation
+export interface LstmOptions extends GatedBasics {
   /** The forget gate's bias begins at 1 (Jozefowicz et al. 2015). Default: true. */
   readonly unitForgetBias?: boolean
 }
 
-export const LSTM = {
-  ...BASICS,
-  activation: activation('tanh'),
-  recurrentActivation: activation('sigmoid'),
-  unitForgetBias: flag(true),
-} satisfies Fields<LstmOptions>
+export const LSTM = { ...GATED, unitForgetBias: flag(true) } satisfies Fields<LstmOptions>
+
+/** b [4H] of gates in the order i, f, c, o: the forget gate's begin at 1 where that is asked for. */
+export function gateBiases(
+  options: Pick<Filled<typeof LSTM>, 'units' | 'unitForgetBias' | 'biasInitializer'>,
+) {
+  const { units, unitForgetBias, biasInitializer } = options
+  const bias = (size: number) => parameter([size], biasInitializer)
+  return unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+}
 
 /**
  * Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000):
@@ -45,13 +36,12 @@ export function lstmCell(options: LstmOptions) {
 const define = defineCell<Filled<typeof LSTM>>()({
   name: 'lstm',
   state: ({ units }) => ({ h: units, c: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const bias = (size: number) => parameter([size], options.biasInitializer)
-    const b = options.unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+  params: ({ inputs, ...options }) => {
+    const { units, kernelInitializer, recurrentInitializer } = options
     return {
       U: parameter([inputs, 4 * units], kernelInitializer),
       W: parameter([units, 4 * units], recurrentInitializer),
-      ...biases(options.useBias, { b }),
+      ...biases(options.useBias, { b: gateBiases(options) }),
     }
   },
 }).step(({ x, state: { h, c }, params, options }) => {

@@ -1,7 +1,8 @@
-import { type Initializer, joined, ones, parameter } from '../init/initializers.ts'
+import { type Initializer, joined, parameter } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
+import { gateBiases } from './lstm.ts'
 import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, KERNEL } from './options.ts'
 
 export interface PeepholeLstmOptions extends GatedBasics {
@@ -35,15 +36,14 @@ export function peepholeLstmCell(options: PeepholeLstmOptions) {
 const define = defineCell<Filled<typeof PEEPHOLE_LSTM>>()({
   name: 'peepholeLstm',
   state: ({ units }) => ({ h: units, c: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const bias = (size: number) => parameter([size], options.biasInitializer)
-    const b = options.unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+  params: ({ inputs, ...options }) => {
+    const { units, kernelInitializer, recurrentInitializer } = options
     const peephole = parameter([units], options.peepholeInitializer)
     return {
       U: parameter([inputs, 4 * units], kernelInitializer),
       W: parameter([units, 4 * units], recurrentInitializer),
       P: joined(peephole, peephole, peephole),
-      ...biases(options.useBias, { b }),
+      ...biases(options.useBias, { b: gateBiases(options) }),
     }
   },
 }).step(({ x, state: { h, c }, params, options }) => {

@@ -1,7 +1,8 @@
 import { maximum, minimum, stopGradient, where } from '../graph/value.ts'
-import { joined, ones, parameter } from '../init/initializers.ts'
+import { parameter } from '../init/initializers.ts'
 import { defineCell } from './define.ts'
 import { logSigmoid, parts } from './functions.ts'
+import { gateBiases } from './lstm.ts'
 import { BASICS, biases, type CellBasics, choice, type Fields, type Filled, fill, flag } from './options.ts'
 
 export interface SlstmOptions extends CellBasics {
@@ -40,13 +41,12 @@ const define = defineCell<Filled<typeof SLSTM>>()({
   name: 'slstm',
   state: ({ units }) => ({ h: units, c: units, n: units, m: units }),
   untrained: ['c', 'n', 'm'],
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const bias = (size: number) => parameter([size], options.biasInitializer)
-    const b = options.unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+  params: ({ inputs, ...options }) => {
+    const { units, kernelInitializer, recurrentInitializer } = options
     return {
       U: parameter([inputs, 4 * units], kernelInitializer),
       W: parameter([units, 4 * units], recurrentInitializer),
-      ...biases(options.useBias, { b }),
+      ...biases(options.useBias, { b: gateBiases(options) }),
     }
   },
 }).step(({ x, state: { h, c, n, m }, params, options }) => {
