@@ -48,9 +48,12 @@ export { bidirectional } from './layers/bidirectional.ts'
 export { dense } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { embedding } from './layers/embedding.ts'
+export { call, type Flow, input, model } from './layers/functional.ts'
 export { layerNorm } from './layers/layer-norm.ts'
+export type { Model } from './layers/model.ts'
 export { elman, gru, jordan, lstm, recurrent } from './layers/recurrent.ts'
-export { type Sequential, sequential, summary } from './layers/sequential.ts'
+export { sequential } from './layers/sequential.ts'
+export { summary } from './layers/summary.ts'
 export {
   ArgumentError,
   DataError,

@@ -16,7 +16,7 @@ import {
 import { spectralRadius } from './spectral-radius.mjs'
 
 /** @typedef {import('recurra').Tensor} Tensor */
-/** @typedef {import('recurra').Sequential} Sequential */
+/** @typedef {import('recurra').Model} Model */
 
 /**
  * @typedef {object} Net
@@ -82,7 +82,7 @@ export const netOf = (name) => NETS.find((net) => net.name === name)
  *
  * @param {Net} net
  * @param {{ units: number, radius: number, seed: number }} sizes
- * @returns {Sequential}
+ * @returns {Model}
  */
 export function modelOf(net, { units, radius, seed }) {
   const model = sequential([net.layer(units, false), dense({ units: 1, name: 'readout' })], {
@@ -112,9 +112,9 @@ export function modelOf(net, { units, radius, seed }) {
  * Its hidden states at every step.
  *
  * @param {Net} net
- * @param {Sequential} model
+ * @param {Model} model
  * @param {number} units
- * @returns {Sequential}
+ * @returns {Model}
  */
 export function statesOf(net, model, units) {
   const states = sequential([net.layer(units, true)], { input: { shape: [null, INPUTS], dtype: 'f32' } })

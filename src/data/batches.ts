@@ -27,6 +27,21 @@ export interface Batch {
   readonly reset: boolean
 }
 
+/** One of a kind, or several by the names of a model's inputs or outputs. */
+export type Named<T> = T | Readonly<Record<string, T>>
+
+/** A batch of a model that has several inputs or outputs, by their names; any {@link Batch} is one. */
+export interface NamedBatch {
+  readonly inputs: Named<Tensor>
+  readonly targets: Named<Tensor>
+  /** Of inputs that are sequences, as a {@link Batch}'s; of inputs that share their time, one says it. */
+  readonly lengths?: Named<Tensor>
+  readonly mask?: Named<Tensor>
+  /** Of outputs. */
+  readonly weights?: Named<Tensor>
+  readonly reset: boolean
+}
+
 /** N examples of one size, as the generators make them; `sequences(inputs, targets, …)` makes batches of them. */
 export interface Examples {
   /** [N, T, …] */

@@ -7,13 +7,13 @@ import { Dense } from '../layers/dense.ts'
 import { Embedding } from '../layers/embedding.ts'
 import type { Layer, LayerScope, Signal } from '../layers/layer.ts'
 import { LayerNorm } from '../layers/layer-norm.ts'
-import { inside, masked, type Sequential } from '../layers/sequential.ts'
+import { type Model, SOLE_OUTPUT } from '../layers/model.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Shape } from '../tensor/size.ts'
-import { type LeafOptions, leafScope, leafSpecs } from '../train/leaves.ts'
+import { facesOf, type LeafOptions, leafScope, leafSpecs } from '../train/leaves.ts'
 import { type LossOption, lossOf, measured } from '../train/losses.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from '../train/session.ts'
-import { targetSpec, weightSpec } from '../train/step.ts'
+import { targetSpecs, weightSpecs } from '../train/step.ts'
 import { type Probes, probedFold } from './probed-fold.ts'
 
 export interface FlowOptions {
@@ -40,45 +40,49 @@ export const probeInput = (path: string) => `e ${path}`
 export const flowOutput = (path: string) => `d ${path}`
 
 /** Rows are padded, not packed: a weight that changes from step to step stands beside all rows of its step. */
-export function traceFlow(model: Sequential, option: LossOption, options: FlowOptions): Flow {
+export function traceFlow(model: Model, option: LossOption, options: FlowOptions): Flow {
   const loss = lossOf(option)
   const leaves = { training: true, carry: [], lengths: false, mask: options.mask }
   const numbers = (['at', 'cut'] as const).filter((name) => options[name])
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),
-    targetSpec(model, loss),
-    ...(options.weights === true ? [weightSpec(model)] : []),
+    ...targetSpecs(model, new Map([[SOLE_OUTPUT, loss]])),
+    ...(options.weights === true ? weightSpecs(model) : []),
     ...numbers.map((name) => ({ name, shape: [], dtype: 'i32' }) as const),
   ]
   const states = statesOf(model, specs, leaves)
   const probes = [...states].map(([path, shape]) => ({ name: probeInput(path), shape }))
-  const weights = new Map<string, Value>()
+  const reads: (readonly [path: string, unshared: Value])[] = []
   const named = traceNamed([...specs, ...probes], (get) => {
-    const signals: Signal[] = []
     const fold = probedFold({
       state: (path) => (states.has(path) ? get(probeInput(path)) : undefined),
       weights: (prefix) => (options.contributions ? parametersOf(model, prefix, get) : []),
-      read: (path, unshared) => weights.set(path, unshared),
+      read: (path, unshared) => reads.push([path, unshared]),
       cut: options.cut ? get('cut') : undefined,
     })
     const scope = { ...leafScope(get, leaves), fold }
-    const { output } = model.forward(get('x'), scope, (signal) => signals.push(signal))
+    const faces = facesOf(model, get, leaves)
+    const { outputs: found, calls } = model.forward(faces, scope)
+    const output = found.get(SOLE_OUTPUT)!
     const isAt = options.at ? iota([output.value.shape[0]!, 'B']).equal(get('at')) : undefined
-    const mask = isAt && scope.mask ? and(isAt, scope.mask) : (isAt ?? scope.mask)
+    const mask = isAt && output.mask ? and(isAt, output.mask) : (isAt ?? output.mask)
     const weighing = options.weights === true ? get('weights') : undefined
-    const { mean } = measured(loss, output, get('y'), { mask, weights: weighing })
-    const sources = [...[...states.keys()].map((path) => get(probeInput(path))), ...weights.values()]
-    const gradients = gradient(mean, sources)
-    const outputs = new Map([...states.keys(), ...weights.keys()].map((path, i) => [path, gradients[i]!]))
+    const { mean } = measured(loss, { ...output, mask }, get('y'), weighing)
+    const probed = [...states.keys()].map((path) => [path, get(probeInput(path))] as const)
+    const sources = [...probed, ...reads]
+    const gradients = gradient(
+      mean,
+      sources.map(([, source]) => source),
+    )
+    const outputs = new Map<string, Value>()
+    const add = (path: string, own: Value) => outputs.set(path, outputs.get(path)?.add(own) ?? own)
+    for (const [i, [path]] of sources.entries()) add(path, gradients[i]!)
     if (options.contributions) {
-      const face = masked(inside({ value: get('x'), sequence: signals[0]!.sequence }), scope.mask)
-      for (const [i, { name, layer }] of model.layers.entries()) {
-        if (!isPerStep(layer) || !signals[i]!.sequence) continue
-        const own = { layer, prefix: `${name}/`, input: signals[i - 1] ?? face, output: signals[i]! }
-        for (const [path, dW] of contributionsOf(own, mean, get)) {
-          const known = outputs.get(path)
-          outputs.set(path, known?.add(dW) ?? dW)
-        }
+      for (const [i, { weights, layer }] of model.calls.entries()) {
+        const { inputs, output: yielded } = calls[i]!
+        if (!isPerStep(layer) || !yielded.sequence) continue
+        const own = { layer, prefix: `${weights}/`, input: inputs[0]!, output: yielded }
+        for (const [path, dW] of contributionsOf(own, mean, get)) add(path, dW)
       }
     }
     return {
@@ -93,7 +97,7 @@ export function traceFlow(model: Sequential, option: LossOption, options: FlowOp
 }
 
 /** The states that recurrent layers fold, and the shapes of all their steps together. */
-function statesOf(model: Sequential, specs: readonly NamedSpec[], leaves: LeafOptions): Map<string, Shape> {
+function statesOf(model: Model, specs: readonly NamedSpec[], leaves: LeafOptions): Map<string, Shape> {
   const states = new Map<string, Shape>()
   const state: Probes['state'] = (path, shape) => {
     if (model.built.states.has(path)) states.set(path, shape)
@@ -104,15 +108,18 @@ function statesOf(model: Sequential, specs: readonly NamedSpec[], leaves: LeafOp
     (values) => {
       const get = (name: string) => values[specs.findIndex((spec) => spec.name === name)]!
       const fold = probedFold({ state, weights: () => [], read: () => {} })
-      return model.forward(get('x'), { ...leafScope(get, leaves), fold })
+      return model.forward(facesOf(model, get, leaves), { ...leafScope(get, leaves), fold })
     },
-    ({ output }) => [output.value],
+    ({ outputs }) => [...outputs.values()].map(({ value }) => value),
   )
   return states
 }
 
-function parametersOf(model: Sequential, prefix: string, get: (path: string) => Value) {
-  const paths = [...model.built.params.keys()].filter((path) => path.startsWith(prefix))
+/** The parameters of the layer, or the part of one, whose states begin with that. */
+function parametersOf({ calls, built }: Model, prefix: string, get: (path: string) => Value) {
+  const { name, weights } = calls.find((call) => prefix.startsWith(`${call.name}/`))!
+  const own = `${weights}${prefix.slice(name.length)}`
+  const paths = [...built.params.keys()].filter((path) => path.startsWith(own))
   return paths.map((path) => [path, get(path)] as const)
 }
 
@@ -137,7 +144,7 @@ function contributionsOf(
       return own
     }
     const scope: LayerScope = {
-      ...{ training: true, prefix: own.prefix, mask: undefined },
+      ...{ training: true, prefix: own.prefix, others: [] },
       ...{ variable: refuse, next: refuse, random: refuse, initial: refuse, final: refuse },
       ...{ param: (name) => shared(`${own.prefix}${name}`), shared },
     }

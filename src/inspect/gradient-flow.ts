@@ -1,20 +1,22 @@
 /** How a gradient travels back through time: ‖∂L/∂s(t)‖ of states, and what each step gives to the weights. */
 import type { Batch } from '../data/batches.ts'
-import { requireModel, type Sequential } from '../layers/sequential.ts'
+import { type Model, requireModel, SOLE_OUTPUT } from '../layers/model.ts'
 import { requireFlag, requireKnown, requireSeed, requireUnits } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
+import { isTensor } from '../tensor/padding.ts'
 import { evaluateSize } from '../tensor/size.ts'
 import { elementCount, type Tensor } from '../tensor/tensor.ts'
 import { bindBatch, maskOf } from '../train/inputs.ts'
 import { counterInputs, weightInputs } from '../train/leaves.ts'
-import { lossOf } from '../train/losses.ts'
+import { type LossOption, lossOf } from '../train/losses.ts'
 import type { EvaluateOptions } from '../train/measure.ts'
 import { Session } from '../train/session.ts'
 import { weightsOf } from '../train/weights.ts'
 import { flowOutput, probeInput, traceFlow } from './flow-graph.ts'
 
-export interface GradientFlowOptions extends Pick<EvaluateOptions, 'loss' | 'backend'> {
+export interface GradientFlowOptions extends Pick<EvaluateOptions, 'backend'> {
+  readonly loss: LossOption
   /** L is the loss of step 0 … T − 1 alone, the mean over the rows that have it. Default: the mean over all steps. */
   readonly at?: number | undefined
   /**
@@ -69,7 +71,7 @@ export interface GradientFlow {
  * @throws {DataError} where no row has the step `at`
  */
 export async function gradientFlow(
-  model: Sequential,
+  model: Model,
   batch: Batch,
   options: GradientFlowOptions,
 ): Promise<GradientFlow> {
@@ -79,7 +81,10 @@ export async function gradientFlow(
   requireFlag('gradientFlow', 'contributions', contributions)
   requireSeed('gradientFlow', seed)
   const loss = lossOf(options.loss)
-  const bindings = bindBatch(model, loss, batch)
+  if (!isTensor(batch?.inputs) || model.outputs.size > 1) {
+    throw new ArgumentError('gradientFlow: expected a model with one input and one output')
+  }
+  const bindings = bindBatch(model, new Map([[SOLE_OUTPUT, loss]]), batch)
   const T = bindings.get('T') ?? 0
   const isMasked = batch.lengths !== undefined || batch.mask !== undefined
   const mask = isMasked ? maskOf(batch) : undefined
@@ -104,7 +109,7 @@ export async function gradientFlow(
     ['x', batch.inputs.data],
     ['y', batch.targets.data],
     ...(mask === undefined ? [] : ([['mask', mask]] as const)),
-    ...(batch.weights === undefined ? [] : ([['weights', weightsOf(model, batch)]] as const)),
+    ...(batch.weights === undefined ? [] : weightsOf(model, batch)),
     ...(at === undefined ? [] : ([['at', Int32Array.of(at)]] as const)),
     ...(truncate === undefined ? [] : ([['cut', Int32Array.of((at ?? T - 1) - truncate + 1)]] as const)),
     ...weightInputs(model, seed),
@@ -133,9 +138,8 @@ export async function gradientFlow(
 }
 
 /** @throws {ArgumentError} for what is no step of the batch */
-function requireStep(model: Sequential, at: number, steps: number, mask: Int32Array | undefined): void {
-  const output = model.built.shapes[model.built.shapes.length - 1]!
-  if (output[0] !== null) {
+function requireStep(model: Model, at: number, steps: number, mask: Int32Array | undefined): void {
+  if (!model.output.sequence) {
     throw new ArgumentError(
       'gradientFlow: at says at which step the loss stands, but the model has one output a row, not one a step ' +
         '(returnSequences: true in its recurrent layers); leave it out',

@@ -5,10 +5,13 @@
  * Holds: loading runs no code from the file and needs none that is not here; a model that is loaded predicts the
  * same, bit for bit, and is saved as the same bytes.
  */
+
+import { Model } from '../layers/model.ts'
 import type { Recurrent } from '../layers/recurrent.ts'
-import { type InputSpec, Sequential } from '../layers/sequential.ts'
+import { sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
+import { constantOf } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { readCell, writeCell } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
@@ -18,15 +21,14 @@ import {
   type Json,
   list,
   object,
-  openShape,
   parseJson,
   type Read,
   shown,
   text,
   within,
 } from './fields.ts'
+import { flowReader, isChain, readInput, writeFlow, writeInput } from './flow-data.ts'
 import { layerReader, writeLayer } from './layer-data.ts'
-import { dtype } from './op-data.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { readState, splitState, type Tensors, writeState } from './state-data.ts'
 
@@ -45,7 +47,7 @@ export interface SaveOptions {
 }
 
 export interface LoadedModel {
-  readonly model: Sequential
+  readonly model: Model
   /** The texts that were saved beside the model. */
   readonly extra: Readonly<Record<string, string>>
   /** For `fit`'s `resume`, which checks that it fits the training; undefined where none was saved. */
@@ -65,8 +67,8 @@ export interface LoadedModel {
  * @throws {ArgumentError} when the model does not know its input yet, a layer is of a kind that files do not hold, a
  * parameter is not finite, `extra` holds anything but strings, or `state` is not of this model
  */
-export function saveModel(model: Sequential, options: SaveOptions = {}): Uint8Array {
-  if (!(model instanceof Sequential)) throw new ArgumentError('saveModel: expected a model first')
+export function saveModel(model: Model, options: SaveOptions = {}): Uint8Array {
+  if (!(model instanceof Model)) throw new ArgumentError('saveModel: expected a model first')
   requireKnown('saveModel', options, ['extra', 'state'])
   const { extra = {}, state } = options
   const extras = Object.entries<unknown>(extra).map(([name, value]) => {
@@ -134,21 +136,25 @@ function notFinite(params: Tensors, all: readonly (Tensors | undefined)[]): stri
   return undefined
 }
 
-function describe(model: Sequential): Json {
-  const { input, shapes, variables } = model.built
+function describe(model: Model): Json {
+  const { inputs, variables, calls } = model.built
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
-    const features = (at === 0 ? input.shape : shapes[at - 1]!).at(-1)!
+    const features = constantOf(calls[at]!.inputs[0]!.shape.at(-1)!)!
     const data = writeCell(layer.cell.trace(features), layer.cell.options)
     const key = JSON.stringify(data)
     const known = places.get(key) ?? cells.push(data) - 1
     places.set(key, known)
     return known
   }
-  const layers = model.layers.map(({ name, layer }, at) => writeLayer(name, layer, place(at)))
+  const first = model.calls.flatMap(({ name, weights }, at) => (name === weights ? [at] : []))
+  const layers = first.map((at) => writeLayer(model.calls[at]!.name, model.calls[at]!.layer, place(at)))
   const nonTrainable = variables.size === 0 ? {} : { nonTrainable: [...variables.keys()] }
-  return { format: FORMAT, input: { shape: input.shape, dtype: input.dtype }, layers, cells, ...nonTrainable }
+  const kept = { layers, cells, ...nonTrainable }
+  const [sole] = inputs.values()
+  if (isChain(model)) return { format: FORMAT, input: writeInput(sole!), ...kept }
+  return { format: FORMAT, flow: writeFlow(model), ...kept }
 }
 
 const MAX_LAYERS = 1000
@@ -162,16 +168,15 @@ const readFormat: Read<number> = (value, where) => {
   )
 }
 
-const readInput: Read<InputSpec> = object((fields) => {
-  return { shape: fields.get('shape', openShape), dtype: fields.get('dtype', dtype) }
-})
-
-const readModel: Read<Sequential> = object((fields) => {
+const readModel: Read<Model> = object((fields) => {
   fields.get('format', readFormat)
-  const input = fields.get('input', readInput)
+  const input = fields.maybe('input', readInput)
   const cells = fields.get('cells', list(readCell, MAX_LAYERS))
   const layers = fields.get('layers', list(layerReader(cells), MAX_LAYERS))
-  const model = within('layers', () => new Sequential(layers, input))
+  const model =
+    input === undefined
+      ? fields.get('flow', flowReader(layers))
+      : within('layers', () => sequential(layers, { input }))
   const marked = fields.maybe('nonTrainable', list(text, MAX_LAYERS)) ?? []
   const expected = [...model.built.variables.keys()]
   if (String(marked) === String(expected)) return model

@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { batchOf, f32, i32, lstmNet, numbersOf, squared, windowsOf } from '../../test/contract/models.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import type { Model } from '../layers/model.ts'
 import { ArgumentError, FormatError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type FitOptions, fit } from '../train/fit.ts'
@@ -23,7 +23,7 @@ const document = batchOf(1, 2, 6)
 const batches = windowsOf(document, 2)
 const windows = { ...squared, truncate: { k1: 2, k2: 3 } }
 
-const hashOf = (model: Sequential) =>
+const hashOf = (model: Model) =>
   numbersOf(model)
     .reduce((hash, { buffer, byteOffset, byteLength }) => hash.update(new Uint8Array(buffer, byteOffset, byteLength)), createHash('sha256')) // biome-ignore format: one line
     .digest('hex')

@@ -70,7 +70,7 @@ export class BatchNorm implements Layer {
       mean: scope.variable('movingMean', parameter(shape, movingMeanInitializer)),
       variance: scope.variable('movingVariance', parameter(shape, movingVarianceInitializer)),
     }
-    const { mean, variance } = scope.training ? statistics(signal.value, scope.mask) : moving
+    const { mean, variance } = scope.training ? statistics(signal.value, signal.mask) : moving
     if (scope.training) {
       const moved = (old: Value, now: Value) => old.mul(momentum).add(now.mul(1 - momentum))
       scope.next('movingMean', moved(moving.mean, mean))

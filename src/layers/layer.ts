@@ -9,14 +9,18 @@ import { constantOf, printShape, type Size } from '../tensor/size.ts'
 import type { RowPacking } from './packing.ts'
 
 /**
- * What travels from layer to layer: [T, B, …] where it is a sequence, else [B, …]. Where rows have lengths of their own,
- * [N, …] with N = Σ lengths, and [B, …] in order of the lengths.
+ * What travels from layer to layer: [T, B, …] where it is a sequence, [N, …] with N = Σ lengths where the rows of one have
+ * lengths of their own, else [B, …]. Rows of [B, …] stand in the order of the batch.
  */
 export interface Signal {
   readonly value: Value
   readonly sequence: boolean
   /** How a sequence's rows are packed. */
   readonly packing?: RowPacking | undefined
+  /** bool [T, B]: which steps are there; absent where all are, or rows are packed. */
+  readonly mask?: Value | undefined
+  /** What else a layer yields, by name. */
+  readonly others?: Readonly<Record<string, Signal>> | undefined
 }
 
 /** A layer's step: the states after it, and what it yields. */
@@ -37,8 +41,8 @@ export interface LayerScope {
   readonly prefix: string
   /** How steps are folded instead of by a plain scan, where someone looks at each of them. */
   readonly fold?: Fold | undefined
-  /** bool [T, B]: which steps are there; absent where all are, or rows are packed. */
-  readonly mask: Value | undefined
+  /** What the layer reads besides its first input. */
+  readonly others: readonly Signal[]
   /** The layer's targets, as its input lies in time and rows, where teacher forcing puts them in the place of the outputs it reads. */
   readonly forced?: Value | undefined
   /** The parameter of that name: the same one each time. */

@@ -71,7 +71,7 @@ export class Recurrent implements Layer {
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
-    const { value, packing } = signal
+    const { value, packing, mask } = signal
     if (!signal.sequence || value.rank !== (packing === undefined ? 3 : 2)) {
       throw new ShapeError(
         `${this.kind}: expected a sequence [T, B, inputs]; received ${printShape(value.shape)}` +
@@ -87,13 +87,16 @@ export class Recurrent implements Layer {
     const { returnSequences, goBackwards } = this.options
     const carriesOutput = !returnSequences && outputState === undefined
     const begins = Object.fromEntries(
-      names.map((name) => [name, scope.initial(name, this.begin(cell, name, scope))]),
+      names.map((name) => {
+        const begin = scope.initial(name, this.begin(cell, name, scope))
+        return [name, packing === undefined ? begin : packing.sorted(begin)]
+      }),
     )
     const { feedback } = cell
     const forced =
       feedback === undefined || scope.forced === undefined
         ? undefined
-        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, packing, scope.mask) }
+        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, packing, mask) }
     const own = names.filter((name) => name !== forced?.name)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape)
@@ -110,11 +113,10 @@ export class Recurrent implements Layer {
         return { carry: after, y: { output: y! } }
       }
     })
-    for (const name of names) scope.final(name, result.carry[name] ?? forced!.final)
-    if (returnSequences) {
-      return { ...signal, value: held(result.ys['output']!, scope.mask, goBackwards) }
-    }
-    return { value: result.carry[outputState ?? OUTPUT]!, sequence: false }
+    const inOrder = (state: Value) => (packing === undefined ? state : packing.unsorted(state))
+    for (const name of names) scope.final(name, inOrder(result.carry[name] ?? forced!.final))
+    if (returnSequences) return { ...signal, value: held(result.ys['output']!, mask, goBackwards) }
+    return { value: inOrder(result.carry[outputState ?? OUTPUT]!), sequence: false }
   }
 
   private begin(cell: TracedCell, name: string, scope: LayerScope): Value {
@@ -125,7 +127,7 @@ export class Recurrent implements Layer {
   }
 }
 
-const folded: Fold = (options, { packing }, { mask }, stepFor) => {
+const folded: Fold = (options, { packing, mask }, _, stepFor) => {
   if (packing === undefined) return scan({ ...options, ...(mask && { mask }) }, stepFor(undefined))
   const { sizes, counts } = packing
   return scanPacked({ ...options, packing: sizes, counts }, stepFor(sizes.alive))

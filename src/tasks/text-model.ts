@@ -4,14 +4,16 @@ import { loadModel, saveModel } from '../io/model.ts'
 import { readFileBytes } from '../io/node-files.ts'
 import { dense } from '../layers/dense.ts'
 import { embedding } from '../layers/embedding.ts'
+import type { Model } from '../layers/model.ts'
 import { lstm } from '../layers/recurrent.ts'
-import { type Sequential, sequential } from '../layers/sequential.ts'
+import { sequential } from '../layers/sequential.ts'
 import { DataError, FormatError } from '../tensor/errors.ts'
+import { constantOf } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
 import { generate } from '../train/generate.ts'
 
 export interface TextModel {
-  readonly model: Sequential
+  readonly model: Model
   readonly vocabulary: Vocabulary
 }
 
@@ -71,12 +73,11 @@ function parseTextModel(bytes: Uint8Array): TextModel {
   if (new Set(characters).size < characters.length) {
     throw new FormatError('its vocabulary names a character twice')
   }
-  const { input, shapes } = model.built
-  const output = shapes[shapes.length - 1]!
+  const { input, output } = model
   if (input.dtype !== 'i32' || String(input.shape) !== String([null])) {
     throw new FormatError('its network does not read characters, i32 [B, T]')
   }
-  if (String(output) !== String([null, characters.length])) {
+  if (!output.sequence || output.shape.length !== 2 || constantOf(output.shape[1]!) !== characters.length) {
     throw new FormatError(
       `its network does not choose among the ${characters.length} characters of its vocabulary`,
     )

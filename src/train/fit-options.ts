@@ -1,6 +1,6 @@
 /** What `fit` may be told, and its checks. */
 import { BACKENDS, type Backend } from '../codegen/compile.ts'
-import type { Batch } from '../data/batches.ts'
+import type { Named, NamedBatch } from '../data/batches.ts'
 import { requireChoice, requireInteger, requireKnown, requireSeed } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { ClippingOptions } from './clipping.ts'
@@ -15,7 +15,7 @@ import type { Truncation } from './windows.ts'
 
 export interface ValidationOptions {
   /** With `truncate`, states go on from batch to batch here too, until one says `reset`. */
-  readonly batches: Iterable<Batch>
+  readonly batches: Iterable<NamedBatch>
   /** After every so many epochs. Default: 1. */
   readonly every?: number
   /** What is measured besides the loss, as by `evaluate`. Default: nothing. */
@@ -23,7 +23,10 @@ export interface ValidationOptions {
 }
 
 export interface FitOptions extends ClippingOptions {
-  readonly loss: LossOption
+  /** One, or one for each of a model's outputs, by name: their sum is what is trained. */
+  readonly loss: Named<LossOption>
+  /** How much the losses of several outputs weigh in their sum, by name. Default: 1 each. */
+  readonly lossWeights?: Readonly<Record<string, number>>
   /** Default: adam(). */
   readonly optimizer?: Optimizer
   /**
@@ -75,6 +78,7 @@ export interface FitOptions extends ClippingOptions {
 
 const OPTIONS: Record<keyof FitOptions, true> = {
   loss: true,
+  lossWeights: true,
   optimizer: true,
   clipGlobalNorm: true,
   clipValue: true,
@@ -115,7 +119,7 @@ export function checkFitOptions(options: FitOptions): void {
   }
 }
 
-export function requireBatches(what: string, batches: Iterable<Batch>): void {
+export function requireBatches(what: string, batches: Iterable<NamedBatch>): void {
   if (typeof batches?.[Symbol.iterator] === 'function') return
   throw new ArgumentError(
     `${what} must be an iterable of batches, such as textWindows makes; received ${typeof batches}`,

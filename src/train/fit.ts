@@ -1,6 +1,6 @@
 /** `fit`: batches → steps → a run. */
-import type { Batch } from '../data/batches.ts'
-import { requireModel, type Sequential } from '../layers/sequential.ts'
+import type { NamedBatch } from '../data/batches.ts'
+import { type Model, requireModel } from '../layers/model.ts'
 import { checkFitOptions, type FitOptions, requireBatches } from './fit-options.ts'
 import { Loop } from './loop.ts'
 import { adam } from './optimizers.ts'
@@ -19,7 +19,7 @@ export type { FitOptions, ValidationOptions } from './fit-options.ts'
  * @throws {RecurraError} through the run: what does not fit model or loss (shapes, forcing, weights of classes), no batches, a
  * loss that is not finite; the model then keeps what it had learnt before
  */
-export function fit(model: Sequential, batches: Iterable<Batch>, options: FitOptions): Run {
+export function fit(model: Model, batches: Iterable<NamedBatch>, options: FitOptions): Run {
   requireModel('fit', model)
   checkFitOptions(options)
   requireBatches('fit: batches', batches)

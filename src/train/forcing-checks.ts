@@ -1,11 +1,19 @@
 /** When a model's targets can stand in for its outputs: what `teacherForcing` asks of model and loss. */
+
+import { type Call, type Model, SOLE_OUTPUT } from '../layers/model.ts'
 import { Recurrent } from '../layers/recurrent.ts'
-import type { Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import type { Loss } from './losses.ts'
+import { constantOf } from '../tensor/size.ts'
+import type { Losses } from './losses.ts'
 
 /** @throws {ArgumentError} where targets cannot be fed back; the layers of a model that is not built are not looked at */
-export function checkForcing(model: Sequential, { name, targets }: Loss): void {
+export function checkForcing(model: Model, losses: Losses): void {
+  const loss = losses.get(SOLE_OUTPUT)
+  const fed = model.outputs.get(SOLE_OUTPUT)
+  if (loss === undefined || fed === undefined || !('call' in fed) || fed.call !== model.calls.length - 1) {
+    throw new ArgumentError('teacherForcing expects a model with one output, that of its last layer')
+  }
+  const { name, targets } = loss
   if (model.isBuilt) checkLayers(model)
   if (targets === 'numbers') return
   throw new ArgumentError(
@@ -14,17 +22,17 @@ export function checkForcing(model: Sequential, { name, targets }: Loss): void {
   )
 }
 
-function checkLayers(model: Sequential): void {
-  const feeding = model.layers.filter((_, at) => isFedBack(model, at))
-  const names = (layers: Sequential['layers']) => layers.map(({ name }) => name).join(', ')
+function checkLayers(model: Model): void {
+  const feeding = model.calls.filter((_, at) => isFedBack(model, at))
+  const names = (layers: readonly Call[]) => layers.map(({ name }) => name).join(', ')
   if (feeding.length === 0) {
     throw new ArgumentError(
       'teacherForcing expects a last layer that reads its own output: jordan({ units, outputs }), or recurrent(cell) of a ' +
-        `cell whose defineCell names it as feedback; received ${names(model.layers)}`,
+        `cell whose defineCell names it as feedback; received ${names(model.calls)}`,
     )
   }
-  const { name, layer } = model.layers[model.layers.length - 1]!
-  if (!isFedBack(model, model.layers.length - 1)) {
+  const { name, layer } = model.calls[model.calls.length - 1]!
+  if (!isFedBack(model, model.calls.length - 1)) {
     throw new ArgumentError(
       `teacherForcing expects the layer that reads its own output to be the last one, since targets stand in for the ` +
         `model's outputs; received ${names(feeding)} before ${name}`,
@@ -43,8 +51,8 @@ function checkLayers(model: Sequential): void {
   }
 }
 
-function isFedBack({ layers, built }: Sequential, at: number): boolean {
-  const features = () => (at === 0 ? built.input.shape : built.shapes[at - 1]!).at(-1)!
-  const { cells = [] } = layers[at]!.layer
+function isFedBack({ calls, built }: Model, at: number): boolean {
+  const features = () => constantOf(built.calls[at]!.inputs[0]!.shape.at(-1)!)!
+  const { cells = [] } = calls[at]!.layer
   return cells.some((cell) => cell.trace(features()).feedback !== undefined)
 }

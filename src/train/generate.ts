@@ -1,6 +1,6 @@
 /** Writing: one token after another, each fed back in. */
 import type { Backend } from '../codegen/compile.ts'
-import { requireModel, type Sequential } from '../layers/sequential.ts'
+import { type Model, requireModel } from '../layers/model.ts'
 import { requireKnown, requireNumber, requireSeed } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
@@ -26,7 +26,7 @@ export interface GenerateOptions {
  * Yields tokens that a model of tokens [B, T] → logits [B, T, V] writes after a prompt, each drawn from
  * softmax(logits / temperature). The same seed gives the same tokens.
  */
-export async function* generate(model: Sequential, options: GenerateOptions): AsyncGenerator<number, void> {
+export async function* generate(model: Model, options: GenerateOptions): AsyncGenerator<number, void> {
   requireModel('generate', model)
   requireKnown('generate', options, ['prompt', 'length', 'temperature', 'seed', 'backend'])
   const { length, temperature = 1, seed = 0, prompt } = options
@@ -72,10 +72,9 @@ export async function* generate(model: Sequential, options: GenerateOptions): As
   }
 }
 
-function checkOptions(model: Sequential, { length, prompt }: GenerateOptions, temperature: number): void {
-  const { input, shapes } = model.built
-  const output = shapes[shapes.length - 1]!
-  if (input.dtype !== 'i32' || output.length !== 2 || output[0] !== null) {
+function checkOptions(model: Model, { length, prompt }: GenerateOptions, temperature: number): void {
+  const { input, output } = model
+  if (input.dtype !== 'i32' || output.shape.length !== 2 || !output.sequence) {
     throw new ArgumentError('generate: expected a model of tokens [B, T] → logits [B, T, V]')
   }
   if (!Number.isInteger(length) || length < 0) {

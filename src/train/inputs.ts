@@ -1,12 +1,22 @@
 /** What users pass in, checked against what a model and a loss expect. */
-import type { Batch } from '../data/batches.ts'
-import type { InputSpec, Sequential } from '../layers/sequential.ts'
+import type { Batch, Named, NamedBatch } from '../data/batches.ts'
+import {
+  type InputSpec,
+  isOpen,
+  type Model,
+  type OpenShape,
+  openShape,
+  printInput,
+  SOLE_INPUT,
+  SOLE_OUTPUT,
+} from '../layers/model.ts'
 import { requireFlag } from '../tensor/checks.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
-import type { Bindings } from '../tensor/size.ts'
+import { isTensor } from '../tensor/padding.ts'
+import { type Bindings, evaluateSize } from '../tensor/size.ts'
 import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Loss } from './losses.ts'
+import type { Loss, Losses } from './losses.ts'
 
 export type TensorLike = Tensor | readonly NestedNumbers[]
 
@@ -21,20 +31,54 @@ export function asTensor(values: TensorLike, dtype?: Dtype): Tensor {
   return tensor(data, shape, own)
 }
 
-/** Builds the model for this input if it is not built, and binds B and T. */
-export function bindInput(model: Sequential, x: Tensor): Bindings {
-  const spec = model.isBuilt ? model.built.input : specOf(x)
-  const expected = spec.shape
-  const fits = x.dtype === spec.dtype && x.shape.length === expected.length + 1
-  if (!fits || expected.some((size, axis) => size !== null && size !== x.shape[axis + 1])) {
-    throw new ShapeError(
-      `the model takes ${spec.dtype}[${['B', ...expected.map((size) => size ?? 'T')].join(', ')}]; ` +
-        `received ${x.dtype}[${x.shape.join(', ')}]`,
-    )
+/** One of a kind, or several by name, as a list of names and tensors. */
+export function entriesOf(values: Named<Tensor> | undefined, sole: string): [string, Tensor][] {
+  if (values === undefined) return []
+  return isTensor(values) ? [[sole, values]] : Object.entries(values)
+}
+
+/** Builds the model for these inputs if it is not built, and binds the sizes of batch and times. */
+export function bindInputs(model: Model, given: Named<Tensor>): Bindings {
+  const inputs = entriesOf(given, SOLE_INPUT)
+  if (!model.isBuilt) model.build(specOf(inputs[0]![1]))
+  const expected = model.built.inputs
+  requireNames('inputs', inputs, [...expected.keys()])
+  const bindings = new Map<string, number>()
+  for (const [name, x] of inputs) {
+    const spec = expected.get(name)!
+    const what = expected.size === 1 ? 'the model takes' : `the model's input ${name} takes`
+    const fits = x.dtype === spec.dtype && x.shape.length === spec.shape.length + 1
+    if (!fits || spec.shape.some((size, axis) => isSize(size) && size !== x.shape[axis + 1])) {
+      throw new ShapeError(`${what} ${printInput(spec)}; received ${x.dtype}[${x.shape.join(', ')}]`)
+    }
+    if (x.shape.includes(0)) throw new DataError(`inputs are empty: their shape is [${x.shape.join(', ')}]`)
+    for (const [axis, size] of openShape(spec.shape).entries()) {
+      if (typeof size !== 'string') continue
+      const known = bindings.get(size)
+      bindings.set(size, x.shape[axis]!)
+      if (known === undefined || known === x.shape[axis]) continue
+      throw new ShapeError(
+        `${what} ${printInput(spec)}, whose ${size} another input has too; received ${x.shape[axis]} and ${known}`,
+      )
+    }
   }
-  if (x.shape.includes(0)) throw new DataError(`inputs are empty: their shape is [${x.shape.join(', ')}]`)
-  model.build(spec)
-  return new Map([['B', x.shape[0]!], ...(expected[0] === null ? ([['T', x.shape[1]!]] as const) : [])])
+  return bindings
+}
+
+const isSize = (size: number | string | null) => typeof size === 'number'
+
+/** @throws {ShapeError} unless these are the names */
+function requireNames(
+  what: string,
+  given: readonly (readonly [string, Tensor])[],
+  names: readonly string[],
+): void {
+  const received = given.map(([name]) => name)
+  if (received.length === names.length && names.every((name) => received.includes(name))) return
+  const several = names.length === 1 ? 'one tensor' : `{ ${names.join(', ')} }`
+  throw new ShapeError(
+    `the model's ${what} are ${several}; received ${received.length === 1 ? 'one tensor' : `{ ${received.join(', ')} }`}`,
+  )
 }
 
 /** What an input says of itself: tokens [B, T], sequences [B, T, features], rows [B, features]. */
@@ -47,40 +91,77 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
   )
 }
 
-/** Checks a batch for training or evaluation, builds the model if it is not built, and binds B and T. */
-export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings {
+/** Checks a batch for training or evaluation, builds the model if it is not built, and binds the sizes. */
+export function bindBatch(model: Model, losses: Losses, batch: NamedBatch): Bindings {
   requireTensors(batch)
-  const bindings = bindInput(model, asTensor(batch.inputs))
-  checkTargets(model, loss, batch, presence(model, batch))
+  const bindings = bindInputs(model, mapNamed(batch.inputs, asTensor))
+  checkTargets(model, losses, batch, bindings)
   return bindings
 }
 
-/** Says whether a step is there, by lengths or mask, both checked. */
-export function presence(model: Sequential, batch: Batch): (row: number, step: number) => boolean {
-  const steps = batch.inputs.shape[1]!
-  if (batch.mask === undefined) {
-    const lengths = lengthsOf(batch)
+/** What a batch says of a time: a sequence that has it, and which steps are there. */
+export type Time = Pick<Batch, 'inputs' | 'lengths' | 'mask'>
+
+/** The times of a batch by their names. */
+export function timesIn(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset'>): Map<string, Time> {
+  const [inputs, lengths, masks] = [batch.inputs, batch.lengths, batch.mask].map(
+    (each) => new Map(entriesOf(each, SOLE_INPUT)),
+  )
+  const times = new Map<string, Time>()
+  for (const [name, spec] of model.built.inputs) {
+    const own = { inputs: inputs!.get(name)!, lengths: lengths!.get(name), mask: masks!.get(name) }
+    const given = own.lengths !== undefined || own.mask !== undefined
+    if (!isOpen(spec)) {
+      if (given) requireTime(name)
+      continue
+    }
+    const time = String(spec.shape[0] ?? 'T')
+    if (given || !times.has(time))
+      times.set(time, {
+        inputs: own.inputs,
+        ...(own.lengths && { lengths: own.lengths }),
+        ...(own.mask && { mask: own.mask }),
+      })
+  }
+  return times
+}
+
+/** The time of an output that is a sequence, if an input has it. */
+function timeOf({ shape, sequence }: OpenShape, times: ReadonlyMap<string, Time>): Time | undefined {
+  return sequence ? times.get(shape[0]!.key) : undefined
+}
+
+/** Says whether a step of an output is there, by lengths or mask, both checked. */
+export function presence(
+  model: Model,
+  batch: NamedBatch,
+  output: OpenShape,
+): (row: number, step: number) => boolean {
+  const time = timeOf(output, timesIn(model, batch))
+  if (time === undefined) return () => true
+  const steps = time.inputs.shape[1]!
+  if (time.mask === undefined) {
+    const lengths = lengthsOf(time)
     return (row, step) => step < lengths[row]!
   }
-  requireTime(model)
-  const mask = maskOf(batch)
+  const mask = maskOf(time)
   return (row, step) => mask[row * steps + step] !== 0
 }
 
-/** @throws {ShapeError} where lengths or a mask have nothing to say: the model takes no sequences */
-export function requireTime(model: Sequential): void {
-  if (model.built.input.shape[0] === null) return
+/** @throws {ShapeError} where lengths or a mask have nothing to say: an input is no sequence */
+function requireTime(name: string): never {
   throw new ShapeError(
-    'lengths and masks say which steps are there, but the model takes rows without time: leave them out',
+    `lengths and masks say which steps are there, but the model takes rows without time as its input ${name}: leave them out`,
   )
 }
 
 /** @throws {ShapeError} where something else stands in the place of a batch or of its tensors */
-function requireTensors(batch: Batch): void {
+function requireTensors(batch: NamedBatch): void {
   for (const name of ['inputs', 'targets', 'lengths', 'mask', 'weights'] as const) {
     const value = batch?.[name]
     if (value === undefined && batch && name !== 'inputs') continue
-    if (Array.isArray(value?.shape) && ArrayBuffer.isView(value.data)) continue
+    const all = Object.values(value ?? {})
+    if (isTensor(value) || (all.length > 0 && all.every(isTensor))) continue
     throw new ShapeError(
       `a batch's ${name} must be a tensor { data, shape, dtype }, such as tensor([…]) makes; received ${typeof value}`,
     )
@@ -88,16 +169,26 @@ function requireTensors(batch: Batch): void {
   requireFlag('batch', 'reset', batch.reset)
 }
 
-/** Throws unless targets fit the model's output under the loss, their numbers included. */
-function checkTargets(
-  model: Sequential,
+/** Throws unless targets fit the model's outputs under their losses, their numbers included. */
+function checkTargets(model: Model, losses: Losses, batch: NamedBatch, bindings: Bindings): void {
+  const { outputs } = model.built
+  const targets = entriesOf(batch.targets, SOLE_OUTPUT)
+  if (batch.targets !== undefined) requireNames('targets', targets, [...outputs.keys()])
+  for (const [name, loss] of losses) {
+    const own = targets.find(([output]) => output === name)?.[1]
+    checkTarget(loss, own, outputs.get(name)!, bindings, presence(model, batch, outputs.get(name)!))
+  }
+}
+
+function checkTarget(
   loss: Loss,
-  { inputs, targets }: Batch,
+  targets: Tensor | undefined,
+  { shape, sequence }: OpenShape,
+  bindings: Bindings,
   isThere: ReturnType<typeof presence>,
 ): void {
-  const [rows, steps] = inputs.shape as [number, number]
-  const output = model.built.shapes[model.built.shapes.length - 1]!
-  const sizes = [rows, ...output.map((size) => size ?? steps)]
+  const sizes = [bindings.get('B')!, ...shape.map((size) => evaluateSize(size, bindings))]
+  const steps = sizes[1]!
   const classes = loss.targets === 'classes' ? sizes[sizes.length - 1]! : undefined
   const expected = classes === undefined ? sizes : sizes.slice(0, -1)
   const dtype = classes === undefined ? 'f32' : 'i32'
@@ -110,7 +201,6 @@ function checkTargets(
   }
   const accepts = classes === undefined ? loss.accepts : classBelow(classes)
   if (accepts === undefined) return
-  const sequence = output[0] === null
   const width = elementCount(expected.slice(sequence ? 2 : 1))
   for (const [i, target] of targets.data.entries()) {
     if (accepts.test(target)) continue
@@ -180,10 +270,7 @@ export function maskOf(batch: Pick<Batch, 'inputs' | 'lengths' | 'mask'>): Int32
   return Int32Array.from(data)
 }
 
-/** Steps of sequences in a batch, padding apart; rows where there is no time. */
-export function tokensOf(model: Sequential, batch: Batch): number {
-  const output = model.built.shapes[model.built.shapes.length - 1]!
-  if (output[0] !== null) return batch.inputs.shape[0]!
-  const counted = batch.mask === undefined ? lengthsOf(batch) : maskOf(batch)
-  return counted.reduce((sum, count) => sum + count, 0)
+function mapNamed<T>(values: Named<Tensor>, change: (value: Tensor) => T): Named<T> {
+  if (isTensor(values)) return change(values)
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
 }

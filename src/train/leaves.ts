@@ -1,12 +1,21 @@
-/** A model's parameters and carried states as inputs of a traced function. */
+/** A model's inputs, parameters and carried states as inputs of a traced function. */
 import { type Value, where } from '../graph/value.ts'
+import type { Signal } from '../layers/layer.ts'
+import {
+  type Forward,
+  isOpen,
+  type Model,
+  type ModelScope,
+  openShape,
+  SOLE_INPUT,
+  SOLE_OUTPUT,
+} from '../layers/model.ts'
 import { packingSpecs, RowPacking } from '../layers/packing.ts'
-import type { Forward, ModelScope, Sequential } from '../layers/sequential.ts'
+import { inside } from '../layers/signals.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { seedWord } from '../tensor/random.ts'
 import { symbol } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
-import type { Counted } from './losses.ts'
 import type { NamedSpec } from './session.ts'
 
 export interface LeafOptions {
@@ -25,17 +34,44 @@ const [SEED, UPDATE] = ['seed', 'update']
 const FRESH = 'fresh'
 export const stateInput = (path: string) => `state ${path}`
 
+/** What belongs to one of several inputs, outputs or times bears its name. */
+const nameFor = (what: string, name: string, sole: string) => (name === sole ? what : `${what} ${name}`)
+export const dataInput = (name: string) => nameFor('x', name, SOLE_INPUT)
+export const targetInput = (name: string) => nameFor('y', name, SOLE_OUTPUT)
+export const weightInput = (name: string) => nameFor('weights', name, SOLE_OUTPUT)
+export const outputName = (name: string) => nameFor('output', name, SOLE_OUTPUT)
+export const maskInput = (time: string) => nameFor('mask', time, TIME)
+
+const TIME = 'T'
+/** What the packing of a time is called. */
+export const partOf = (time: string) => (time === TIME ? '' : time)
+
+/** The times of a model's inputs, with the first input that has each. */
+export function timesOf({ built }: Model): Map<string, string> {
+  const times = new Map<string, string>()
+  for (const [name, spec] of built.inputs) {
+    const time = spec.shape[0] ?? TIME
+    if (isOpen(spec) && !times.has(String(time))) times.set(String(time), name)
+  }
+  return times
+}
+
 /** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, variables, counters of draws. */
 export function leafSpecs(
-  model: Sequential,
+  model: Model,
   { training, carry, lengths, mask = false }: LeafOptions,
 ): NamedSpec[] {
-  const { input, params, variables, states, draws } = model.built
+  const { inputs, params, variables, states, draws } = model.built
   const counters = training && draws ? [SEED, UPDATE] : []
+  const times = [...timesOf(model).keys()]
   return [
-    { name: 'x', shape: ['B', ...input.shape.map((size) => size ?? 'T')], dtype: input.dtype },
-    ...(lengths ? packingSpecs(symbol('T')) : []),
-    ...(mask ? [{ name: 'mask', shape: ['B', 'T'], dtype: 'bool' } as const] : []),
+    ...[...inputs].map(([name, { shape, dtype }]) => ({
+      ...{ name: dataInput(name), shape: openShape(shape), dtype },
+    })),
+    ...(lengths ? times.flatMap((time) => packingSpecs(symbol(time), partOf(time))) : []),
+    ...(mask
+      ? times.map((time) => ({ name: maskInput(time), shape: ['B', time], dtype: 'bool' }) as const)
+      : []),
     ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
     ...[...params, ...variables].map(([path, { shape }]) => ({ name: path, shape })),
@@ -44,14 +80,9 @@ export function leafSpecs(
 }
 
 /** The model's scope over those inputs. */
-export function leafScope(
-  get: (name: string) => Value,
-  { training, carry, lengths, mask = false }: LeafOptions,
-): ModelScope {
+export function leafScope(get: (name: string) => Value, { training, carry }: LeafOptions): ModelScope {
   return {
     training,
-    packing: lengths ? new RowPacking(get) : undefined,
-    mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),
     variable: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
@@ -63,23 +94,54 @@ export function leafScope(
   }
 }
 
-/** The model's output for x, [B, T, …], its final states, and which steps count. */
+/** What goes in, batch-first, by name. */
+export function facesOf(
+  { built }: Model,
+  get: (name: string) => Value,
+  { lengths, mask = false }: LeafOptions,
+): Map<string, Signal> {
+  return new Map(
+    [...built.inputs].map(([name, spec]): [string, Signal] => {
+      const value = get(dataInput(name))
+      if (!isOpen(spec)) return [name, { value, sequence: false }]
+      const time = String(spec.shape[0] ?? TIME)
+      const packing = lengths ? new RowPacking(get, partOf(time)) : undefined
+      return [
+        name,
+        { value, sequence: true, packing, mask: mask ? get(maskInput(time)).transpose() : undefined },
+      ]
+    }),
+  )
+}
+
+/** The model on x, [B, T, …]. `forced`: targets, [B, T, …], for the last layer to read. */
 export function forwardWhole(
-  model: Sequential,
+  model: Model,
   get: (name: string) => Value,
   leaves: LeafOptions,
   forced?: Value,
-): Forward & { readonly counted: Counted } {
-  const scope = leafScope(get, leaves)
-  return { ...model.forward(get('x'), { ...scope, forced }), counted: { mask: scope.mask } }
+): Forward {
+  const faces = facesOf(model, get, leaves)
+  return model.forward(faces, { ...leafScope(get, leaves), forced: forced && asInput(faces, forced) })
+}
+
+/** Targets as the one input lies inside. */
+export function asInput(faces: ReadonlyMap<string, Signal>, value: Value): Value {
+  const [face] = faces.values()
+  return inside({ ...face!, value }).value
 }
 
 /** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */
 export interface Reading {
-  specs(model: Sequential, leaves: LeafOptions): NamedSpec[]
+  specs(model: Model, leaves: LeafOptions): NamedSpec[]
   /** The target's input; `forced`: a layer reads it. */
   target(spec: NamedSpec, forced: boolean): NamedSpec
-  forward: typeof forwardWhole
+  forward(
+    model: Model,
+    get: (name: string) => Value,
+    leaves: LeafOptions,
+    forced?: Value,
+  ): Pick<Forward, 'outputs' | 'states' | 'variables'>
   /** What of the target the batch brought. */
   own(target: Value, forced: boolean): Value
 }
@@ -92,7 +154,7 @@ export const WHOLE: Reading = {
 }
 
 /** Carried states for a new number of rows: all begin anew. */
-export function freshStates(model: Sequential, rows: number): Map<string, TensorData> {
+export function freshStates(model: Model, rows: number): Map<string, TensorData> {
   return new Map(
     [...model.built.states].map(([path, shape]) => [
       stateInput(path),
@@ -118,7 +180,7 @@ export function freshRows(carry: readonly string[], rows: number, fresh: boolean
 }
 
 /** The counters of a training step that draws. */
-export function counterInputs(model: Sequential, seed: number, update: number): [string, Int32Array][] {
+export function counterInputs(model: Model, seed: number, update: number): [string, Int32Array][] {
   if (!model.built.draws) return []
   return [
     [SEED, Int32Array.of(seedWord(seed))],
@@ -127,6 +189,6 @@ export function counterInputs(model: Sequential, seed: number, update: number): 
 }
 
 /** The model's numbers under their paths. */
-export function weightInputs(model: Sequential, seed?: number): Map<string, TensorData> {
+export function weightInputs(model: Model, seed?: number): Map<string, TensorData> {
   return new Map([...model.weights(seed)].map(([path, { data }]) => [path, data]))
 }

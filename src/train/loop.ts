@@ -2,13 +2,13 @@
  * The loop of `fit`: epochs of steps, validation, early stopping, lowering of the learning rate. Each step and each end of an epoch is a turn, between
  * which weights and state can be read: what is read is of one moment.
  */
-import type { Batch } from '../data/batches.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import type { NamedBatch } from '../data/batches.ts'
+import type { Model } from '../layers/model.ts'
 import { DataError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { EarlyStopping } from './early-stopping.ts'
 import type { FitOptions, ValidationOptions } from './fit-options.ts'
-import { lossOf } from './losses.ts'
+import { lossesOf } from './losses.ts'
 import type { Evaluation } from './measure.ts'
 import type { Plateau, ReduceOnPlateauOptions } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
@@ -18,8 +18,8 @@ import { TrainingStep } from './training-step.ts'
 type LoopOptions = FitOptions & Required<Pick<FitOptions, 'epochs' | 'optimizer'>>
 
 export class Loop implements Training {
-  readonly #model: Sequential
-  readonly #batches: Iterable<Batch>
+  readonly #model: Model
+  readonly #batches: Iterable<NamedBatch>
   readonly #options: LoopOptions
   readonly #step: TrainingStep
   readonly #stopping: EarlyStopping | undefined
@@ -36,7 +36,7 @@ export class Loop implements Training {
   #ended = false
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(model: Sequential, batches: Iterable<Batch>, options: LoopOptions) {
+  constructor(model: Model, batches: Iterable<NamedBatch>, options: LoopOptions) {
     this.#model = model
     this.#batches = batches
     this.#options = options
@@ -56,7 +56,7 @@ export class Loop implements Training {
     if (metrics !== undefined) {
       // Before a first epoch, which may be long.
       const { metricsOf } = await import('./metrics.ts')
-      metricsOf(metrics, lossOf(loss))
+      metricsOf(metrics, lossesOf(this.#model, loss))
     }
     const control = { emit, stopped: () => stopped() || signal?.aborted === true }
     try {
@@ -133,7 +133,7 @@ export class Loop implements Training {
     if (!control.stopped()) await this.#inTurn(() => this.#endEpoch(control))
   }
 
-  async #runStep(batch: Batch, control: Control): Promise<void> {
+  async #runStep(batch: NamedBatch, control: Control): Promise<void> {
     const { optimizer, accumulate = 1 } = this.#options
     const rate = optimizer.learningRate
     const { steps } = this.#step
@@ -185,8 +185,14 @@ export class Loop implements Training {
     { batches, metrics = [] }: ValidationOptions,
     { stopped }: Control,
   ): Promise<Evaluation | undefined> {
-    const { loss, backend, truncate } = this.#options
-    const options = { loss, metrics, carry: truncate !== undefined, ...(backend && { backend }) }
+    const { loss, lossWeights, backend, truncate } = this.#options
+    const options = {
+      loss,
+      ...(lossWeights && { lossWeights }),
+      metrics,
+      carry: truncate !== undefined,
+      ...(backend && { backend }),
+    }
     const { meanOver } = await import('./measure.ts')
     const measured = await meanOver(this.#model, batches, options, stopped)
     if (measured !== undefined && measured.tokens === 0) {

@@ -2,11 +2,13 @@
  * Losses over sequences and single outputs: L = Σ mask · w · ℓ / Σ mask, so that what is masked, or lies beyond a row's
  * length, counts neither above nor below the line, and weights w above it only (Keras 3's sum_over_batch_size). Where ℓ is said of each feature, the mean over features is a step's term.
  */
-import { abs, exp, iota, less, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
+import type { Named } from '../data/batches.ts'
+import { abs, exp, iota, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
+import type { Model } from '../layers/model.ts'
 import type { RowPacking } from '../layers/packing.ts'
-import { inside, masked, type Sequential, swapped } from '../layers/sequential.ts'
+import { inside, masked, swapped } from '../layers/signals.ts'
 import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, productOf } from '../tensor/size.ts'
@@ -148,14 +150,6 @@ export function lossOf(loss: LossOption): Loss {
   )
 }
 
-/** Which steps count, where not all do: those of lengths i32 [B], or a mask bool [T, B]. */
-export interface Counted {
-  readonly lengths?: Value | undefined
-  readonly mask?: Value | undefined
-  /** f32 [B, T] or [B], as the output: how much each step weighs. */
-  readonly weights?: Value | undefined
-}
-
 /** A loss over a batch. What is not there is 0 in all of it. */
 export interface Measured {
   /** As inside, both. */
@@ -171,20 +165,19 @@ export interface Measured {
   sum(values: Value): Value
 }
 
-/** The target is batch-first, the output as inside. */
-export function measured(loss: Loss, output: Signal, target: Value, counted: Counted = {}): Measured {
-  const { packing } = output
-  const there = output.sequence ? maskOf(output, counted) : undefined
-  const clean = (value: Value) => masked({ value, sequence: true }, there).value
+/** The target and the weights, of steps or rows, are batch-first, the output as inside. */
+export function measured(loss: Loss, output: Signal, target: Value, weights?: Value): Measured {
+  const { packing, mask } = output
+  const clean = (value: Value) => masked({ ...output, value }).value
   const own = (value: Value) => clean(inside({ ...output, value }).value)
   const [z, y] = [clean(output.value), own(target)]
   const terms =
     packing !== undefined && loss.byStep !== true
       ? packedTerms(loss, output.value, target, packing)
       : perStep(loss, loss.terms(z, y), output)
-  const count = there === undefined ? sizeValue(productOf(terms.shape)) : there.toF32().sum()
+  const count = mask === undefined ? sizeValue(productOf(terms.shape)) : mask.toF32().sum()
   const sum = (values: Value) => clean(values).sum(terms.shape.map((_, axis) => axis))
-  const weighted = counted.weights === undefined ? terms : terms.mul(own(counted.weights))
+  const weighted = weights === undefined ? terms : terms.mul(own(weights))
   return { output: z, target: y, terms, count, mean: sum(weighted).div(count), sum }
 }
 
@@ -194,10 +187,6 @@ function packedTerms(loss: Loss, output: Value, target: Value, packing: RowPacki
   const padded = { value: whole(output), sequence: true }
   const terms = perStep(loss, loss.terms(padded.value, whole(packing.pack(target))), padded)
   return packing.pack(swapped(terms))
-}
-
-function maskOf({ value }: Signal, { lengths, mask }: Counted): Value | undefined {
-  return lengths === undefined ? mask : less(iota([value.shape[0]!, 1]), lengths)
 }
 
 /** One number a step and row. */
@@ -214,15 +203,49 @@ function perStep({ name }: Loss, terms: Value, { value, sequence, packing }: Sig
   return features.length === 0 ? terms : terms.mean(features)
 }
 
-const warned = new WeakSet<Sequential>()
+/** Losses by the outputs of a model. */
+export type Losses = ReadonlyMap<string, Loss>
+
+/** @throws {ArgumentError} unless there is one for each output */
+export function lossesOf({ outputs }: Model, option: Named<LossOption>): Losses {
+  const names = [...outputs.keys()]
+  const several = typeof option === 'object' && option !== null && !('terms' in option)
+  if (!several && names.length === 1) return new Map([[names[0]!, lossOf(option as LossOption)]])
+  const given = several ? Object.entries(option) : []
+  if (given.length === names.length && given.every(([name]) => outputs.has(name))) {
+    return new Map(given.map(([name, each]) => [name, lossOf(each)]))
+  }
+  throw new ArgumentError(
+    `loss must be one for each output of the model, { ${names.join(', ')} }; received ` +
+      `${several ? `{ ${given.map(([name]) => name).join(', ')} }` : 'a single one'}`,
+  )
+}
+
+/** Σ weight · mean over outputs. */
+export function totalOf(
+  losses: Losses,
+  parts: readonly Measured[],
+  weights: Readonly<Record<string, number>> = {},
+): Value {
+  const means = [...losses.keys()].map((name, i) => {
+    const weight = weights[name]
+    return weight === undefined ? parts[i]!.mean : parts[i]!.mean.mul(weight)
+  })
+  return means.reduce((sum, mean) => sum.add(mean))
+}
+
+const warned = new WeakSet<Model>()
 
 /** Warns, once a model, of an activation before a loss that takes logits. */
-export function warnOfActivation(model: Sequential, { name, logits = false }: Loss): void {
-  const last = model.layers[model.layers.length - 1]!
-  const activation = last.layer instanceof Dense ? last.layer.options.activation : undefined
-  if (!logits || (activation !== 'softmax' && activation !== 'sigmoid') || warned.has(model)) return
-  warned.add(model)
-  console.warn(
-    `${name} takes logits, but layer ${last.name} ends in ${activation}: leave the activation out and apply it to predictions`,
-  )
+export function warnOfActivation(model: Model, losses: Losses): void {
+  for (const [output, { name, logits = false }] of losses) {
+    const source = model.outputs.get(output)!
+    const last = 'call' in source ? model.calls[source.call] : undefined
+    const activation = last?.layer instanceof Dense ? last.layer.options.activation : undefined
+    if (!logits || (activation !== 'softmax' && activation !== 'sigmoid') || warned.has(model)) continue
+    warned.add(model)
+    console.warn(
+      `${name} takes logits, but layer ${last!.name} ends in ${activation}: leave the activation out and apply it to predictions`,
+    )
+  }
 }

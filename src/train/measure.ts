@@ -1,10 +1,11 @@
 /** The loss, weighted as the batches say, and metrics of a model over batches, without training. Loaded only when something is measured. */
 import type { Backend } from '../codegen/compile.ts'
-import type { Batch } from '../data/batches.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import type { Named, NamedBatch } from '../data/batches.ts'
+import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import type { TensorData } from '../tensor/dtype.ts'
-import { bindBatch, tokensOf } from './inputs.ts'
+import { bindBatch, entriesOf } from './inputs.ts'
 import {
+  dataInput,
   fedBack,
   finalOutput,
   finalOutputs,
@@ -13,19 +14,24 @@ import {
   freshStates,
   type LeafOptions,
   leafSpecs,
+  targetInput,
+  weightInput,
   weightInputs,
 } from './leaves.ts'
-import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
+import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
 import { type Metric, type MetricOption, metricsOf } from './metrics.ts'
 import { kindOf, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { keyOf, sessionOf } from './sessions.ts'
-import { targetSpec, weightSpec } from './step.ts'
+import { targetSpecs, weightSpecs } from './step.ts'
 import { weightsOf } from './weights.ts'
 
 export interface EvaluateOptions<M extends readonly MetricOption[] = readonly MetricOption[]> {
-  readonly loss: LossOption
+  /** One, or one for each of a model's outputs, by name. */
+  readonly loss: Named<LossOption>
+  /** How much the losses of several outputs weigh in their sum, by name. Default: 1 each. */
+  readonly lossWeights?: Readonly<Record<string, number>>
   /** What else is measured: `['accuracy', topKAccuracy(5)]`. Default: nothing. */
   readonly metrics?: M
   /** States go on from batch to batch until one says `reset`. Default: false. */
@@ -45,41 +51,41 @@ const sumsOf = ({ name }: Metric) => `sums of ${name}`
 
 /** Means over batches, NaN over none; undefined when told to stop before the last. */
 export async function meanOver(
-  model: Sequential,
-  batches: Iterable<Batch>,
+  model: Model,
+  batches: Iterable<NamedBatch>,
   options: EvaluateOptions,
   stopped: () => boolean,
 ): Promise<Evaluation | undefined> {
-  const loss = lossOf(options.loss)
-  const metrics = metricsOf(options.metrics ?? [], loss)
+  const losses = lossesOf(model, options.loss)
+  const metrics = metricsOf(options.metrics ?? [], losses)
   const sums = new Map<Metric, number[]>()
   let carried: [string, TensorData][] = []
   let [sum, tokens, before] = [0, 0, 0]
   for (const batch of batches) {
     if (stopped()) return undefined
-    const bindings = bindBatch(model, loss, batch)
-    const rows = batch.inputs.shape[0]!
+    const bindings = bindBatch(model, losses, batch)
+    const rows = bindings.get('B')!
     const carry = options.carry === true ? [...model.built.states.keys()] : []
     const weighted = batch.weights !== undefined
-    const leaves = { training: false, carry, ...kindOf(batch) }
-    const session = await lossSession(model, loss, metrics, leaves, weighted, options.backend)
+    const leaves = { training: false, carry, ...kindOf(model, batch) }
+    const session = await lossSession(model, losses, metrics, leaves, weighted, options)
     const there = paddingInputs(model, batch)
     const inputs = new Map<string, TensorData>([
-      ['x', batch.inputs.data],
-      ['y', batch.targets.data],
+      ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
+      ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, { data }]) => [targetInput(name), data] as const),
       ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
       ...there.inputs,
-      ...(weighted ? [['weights', weightsOf(model, batch)] as const] : []),
+      ...(weighted ? weightsOf(model, batch) : []),
     ])
     if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
     before = rows
     const sizes = new Map([...bindings, ...there.sizes])
-    const wanted = ['loss', ...metrics.map(sumsOf), ...carry.map(finalOutput)]
+    const wanted = ['loss', 'tokens', ...metrics.map(sumsOf), ...carry.map(finalOutput)]
     const results = await session.call(sizes, inputs, wanted)
     carried = fedBack(carry, results)
-    const count = tokensOf(model, batch)
+    const count = results['tokens']![0]!
     sum += results['loss']![0]! * count
     tokens += count
     for (const metric of metrics) {
@@ -93,32 +99,49 @@ export async function meanOver(
   return { loss: sum / tokens, tokens, metrics: Object.fromEntries(reached) }
 }
 
-/** Metrics are told apart by being the same object or not. */
-const numbers = new WeakMap<Metric, number>()
+/** Metrics and losses are told apart by being the same object or not. */
+const numbers = new WeakMap<object, number>()
 let next = 0
-function numberOf(metric: Metric): number {
-  const number = numbers.get(metric) ?? next++
-  numbers.set(metric, number)
+function numberOf(each: object): number {
+  const number = numbers.get(each) ?? next++
+  numbers.set(each, number)
   return number
 }
 
 function lossSession(
-  model: Sequential,
-  loss: Loss,
+  model: Model,
+  losses: Losses,
   metrics: readonly Metric[],
   leaves: LeafOptions,
   weighted: boolean,
-  backend: Backend = 'wasm',
+  { lossWeights, backend = 'wasm' }: EvaluateOptions,
 ): Promise<Session> {
-  const key = `${keyOf(leaves, backend)} ${weighted} ${metrics.map(numberOf)}`
-  return sessionOf(model, loss, key, () => {
-    const own = weighted ? [weightSpec(model)] : []
-    const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss), ...own], (get) => {
-      const { output, states, counted } = forwardWhole(model, get, leaves)
-      const weights = weighted ? get('weights') : undefined
-      const all = measured(loss, output, get('y'), { ...counted, weights })
-      const sums = metrics.map((metric) => [sumsOf(metric), all.sum(metric.terms(all, loss))])
-      return { outputs: { loss: all.mean, ...Object.fromEntries(sums), ...finalOutputs(states) } }
+  const [first, ...others] = losses.values()
+  const all = [...others, ...metrics].map(numberOf)
+  const key = `${keyOf(leaves, backend)} ${weighted} ${all} ${JSON.stringify(lossWeights)}`
+  return sessionOf(model, first!, key, () => {
+    const own = weighted ? weightSpecs(model) : []
+    const named = traceNamed([...leafSpecs(model, leaves), ...targetSpecs(model, losses), ...own], (get) => {
+      const { outputs, states } = forwardWhole(model, get, leaves)
+      const parts = [...losses].map(([name, loss]) =>
+        measured(
+          loss,
+          outputs.get(name)!,
+          get(targetInput(name)),
+          weighted ? get(weightInput(name)) : undefined,
+        ),
+      )
+      // Metrics are those of a sole output.
+      const sums = metrics.map((metric) => [sumsOf(metric), parts[0]!.sum(metric.terms(parts[0]!, first!))])
+      const mean = totalOf(losses, parts, lossWeights)
+      return {
+        outputs: {
+          loss: mean,
+          tokens: parts[0]!.count,
+          ...Object.fromEntries(sums),
+          ...finalOutputs(states),
+        },
+      }
     })
     return Session.open(named, backend)
   })

@@ -9,7 +9,7 @@ import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
 import { constantOf, printShape } from '../tensor/size.ts'
 import { asTensor, type TensorLike } from './inputs.ts'
-import type { Loss, Measured } from './losses.ts'
+import type { Loss, Losses, Measured } from './losses.ts'
 
 /** A metric; `topKAccuracy` and its like make them, and so may you. */
 export interface Metric<N extends string = string> {
@@ -200,7 +200,7 @@ const NAMED: { readonly [N in MetricName]: Metric<N> } = {
 }
 
 /** @throws {ArgumentError} for what is no metric, one that is not for the loss, and two of one name */
-export function metricsOf(options: readonly MetricOption[], loss: Loss): Metric[] {
+export function metricsOf(options: readonly MetricOption[], losses: Losses): Metric[] {
   if (!Array.isArray(options)) {
     throw new ArgumentError(`metrics must be a list, such as ['accuracy']; received ${typeof options}`)
   }
@@ -212,7 +212,12 @@ export function metricsOf(options: readonly MetricOption[], loss: Loss): Metric[
         `received ${JSON.stringify(option)}`,
     )
   })
-  for (const metric of metrics) metric.check?.(loss)
+  if (metrics.length > 0 && losses.size > 1) {
+    throw new ArgumentError(
+      `metrics expects a model with one output; received one with ${[...losses.keys()].join(', ')}`,
+    )
+  }
+  for (const metric of metrics) for (const loss of losses.values()) metric.check?.(loss)
   const names = metrics.map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice === undefined) return metrics

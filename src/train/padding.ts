@@ -2,35 +2,66 @@
  * What `predict` is given as one padded tensor, with lengths or a mask where some steps are not there; and either as
  * inputs of a traced function.
  */
-import type { Batch } from '../data/batches.ts'
+import type { Named, NamedBatch } from '../data/batches.ts'
+import { type InputSpec, isOpen, type Model } from '../layers/model.ts'
 import { packingInputs } from '../layers/packing.ts'
-import type { Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { alike, asLong, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
+import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { asTensor, lengthsOf, maskOf, requireTime, type TensorLike } from './inputs.ts'
+import { asTensor, lengthsOf, maskOf, type TensorLike, timesIn } from './inputs.ts'
+import { maskInput, partOf } from './leaves.ts'
 
 /** Nested arrays or a tensor, [B, T, …]; or a list of sequences, [T, …] each, whose lengths may differ. */
 export type InputLike = TensorLike | readonly Sequence[]
 
-type Padding = Pick<Batch, 'lengths' | 'mask'>
-export type Padded = Padding & Pick<Batch, 'inputs'>
+type Padding = Pick<NamedBatch, 'lengths' | 'mask'>
+export type Padded = Padding & Pick<NamedBatch, 'inputs'>
 
 interface Rows {
+  readonly lengths?: TensorLike | Readonly<Record<string, TensorLike>>
+  readonly mask?: InputLike | Readonly<Record<string, InputLike>>
+}
+
+/** @throws {RecurraError} that names the row, for sequences that are not alike in all but length */
+export function paddedInputs(model: Model, x: Named<InputLike>, { lengths, mask }: Rows): Padded {
+  if (isOne(x)) {
+    const spec = model.isBuilt ? model.input : undefined
+    return paddedInput(spec, x, { lengths, mask } as OneRows)
+  }
+  const all = Object.entries(x).map(([name, own]) => {
+    const of = { lengths: ofName(lengths, name), mask: ofName(mask, name) } as OneRows
+    return [name, paddedInput(model.built.inputs.get(name), own, of)] as const
+  })
+  const named = (field: 'inputs' | 'lengths' | 'mask') =>
+    Object.fromEntries(all.flatMap(([name, own]) => (own[field] === undefined ? [] : [[name, own[field]]])))
+  return {
+    inputs: named('inputs'),
+    ...(all.some(([, own]) => own.lengths) && { lengths: named('lengths') }),
+    ...(all.some(([, own]) => own.mask) && { mask: named('mask') }),
+  }
+}
+
+interface OneRows {
   readonly lengths?: TensorLike
   readonly mask?: InputLike
 }
 
-/** @throws {RecurraError} that names the row, for sequences that are not alike in all but length */
-export function paddedInputs(model: Sequential, x: InputLike, { lengths, mask }: Rows): Padded {
-  const dtype = model.isBuilt ? model.built.input.dtype : 'f32'
+const ofName = (given: Rows['lengths'] | Rows['mask'], name: string) =>
+  (given as Readonly<Record<string, TensorLike>> | undefined)?.[name]
+
+function isOne(x: Named<InputLike>): x is InputLike {
+  return Array.isArray(x) || typeof x !== 'object' || x === null || isTensor(x) || 'shape' in x
+}
+
+function paddedInput(spec: InputSpec | undefined, x: InputLike, { lengths, mask }: OneRows) {
+  const dtype = spec?.dtype ?? 'f32'
   const rows = isList(x) ? alike('inputs', x, dtype) : undefined
   const inputs = rows === undefined ? asTensor(x as TensorLike) : pad(rows)
   const own = rows
     ? Int32Array.from(rows, ({ shape }) => shape[0]!)
     : new Int32Array(inputs.shape[0] ?? 0).fill(inputs.shape[1] ?? 0)
   const ragged = own.some((length) => length !== own[0])
-  if (ragged && !takesTime(model, inputs)) requireSameSize(own)
+  if (ragged && !takesTime(spec, inputs)) requireSameSize(own)
   if (ragged && lengths !== undefined) {
     throw new ArgumentError(
       'sequences of unlike lengths say their lengths themselves: leave the option lengths out',
@@ -54,25 +85,31 @@ function isList(values: InputLike): values is readonly Sequence[] {
   return Array.isArray(values)
 }
 
-function takesTime(model: Sequential, { shape, dtype }: Tensor): boolean {
-  return model.isBuilt ? model.built.input.shape[0] === null : shape.length > 2 || dtype === 'i32'
+function takesTime(spec: InputSpec | undefined, { shape, dtype }: Tensor): boolean {
+  return spec === undefined ? shape.length > 2 || dtype === 'i32' : isOpen(spec)
 }
 
 /** What a function of the model takes in to know which steps are there. */
-export const kindOf = ({ lengths, mask }: Padding) => ({
-  lengths: lengths !== undefined && mask === undefined,
-  mask: mask !== undefined,
-})
+export function kindOf(model: Model, batch: Padded): { readonly lengths: boolean; readonly mask: boolean } {
+  const times = [...timesIn(model, batch).values()]
+  const mask = times.some((time) => time.mask !== undefined)
+  return { lengths: !mask && times.some(({ lengths }) => lengths !== undefined), mask }
+}
 
 /** That, checked, and the sizes that it brings. */
 export function paddingInputs(
-  model: Sequential,
+  model: Model,
   batch: Padded,
-): { readonly inputs: readonly (readonly [string, Int32Array])[]; readonly sizes: [string, number][] } {
-  const { lengths, mask } = batch
-  if (lengths === undefined && mask === undefined) return { inputs: [], sizes: [] }
-  requireTime(model)
-  if (mask !== undefined) return { inputs: [['mask', maskOf(batch)]], sizes: [] }
-  const { inputs, size } = packingInputs(lengthsOf(batch), batch.inputs.shape[1]!)
-  return { inputs, sizes: [[...size]] }
+): {
+  readonly inputs: readonly (readonly [string, Int32Array])[]
+  readonly sizes: readonly (readonly [string, number])[]
+} {
+  const { lengths, mask } = kindOf(model, batch)
+  const times = [...timesIn(model, batch)]
+  if (mask) return { inputs: times.map(([name, time]) => [maskInput(name), maskOf(time)]), sizes: [] }
+  if (!lengths) return { inputs: [], sizes: [] }
+  const packings = times.map(([name, time]) =>
+    packingInputs(lengthsOf(time), time.inputs.shape[1]!, partOf(name)),
+  )
+  return { inputs: packings.flatMap(({ inputs }) => inputs), sizes: packings.map(({ size }) => size) }
 }

@@ -1,14 +1,15 @@
 /** Running a model: predict, evaluate. */
 import type { Backend } from '../codegen/compile.ts'
-import type { Batch } from '../data/batches.ts'
-import { requireModel, type Sequential } from '../layers/sequential.ts'
+import type { Named, NamedBatch } from '../data/batches.ts'
+import { type Model, requireModel, SOLE_INPUT } from '../layers/model.ts'
 import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
+import { evaluateSize } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireBatches } from './fit-options.ts'
-import { asTensor, bindInput, type TensorLike } from './inputs.ts'
-import { finalOutput, freshRows, stateInput, weightInputs } from './leaves.ts'
+import { asTensor, bindInputs, entriesOf, type TensorLike } from './inputs.ts'
+import { dataInput, finalOutput, freshRows, outputName, stateInput, weightInputs } from './leaves.ts'
 import type { EvaluateOptions, Evaluation } from './measure.ts'
 import type { MetricOption, NameOf } from './metrics.ts'
 import { type InputLike, kindOf, paddedInputs, paddingInputs } from './padding.ts'
@@ -16,9 +17,9 @@ import { forwardSession } from './sessions.ts'
 
 export interface PredictOptions {
   /** Steps of each row, 1 … T; default: all T. */
-  readonly lengths?: TensorLike
+  readonly lengths?: TensorLike | Readonly<Record<string, TensorLike>>
   /** Which steps are there, 0 or 1, [B, T] or a list of [T], instead of lengths: gaps, padding on the left. */
-  readonly mask?: InputLike
+  readonly mask?: InputLike | Readonly<Record<string, InputLike>>
   /** States to begin with by path ('lstm/h'), [B, …]; those left out begin as the layer says. */
   readonly initialState?: Readonly<Record<string, TensorLike>>
   /** Default: 'wasm'. */
@@ -26,10 +27,12 @@ export interface PredictOptions {
 }
 
 export interface Prediction {
-  /** [B, T, …] or [B, …]; 0 beyond a row's length */
+  /** [B, T, …] or [B, …]; 0 beyond a row's length. Of several outputs the first. */
   readonly output: Tensor
+  /** All outputs by name. */
+  readonly outputs: Readonly<Record<string, Tensor>>
   /** i32 [B], where rows have lengths of their own. */
-  readonly lengths?: Tensor
+  readonly lengths?: Named<Tensor>
   /** States after the last step, by path: of the layers that say `returnState`, or of all if none does. */
   readonly states: Readonly<Record<string, Tensor>>
 }
@@ -40,11 +43,13 @@ export interface Prediction {
  *
  *     await predict(net, [[[0.1]], [[0.2], [0.3]]])
  *
+ * A model of several inputs takes them by name, { source, target }; of several outputs, this is the first one.
+ *
  * @throws {ShapeError} where the inputs do not fit the model, or a row the others
  */
 export async function predict(
-  model: Sequential,
-  x: InputLike,
+  model: Model,
+  x: Named<InputLike>,
   options: PredictOptions = {},
 ): Promise<Tensor> {
   return (await predictWithStates(model, x, options)).output
@@ -52,22 +57,22 @@ export async function predict(
 
 /** As predict, with the recurrent states after the last step. */
 export async function predictWithStates(
-  model: Sequential,
-  x: InputLike,
+  model: Model,
+  x: Named<InputLike>,
   options: PredictOptions = {},
 ): Promise<Prediction> {
   requireModel('predict', model)
   requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
   const padded = paddedInputs(model, x, options)
   const { inputs, lengths } = padded
-  const bindings = bindInput(model, inputs)
-  const rows = inputs.shape[0]!
+  const bindings = bindInputs(model, inputs)
+  const rows = bindings.get('B')!
   const initial = initialStates(model, options.initialState ?? {}, rows)
   const there = paddingInputs(model, padded)
-  const leaves = { training: false, carry: [...initial.keys()], ...kindOf(padded) }
+  const leaves = { training: false, carry: [...initial.keys()], ...kindOf(model, padded) }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([
-    ['x', inputs.data],
+    ...entriesOf(inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
     ...freshRows(leaves.carry, rows, false),
     ...weightInputs(model),
     ...there.inputs,
@@ -77,14 +82,19 @@ export async function predictWithStates(
   const paths = returned.length > 0 ? returned : [...model.built.states.keys()]
   const finals = paths.map(finalOutput)
   const sizes = new Map([...bindings, ...there.sizes])
-  const results = await session.call(sizes, given, ['output', ...finals])
-  const output = model.built.shapes[model.built.shapes.length - 1]!
-  return {
-    output: {
-      data: results['output']!,
-      shape: [rows, ...output.map((size) => size ?? inputs.shape[1]!)],
+  const open = [...model.built.outputs]
+  const results = await session.call(sizes, given, [...open.map(([name]) => outputName(name)), ...finals])
+  const outputs = open.map(([name, { shape }]): [string, Tensor] => [
+    name,
+    {
+      data: results[outputName(name)]!,
+      shape: [rows, ...shape.map((size) => evaluateSize(size, bindings))],
       dtype: 'f32',
     },
+  ])
+  return {
+    output: outputs[0]![1],
+    outputs: Object.fromEntries(outputs),
     ...(lengths === undefined ? {} : { lengths }),
     states: Object.fromEntries(
       paths.map((path, i) => [
@@ -100,7 +110,7 @@ export async function predictWithStates(
 }
 
 function initialStates(
-  model: Sequential,
+  model: Model,
   given: Readonly<Record<string, TensorLike>>,
   rows: number,
 ): Map<string, TensorData> {
@@ -134,12 +144,12 @@ function initialStates(
  * @throws {ArgumentError} for a metric that is not there, or not of this loss
  */
 export async function evaluate<const M extends readonly MetricOption[] = readonly []>(
-  model: Sequential,
-  batches: Iterable<Batch>,
+  model: Model,
+  batches: Iterable<NamedBatch>,
   options: EvaluateOptions<M>,
 ): Promise<Evaluation<NameOf<M[number]>>> {
   requireModel('evaluate', model)
-  requireKnown('evaluate', options, ['loss', 'metrics', 'carry', 'backend'])
+  requireKnown('evaluate', options, ['loss', 'lossWeights', 'metrics', 'carry', 'backend'])
   requireBatches('evaluate: batches', batches)
   requireFlag('evaluate', 'carry', options.carry ?? false)
   if (options.carry === true) model.requireForward('evaluate')

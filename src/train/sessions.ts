@@ -1,16 +1,16 @@
 /** What was compiled of a model that is not being trained, so that it is compiled once. */
 import type { Backend } from '../codegen/compile.ts'
-import { outside, type Sequential } from '../layers/sequential.ts'
-import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs } from './leaves.ts'
-import type { Loss } from './losses.ts'
+import type { Model } from '../layers/model.ts'
+import { outside } from '../layers/signals.ts'
+import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs, outputName } from './leaves.ts'
 import { Session, traceNamed } from './session.ts'
 
-/** Compiled functions of models: for each model, by the loss (or the model itself) and by what they take in. */
-const sessions = new WeakMap<Sequential, WeakMap<object, Map<string, Promise<Session>>>>()
+/** Compiled functions of models: for each model, by what they compute (a loss, or the model itself) and by what they take in. */
+const sessions = new WeakMap<Model, WeakMap<object, Map<string, Promise<Session>>>>()
 
 export function sessionOf(
-  model: Sequential,
-  of: Loss | Sequential,
+  model: Model,
+  of: object,
   key: string,
   open: () => Promise<Session>,
 ): Promise<Session> {
@@ -29,14 +29,15 @@ export function keyOf({ carry, lengths, mask = false }: LeafOptions, backend: Ba
 
 /** The compiled forward pass: output and final states. */
 export function forwardSession(
-  model: Sequential,
+  model: Model,
   leaves: LeafOptions,
   backend: Backend = 'wasm',
 ): Promise<Session> {
   return sessionOf(model, model, keyOf(leaves, backend), () => {
     const named = traceNamed(leafSpecs(model, leaves), (get) => {
-      const { output, states } = forwardWhole(model, get, leaves)
-      return { outputs: { output: outside(output), ...finalOutputs(states) } }
+      const { outputs, states } = forwardWhole(model, get, leaves)
+      const named = [...outputs].map(([name, signal]) => [outputName(name), outside(signal)] as const)
+      return { outputs: { ...Object.fromEntries(named), ...finalOutputs(states) } }
     })
     return Session.open(named, backend)
   })

@@ -1,14 +1,15 @@
 /** A training step as one graph: forward, backward, clip and update. */
 import type { Backend } from '../codegen/compile.ts'
+import type { Named } from '../data/batches.ts'
 import { gradient } from '../graph/grad.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
-import { requireModel, type Sequential } from '../layers/sequential.ts'
-import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
-import { shapeOf } from '../tensor/size.ts'
+import { type Model, requireModel, SOLE_OUTPUT } from '../layers/model.ts'
+import { requireFlag, requireInteger, requireKnown, requireNumber } from '../tensor/checks.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { accumulated, heldBy, slotInput } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
-import { type LeafOptions, stateInput, WHOLE } from './leaves.ts'
-import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
+import { type LeafOptions, stateInput, targetInput, WHOLE, weightInput } from './leaves.ts'
+import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
@@ -16,7 +17,10 @@ import type { ClassWeight } from './weights.ts'
 import { checkTruncation, type Truncation } from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
-  readonly loss: LossOption
+  /** One, or one for each of a model's outputs, by name. */
+  readonly loss: Named<LossOption>
+  /** How much the losses of several outputs weigh in their sum, by name. Default: 1 each. */
+  readonly lossWeights?: Readonly<Record<string, number>> | undefined
   readonly optimizer: Optimizer
   /** States go on from batch to batch until one says `reset`, as they do with `truncate`. Default: false. */
   readonly carry?: boolean
@@ -37,6 +41,7 @@ export interface StepOptions extends ClippingOptions {
 
 const OPTIONS: Record<keyof StepOptions, true> = {
   loss: true,
+  lossWeights: true,
   optimizer: true,
   clipGlobalNorm: true,
   clipValue: true,
@@ -51,31 +56,41 @@ const OPTIONS: Record<keyof StepOptions, true> = {
 }
 
 /** @throws {ArgumentError} for options outside their range, and a model that cannot be trained so */
-export function checkStepOptions(model: Sequential, options: StepOptions): void {
+export function checkStepOptions(model: Model, options: StepOptions): void {
   requireModel('a training step', model)
   requireKnown('a training step', options, Object.keys(OPTIONS))
   requireOptimizer(options.optimizer)
   checkClipping(options)
   requireFlag('a training step', 'carry', options.carry ?? false)
   requireFlag('a training step', 'teacherForcing', options.teacherForcing ?? false)
-  const { accumulate = 1 } = options
+  const { accumulate = 1, lossWeights = {} } = options
+  requireKnown('lossWeights', lossWeights, [...model.outputs.keys()])
+  for (const [name, weight] of Object.entries(lossWeights)) {
+    requireNumber('lossWeights', name, weight, 'of at least 0')
+  }
   requireInteger('a training step', 'accumulate', accumulate, 1)
+  if (accumulate > 1 && model.outputs.size > 1) {
+    throw new ArgumentError(
+      'accumulate expects a model with one output: several may have unlike numbers of steps',
+    )
+  }
   if (options.truncate === undefined) return
   checkTruncation(options.truncate)
   model.requireForward('truncate')
 }
 
-/** The target of a loss, batch-first, for a model that is built. */
-export function targetSpec(model: Sequential, { targets }: Loss): NamedSpec {
-  const output = model.built.shapes[model.built.shapes.length - 1]!
-  const shape = shapeOf(['B', ...output.map((size) => size ?? 'T')])
-  return targets === 'classes'
-    ? { name: 'y', dtype: 'i32', shape: shape.slice(0, -1) }
-    : { name: 'y', dtype: 'f32', shape }
+/** The targets of losses, batch-first, for a model that is built. */
+export function targetSpecs({ built }: Model, losses: Losses): NamedSpec[] {
+  return [...losses].map(([name, { targets }]) => {
+    const shape = ['B', ...built.outputs.get(name)!.shape]
+    return targets === 'classes'
+      ? { name: targetInput(name), dtype: 'i32', shape: shape.slice(0, -1) }
+      : { name: targetInput(name), dtype: 'f32', shape }
+  })
 }
 
 /** Paths of the states that go on from batch to batch. */
-export function carried(model: Sequential, { truncate, carry = false }: StepOptions): string[] {
+export function carried(model: Model, { truncate, carry = false }: StepOptions): string[] {
   return carry || truncate !== undefined ? [...model.built.states.keys()] : []
 }
 
@@ -87,14 +102,16 @@ export interface StepKind {
 }
 export const PLAIN: StepKind = { lengths: false, mask: false, weights: false }
 
-/** The weights of a loss, batch-first, for a model that is built. */
-export function weightSpec(model: Sequential): NamedSpec {
-  return { name: 'weights', shape: model.built.shapes.at(-1)![0] === null ? ['B', 'T'] : ['B'] }
+/** The weights of losses, batch-first, for a model that is built. */
+export function weightSpecs({ built }: Model): NamedSpec[] {
+  return [...built.outputs].map(([name, { shape, sequence }]) => ({
+    ...{ name: weightInput(name), shape: sequence ? ['B', shape[0]!] : ['B'] },
+  }))
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(
-  model: Sequential,
+  model: Model,
   options: StepOptions,
   kind: Partial<StepKind> = {},
   reading = WHOLE,
@@ -102,14 +119,13 @@ export function traceStep(
   const { optimizer, accumulate = 1, teacherForcing = false } = options
   const held = heldBy(options)
   const carry = carried(model, options)
-  const loss = lossOf(options.loss)
+  const losses = lossesOf(model, options.loss)
   const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
   const { params } = model.built
-  const targets = targetSpec(model, loss)
   const specs: NamedSpec[] = [
     ...reading.specs(model, leaves),
-    reading.target(targets, teacherForcing),
-    ...(kind.weights === true ? [weightSpec(model)] : []),
+    ...targetSpecs(model, losses).map((spec) => reading.target(spec, teacherForcing)),
+    ...(kind.weights === true ? weightSpecs(model) : []),
     { name: 'learningRate', shape: [] },
     ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
     ...held.slots.flatMap((slot) =>
@@ -117,12 +133,15 @@ export function traceStep(
     ),
   ]
   return traceNamed(specs, (get) => {
-    const target = get('y')
-    const forced = teacherForcing ? target : undefined
-    const { output, states, variables, counted } = reading.forward(model, get, leaves, forced)
-    const own = reading.own(target, teacherForcing)
-    const weights = kind.weights === true ? get('weights') : undefined
-    const { mean, count } = measured(loss, output, own, { ...counted, weights })
+    const forced = teacherForcing ? get(targetInput(SOLE_OUTPUT)) : undefined
+    const { outputs, states, variables } = reading.forward(model, get, leaves, forced)
+    const parts = [...losses].map(([name, loss]) => {
+      const target = reading.own(get(targetInput(name)), teacherForcing)
+      const weights = kind.weights === true ? get(weightInput(name)) : undefined
+      return measured(loss, outputs.get(name)!, target, weights)
+    })
+    const mean = totalOf(losses, parts, options.lossWeights)
+    const { count } = parts[0]!
     const paths = [...params.keys()]
     const batch = gradient(mean, paths.map(get))
     const several =
@@ -157,6 +176,6 @@ export function traceStep(
     for (const [path, value] of variables) updates.set(path, value)
     const ok = and(finite(mean), finite(norm))
     const guarded = [...updates].map(([name, value]) => [name, where(ok, value, get(name))] as const)
-    return { outputs: { loss: mean, gradientNorm: norm }, updates: new Map(guarded) }
+    return { outputs: { loss: mean, gradientNorm: norm, tokens: count }, updates: new Map(guarded) }
   })
 }

@@ -1,20 +1,20 @@
 import type { Graph } from '../graph/node.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import type { Model } from '../layers/model.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
-import { lossOf } from './losses.ts'
+import { lossesOf } from './losses.ts'
 import { checkStepOptions, type StepOptions, traceStep } from './step.ts'
 import { checkClassWeight } from './weights.ts'
 import { WINDOW } from './window-graph.ts'
 import { overlaps } from './windows.ts'
 
 /** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
-export function trainingGraph(model: Sequential, options: StepOptions): Graph {
+export function trainingGraph(model: Model, options: StepOptions): Graph {
   checkStepOptions(model, options)
   const { classWeight, truncate, teacherForcing } = options
-  const loss = lossOf(options.loss)
-  if (teacherForcing === true) checkForcing(model, loss)
-  if (classWeight !== undefined) checkClassWeight(classWeight, loss)
+  const losses = lossesOf(model, options.loss)
+  if (teacherForcing === true) checkForcing(model, losses)
+  if (classWeight !== undefined) checkClassWeight(classWeight, losses)
   const reading = overlaps(truncate) ? WINDOW : WHOLE
   return traceStep(model, options, { weights: classWeight !== undefined }, reading).graph
 }

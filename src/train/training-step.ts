@@ -1,15 +1,15 @@
 /** A model's training, one compiled call a step. */
-import type { Batch } from '../data/batches.ts'
+import type { NamedBatch } from '../data/batches.ts'
+import type { Model } from '../layers/model.ts'
 import { packingInputs } from '../layers/packing.ts'
-import type { Sequential } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import type { Bindings } from '../tensor/size.ts'
+import { type Bindings, constantOf } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { heldBy, slotInput } from './accumulation.ts'
-import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
-import { counterInputs, freshRows, stateInput, WHOLE } from './leaves.ts'
-import { type Loss, lossOf, warnOfActivation } from './losses.ts'
+import { bindBatch, lengthsOf, timesIn } from './inputs.ts'
+import { counterInputs, freshRows, stateInput, timesOf, WHOLE } from './leaves.ts'
+import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
 import { carried, checkStepOptions, PLAIN, type StepKind, type StepOptions, traceStep } from './step.ts'
@@ -35,9 +35,9 @@ interface Last {
  * slots while it does; `sync` copies the parameters into the model. One call at a time.
  */
 export class TrainingStep {
-  readonly #model: Sequential
+  readonly #model: Model
   readonly #options: StepOptions
-  readonly #loss: Loss
+  readonly #losses: Losses
   readonly #windows: Windows
   #session: Session | undefined
   /** Compiled and not run yet: see `memoryBytes`. */
@@ -50,11 +50,11 @@ export class TrainingStep {
   #last: Last | undefined
 
   /** @throws {ArgumentError} for options outside their range, and a state that is not this training's */
-  constructor(model: Sequential, options: StepOptions) {
+  constructor(model: Model, options: StepOptions) {
     checkStepOptions(model, options)
     this.#model = model
     this.#options = options
-    this.#loss = lossOf(options.loss)
+    this.#losses = lossesOf(model, options.loss)
     this.#windows = new Windows(options.truncate, options.teacherForcing ?? false)
     if (options.resume === undefined) return
     this.#steps = counterIn(options.resume, 'training steps')
@@ -67,30 +67,34 @@ export class TrainingStep {
   }
 
   /** One update; none where the loss or the gradient's norm is not finite, which `whereNotFinite` explains. */
-  async run(batch: Batch, learningRate: number): Promise<StepResult> {
+  async run(batch: NamedBatch, learningRate: number): Promise<StepResult> {
     const model = this.#model
     if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
     const { window, rows, others, kind, packings, sizes } = this.#plan(batch)
+    const [time] = kind.lengths ? timesIn(model, batch).values() : []
     const pending = this.#begin()
     const session = await this.#open(kind, others ? 0 : rows)
     const inputs = new Map<string, TensorData>([
       ...(others ? this.#states(rows) : []).map(
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
       ),
-      ['x', window.x.data],
-      ['y', window.y.data],
+      ...window.tensors.map(([name, { data }]) => [name, data] as const),
       ['learningRate', Float32Array.of(learningRate)],
       ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...packings.flatMap(({ inputs }) => inputs),
-      ...(kind.lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(batch)] as const] : []),
-      ...(kind.mask ? [['mask', window.mask ?? maskOf(batch)] as const] : []),
-      ...(kind.weights ? [['weights', await this.#weights(batch)] as const] : []),
+      ...(kind.lengths && window.shared !== undefined ? [['lengths', lengthsOf(time!)] as const] : []),
+      ...(kind.mask ? window.masks() : []),
+      ...(kind.weights ? await this.#weights(batch) : []),
     ])
-    const results = await session.call(sizes, new Map([...pending, ...inputs]), ['loss', 'gradientNorm'])
+    const results = await session.call(sizes, new Map([...pending, ...inputs]), [
+      'loss',
+      'gradientNorm',
+      'tokens',
+    ])
     pending.clear()
     this.#prepared.delete(keyOf(kind))
     this.#session = session
@@ -98,10 +102,10 @@ export class TrainingStep {
     const [loss, gradientNorm] = [results.loss[0]!, results.gradientNorm[0]!]
     this.#last = { rows, sizes, inputs, broken: Number.isFinite(loss) ? 'gradientNorm' : 'loss' }
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) {
-      this.#windows.pass(window, batch)
+      this.#windows.pass(window, rows)
       this.#steps++
     } else if (others) this.#windows.forget()
-    return { loss, gradientNorm, tokens: tokensOf(model, batch) }
+    return { loss, gradientNorm, tokens: results.tokens[0]! }
   }
 
   /**
@@ -115,7 +119,7 @@ export class TrainingStep {
    *
    * @throws {ShapeError | DataError | ArgumentError} for a batch that `run` would refuse
    */
-  async memoryBytes(batch: Batch): Promise<number> {
+  async memoryBytes(batch: NamedBatch): Promise<number> {
     const { kind, sizes } = this.#plan(batch)
     return (await this.#compiled(kind)).memoryBytes(sizes)
   }
@@ -163,11 +167,11 @@ export class TrainingStep {
   }
 
   /** What a call for this batch is made of, once the batch is checked and the model built. */
-  #plan(batch: Batch) {
-    const bindings = bindBatch(this.#model, this.#loss, batch)
+  #plan(batch: NamedBatch) {
+    const bindings = bindBatch(this.#model, this.#losses, batch)
     this.#begin()
-    const window = this.#windows.next(batch, this.#isSequence)
-    const rows = batch.inputs.shape[0]!
+    const rows = bindings.get('B')!
+    const window = this.#windows.next(this.#model, batch, rows)
     const mask = this.#kind.mask || batch.mask !== undefined
     const lengths = !mask && (this.#kind.lengths || batch.lengths !== undefined)
     const { classWeight } = this.#options
@@ -180,19 +184,15 @@ export class TrainingStep {
     return { window, rows, others: rows !== this.#windows.rows, kind, packings, sizes }
   }
 
-  get #isSequence(): boolean {
-    return this.#model.built.input.shape[0] === null
-  }
-
   /** Fills in what training begins with, once the model is built. */
   #begin(): Map<string, TensorData> {
     if (this.#pending !== undefined) return this.#pending
     const { resume, seed, truncate } = this.#options
     const model = this.#model
-    if (overlaps(truncate) && !this.#isSequence) {
+    if (overlaps(truncate) && timesOf(model).size === 0) {
       throw new ArgumentError('truncate with k1 < k2 expects a model of sequences; this one has no time')
     }
-    warnOfActivation(model, this.#loss)
+    warnOfActivation(model, this.#losses)
     const pending = resume === undefined ? this.#fresh(seed) : this.#resumed(resume)
     this.#pending = pending
     return pending
@@ -230,14 +230,15 @@ export class TrainingStep {
 
   #pastIn(state: TrainingState, rows: number): Tensor | undefined {
     const found = state.get('training past')
-    const { dtype, shape } = this.#model.built.input
-    const expected = [rows, ...shape.map((size) => size ?? found?.shape[1] ?? 0)]
-    return found && entry(state, 'training past', dtype, expected)
+    if (found === undefined) return undefined
+    const { dtype, shape } = this.#model.input
+    const expected = [rows, ...shape.map((size) => (typeof size === 'number' ? size : (found.shape[1] ?? 0)))]
+    return entry(state, 'training past', dtype, expected)
   }
 
   #pastTargetsIn(state: TrainingState, { shape: [rows, steps] }: Tensor): Tensor | undefined {
     if (this.#options.teacherForcing !== true) return undefined
-    const output = this.#model.built.shapes.at(-1)!.map((size) => size ?? steps!)
+    const output = this.#model.output.shape.map((size) => constantOf(size) ?? steps!)
     return entry(state, 'training past targets', 'f32', [rows!, ...output])
   }
 
@@ -273,7 +274,7 @@ export class TrainingStep {
     return this.#pending?.get(name)?.slice() ?? (await this.#session!.read(name))
   }
 
-  async #weights(batch: Batch): Promise<Float32Array> {
+  async #weights(batch: NamedBatch): Promise<(readonly [string, Float32Array])[]> {
     const { weightsOf } = await import('./weights.ts')
     return weightsOf(this.#model, batch, this.#options.classWeight)
   }
@@ -293,10 +294,10 @@ export class TrainingStep {
   /** What teacher forcing asks of loss and, once it is built, model; what weights of classes ask of the loss. */
   async #check(): Promise<void> {
     const { teacherForcing, classWeight } = this.#options
-    if (classWeight !== undefined) (await import('./weights.ts')).checkClassWeight(classWeight, this.#loss)
+    if (classWeight !== undefined) (await import('./weights.ts')).checkClassWeight(classWeight, this.#losses)
     if (teacherForcing !== true) return
     const { checkForcing } = await import('./forcing-checks.ts')
-    checkForcing(this.#model, this.#loss)
+    checkForcing(this.#model, this.#losses)
   }
 
   /** The compiled step: the one that training stands on if it serves, else one that waits for its first call. */

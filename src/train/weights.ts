@@ -1,45 +1,61 @@
 /** How much each step or row of a batch weighs in the loss. Loaded only where something has weights. */
-import type { Batch } from '../data/batches.ts'
-import type { Sequential } from '../layers/sequential.ts'
+import type { NamedBatch } from '../data/batches.ts'
+import { type Model, SOLE_OUTPUT } from '../layers/model.ts'
 import { requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
-import { presence } from './inputs.ts'
-import type { Loss } from './losses.ts'
+import { evaluateSize } from '../tensor/size.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { bindInputs, entriesOf, presence } from './inputs.ts'
+import { weightInput } from './leaves.ts'
+import type { Losses } from './losses.ts'
 
 export type ClassWeight = Readonly<Record<number, number>>
 
 /**
- * The product of a batch's own weights and those of its targets' classes, for each step and row of the model's output.
+ * The product of a batch's own weights and those of its targets' classes, for each step and row of the model's outputs.
  * What is masked or beyond a row's length is 1.
  *
  * @throws {ShapeError} for weights of another shape
  * @throws {DataError} for one that is below 0 or not finite
  * @throws {ArgumentError} for the weight of a class that the model does not have
  */
-export function weightsOf(model: Sequential, batch: Batch, classWeight: ClassWeight = {}): Float32Array {
-  const output = model.built.shapes.at(-1)!
-  const [rows, steps] = [batch.inputs.shape[0]!, output[0] === null ? batch.inputs.shape[1]! : 1]
-  const isThere = output[0] === null ? presence(model, batch) : () => true
-  const own = ownWeights(batch, output[0] === null)
-  const classes = classTable(classWeight, output.at(-1)!)
-  return Float32Array.from({ length: rows * steps }, (_, i) => {
-    const [row, step] = [Math.floor(i / steps), i % steps]
-    if (!isThere(row, step)) return 1
-    const weight = own(row, i)
-    if (weight >= 0 && Number.isFinite(weight)) return weight * (classes?.[batch.targets.data[i]!] ?? 1)
-    throw new DataError(`a weight must be a number of at least 0; received ${weight} in row ${row}`)
+export function weightsOf(
+  model: Model,
+  batch: NamedBatch,
+  classWeight: ClassWeight = {},
+): (readonly [string, Float32Array])[] {
+  const bindings = bindInputs(model, batch.inputs)
+  const [all, targets] = [batch.weights, batch.targets].map((each) => new Map(entriesOf(each, SOLE_OUTPUT)))
+  return [...model.built.outputs].map(([name, output]) => {
+    const sizes = output.shape.map((size) => evaluateSize(size, bindings))
+    const [rows, steps] = [bindings.get('B')!, output.sequence ? sizes[0]! : 1]
+    const isThere = presence(model, batch, output)
+    const own = ownWeights(all!.get(name), rows, output.sequence ? steps : undefined)
+    const classes = classTable(classWeight, sizes.at(-1)!)
+    const { data } = targets!.get(name)!
+    const weights = Float32Array.from({ length: rows * steps }, (_, i) => {
+      const [row, step] = [Math.floor(i / steps), i % steps]
+      if (output.sequence && !isThere(row, step)) return 1
+      const weight = own(row, i)
+      if (weight >= 0 && Number.isFinite(weight)) return weight * (classes?.[data[i]!] ?? 1)
+      throw new DataError(`a weight must be a number of at least 0; received ${weight} in row ${row}`)
+    })
+    return [weightInput(name), weights] as const
   })
 }
 
-/** A batch's weight of each row, or of each step. */
-function ownWeights({ inputs, weights }: Batch, sequence: boolean): (row: number, at: number) => number {
+/** The weights of each row, or of each step. */
+function ownWeights(
+  weights: Tensor | undefined,
+  rows: number,
+  steps: number | undefined,
+): (row: number, at: number) => number {
   if (weights === undefined) return () => 1
   const { data, dtype, shape } = weights
-  const [rows, steps] = inputs.shape as [number, number]
   const perRow = String(shape) === String([rows])
-  if (dtype !== 'f32' || !(perRow || (sequence && String(shape) === String([rows, steps])))) {
+  if (dtype !== 'f32' || !(perRow || (steps !== undefined && String(shape) === String([rows, steps])))) {
     throw new ShapeError(
-      `weights are f32[${rows}], one a row${sequence ? `, or f32[${rows}, ${steps}], one a step` : ''}; ` +
+      `weights are f32[${rows}], one a row${steps === undefined ? '' : `, or f32[${rows}, ${steps}], one a step`}; ` +
         `received ${dtype}[${shape.join(', ')}]`,
     )
   }
@@ -60,7 +76,7 @@ function classTable(weights: ClassWeight, count: number): Float32Array | undefin
 }
 
 /** @throws {ArgumentError} for what are no weights of classes, and a loss that has none */
-export function checkClassWeight(classWeight: ClassWeight, { targets, name }: Loss): void {
+export function checkClassWeight(classWeight: ClassWeight, losses: Losses): void {
   const isOther = Array.isArray(classWeight) || classWeight instanceof Map
   if (typeof classWeight !== 'object' || classWeight === null || isOther) {
     throw new ArgumentError(
@@ -72,6 +88,11 @@ export function checkClassWeight(classWeight: ClassWeight, { targets, name }: Lo
   for (const [key, weight] of entries) {
     if (!/^\d+$/.test(key)) throw new ArgumentError(`classWeight: expected classes 0, 1, …; received ${key}`)
     requireNumber('classWeight', key, weight, 'of at least 0')
+  }
+  const [loss] = losses.values()
+  const { targets, name } = loss!
+  if (losses.size > 1) {
+    throw new ArgumentError('classWeight expects a model with one output: give batches weights instead')
   }
   if (entries.length === 0 || targets === 'classes') return
   throw new ArgumentError(

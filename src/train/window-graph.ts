@@ -3,13 +3,14 @@
  * T, run in two parts, C steps up to where the next window begins, and the rest, so that the state between them can be
  * carried. Loaded only for truncation with k1 < k2.
  */
-import { concat, iota, type Value, where } from '../graph/value.ts'
+import { concat, iota, less, type Value, where } from '../graph/value.ts'
+import type { Signal } from '../layers/layer.ts'
+import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import { packingSpecs, RowPacking } from '../layers/packing.ts'
-import { type Forward, outside, type Sequential, swapped } from '../layers/sequential.ts'
+import { outside, swapped } from '../layers/signals.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { addSize, subSize, symbol } from '../tensor/size.ts'
-import { type LeafOptions, leafScope, leafSpecs, type Reading } from './leaves.ts'
-import type { Counted } from './losses.ts'
+import { addSize, type SizeLike, subSize, symbol } from '../tensor/size.ts'
+import { asInput, type LeafOptions, leafScope, leafSpecs, type Reading } from './leaves.ts'
 import type { NamedSpec } from './session.ts'
 
 const [PAST, CARRIED] = [symbol('P'), symbol('C')]
@@ -22,7 +23,7 @@ const PARTS = { before: CARRIED, after: subSize(ALL, CARRIED) }
  * As leafSpecs, with x [B, P + T, …] and a mask [B, P + T].
  * @throws {ArgumentError} for a model that has variables: a window's two parts would have statistics of their own
  */
-export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
+export function windowSpecs(model: Model, leaves: LeafOptions): NamedSpec[] {
   const [variable] = model.built.variables.keys()
   if (variable !== undefined) {
     throw new ArgumentError(
@@ -44,49 +45,42 @@ function windowSpec(spec: NamedSpec): NamedSpec {
 }
 
 /** The batch's own outputs, and the states after C steps. `forced`: targets [B, P + T, …] for the last layer to read. */
-export function forwardWindow(
-  model: Sequential,
-  get: (name: string) => Value,
-  leaves: LeafOptions,
-  forced?: Value,
-): Forward & { readonly counted: Counted } {
+export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) => {
   const x = get('x')
-  const scope = leafScope(get, { ...leaves, lengths: false })
-  const packing = (part: keyof typeof PARTS) => (leaves.lengths ? new RowPacking(get, part) : undefined)
-  const [early, late] = [packing('before'), packing('after')]
-  const later = scope.mask?.slice(0, CARRIED, ALL)
-  const before = model.forward(x.slice(1, 0, CARRIED), {
+  const scope = leafScope(get, leaves)
+  const mask = leaves.mask === true ? get('mask').transpose() : undefined
+  const facesOf = (part: keyof typeof PARTS, start: SizeLike, end: SizeLike) => {
+    const packing = leaves.lengths ? new RowPacking(get, part) : undefined
+    const own = { packing, mask: mask?.slice(0, start, end) }
+    return new Map<string, Signal>([[SOLE_INPUT, { value: x.slice(1, start, end), sequence: true, ...own }]])
+  }
+  const forcedIn = (faces: ReadonlyMap<string, Signal>, start: SizeLike, end: SizeLike) =>
+    forced && asInput(faces, forced.slice(1, start, end))
+  const early = facesOf('before', 0, CARRIED)
+  const late = facesOf('after', CARRIED, ALL)
+  const before = model.forward(early, { ...scope, forced: forcedIn(early, 0, CARRIED) })
+  const after = model.forward(late, {
     ...scope,
-    packing: early,
-    mask: scope.mask?.slice(0, 0, CARRIED),
-    forced: forced?.slice(1, 0, CARRIED),
-  })
-  const after = model.forward(x.slice(1, CARRIED, ALL), {
-    ...scope,
-    packing: late,
-    mask: later,
-    forced: forced?.slice(1, CARRIED, ALL),
+    forced: forcedIn(late, CARRIED, ALL),
     time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })
-  const { states } = before
-  if (after.output.sequence) {
-    const whole = ownSteps(
-      concat(
-        [before, after].map(({ output }) => outside(output)),
-        1,
-      ),
-      1,
-    )
-    const counted = { lengths: late && get(LENGTHS), mask: scope.mask && ownSteps(scope.mask, 0) }
-    return { output: { value: swapped(whole), sequence: true }, states, variables: new Map(), counted }
+  const [first, last] = [before, after].map(({ outputs }) => outputs.get(SOLE_OUTPUT)!) as [Signal, Signal]
+  const found = (output: Signal) => {
+    return { outputs: new Map([[SOLE_OUTPUT, output]]), states: before.states, variables: new Map() }
   }
-  const [first, last] = [before.output.value, after.output.value]
+  if (last.sequence) {
+    const whole = ownSteps(concat([first, last].map(outside), 1), 1)
+    const own = mask && ownSteps(mask, 0)
+    const there = leaves.lengths ? less(iota([whole.shape[1]!, 1]), get(LENGTHS)) : own
+    return found({ value: swapped(whole), sequence: true, mask: there })
+  }
   // A row whose last step stands before the carry has its last output there.
-  const steps = late?.lengths ?? later?.toF32().sum(0)
-  const goesOn = steps?.greater(0).reshape(['B', ...last.shape.slice(1).map(() => 1)])
-  const value = goesOn === undefined ? last : where(goesOn, last, first)
-  return { output: { value, sequence: false }, states, variables: new Map(), counted: {} }
+  const { packing } = late.get(SOLE_INPUT)!
+  const steps = packing?.lengths ?? mask?.slice(0, CARRIED, ALL).toF32().sum(0)
+  const goesOn = steps?.greater(0).reshape(['B', ...last.value.shape.slice(1).map(() => 1)])
+  const value = goesOn === undefined ? last.value : where(goesOn, last.value, first.value)
+  return found({ value, sequence: false })
 }
 
 /** The steps that the batch brought, T of P + T along an axis. */

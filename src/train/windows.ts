@@ -13,12 +13,15 @@
  * P steps before the batch's own T; the window is run in two parts, C steps up to where the next one begins, and the
  * rest, so that the state between them can be carried.
  */
-import type { Batch } from '../data/batches.ts'
+import type { NamedBatch } from '../data/batches.ts'
+import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
+import { isTensor } from '../tensor/padding.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { lengthsOf, maskOf } from './inputs.ts'
+import { entriesOf, lengthsOf, maskOf, type Time, timesIn } from './inputs.ts'
+import { dataInput, maskInput, partOf, targetInput } from './leaves.ts'
 
 export interface Truncation {
   /** Steps between updates: those of each batch, at most. */
@@ -47,19 +50,25 @@ export function overlaps(truncate: Truncation | undefined): boolean {
   return truncate !== undefined && truncate.k2 > truncate.k1
 }
 
-/** What one update reads besides its batch. */
+/** What one update reads of its batch and those before it. */
 export interface Window {
-  readonly x: Tensor
-  readonly y: Tensor
+  /** Inputs and targets. */
+  readonly tensors: readonly (readonly [name: string, tensor: Tensor])[]
   readonly sizes: Bindings
-  /** How many steps rows have, in each part that is run by itself. */
+  /** How many steps rows have, in each time, or each part of it that is run by itself. */
   readonly parts: readonly { readonly part: string; readonly lengths: Int32Array; readonly steps: number }[]
-  /** Which steps of x are there, [B, P + T]; absent where x is the batch's inputs. */
-  readonly mask?: Int32Array
+  /** Which steps are there of each time. */
+  readonly masks: () => readonly (readonly [name: string, mask: Int32Array])[]
   /** Whether it begins where the document does, instead of at a carried state. */
   readonly fresh: boolean
-  /** C */
-  readonly carriedSteps: number
+  /** What the next window goes on from, where windows share steps. */
+  readonly shared?: {
+    readonly x: Tensor
+    readonly y: Tensor
+    readonly mask: Tensor
+    readonly carriedSteps: number
+    readonly ragged: boolean
+  }
 }
 
 /** Makes windows of batches. A window counts as passed only when `pass` is told, after its update. */
@@ -88,19 +97,20 @@ export class Windows {
   }
 
   /** @throws {ArgumentError} for a batch of more than k1 steps */
-  next(batch: Batch, sequence: boolean): Window {
-    const { inputs, targets } = batch
-    const [rows, steps] = [inputs.shape[0]!, sequence ? inputs.shape[1]! : 1]
+  next(model: Model, batch: NamedBatch, rows: number): Window {
+    const times = timesIn(model, batch)
+    const steps = Math.max(0, ...[...times.values()].map(({ inputs }) => inputs.shape[1]!))
     const anew = batch.reset || rows !== this.#rows
     const fresh = anew || this.#fresh
-    if (this.#truncate === undefined) return plain(batch, fresh)
+    if (this.#truncate === undefined) return plain(batch, times, fresh)
     const { k1, k2 } = this.#truncate
     if (steps > k1) {
       throw new ArgumentError(
         `truncate says windows of ${k1} steps, but a batch has ${steps}: cut the batches to ${k1} steps`,
       )
     }
-    if (k1 === k2 || !sequence) return plain(batch, fresh)
+    if (k1 === k2) return plain(batch, times, fresh)
+    const { inputs, targets } = requireOne(batch)
     if (!anew && this.#ragged) {
       throw new DataError('with k1 < k2, a batch after one whose rows have ended must reset; it does not')
     }
@@ -108,26 +118,37 @@ export class Windows {
     const x = past === undefined ? inputs : joined(past, inputs)
     const pastTargets = anew ? undefined : this.#pastTargets
     const y = pastTargets === undefined ? targets : joined(pastTargets, targets)
-    const own = tensor(maskOf(batch), [rows, steps], 'bool')
+    const [time] = times.values()
+    const own = tensor(maskOf(time!), [rows, steps], 'bool')
     const mask = past === undefined ? own : joined(this.#pastMask!, own)
     const P = past?.shape[1] ?? 0
     const C = Math.max(0, P + steps - (k2 - k1))
-    const ends = lengthsOf(batch)
+    const ends = lengthsOf(time!)
     const parts = [
       { part: 'before', lengths: ends.map((length) => Math.min(P + length, C)), steps: C },
       { part: 'after', lengths: ends.map((length) => Math.max(P + length - C, 0)), steps: P + steps - C },
     ]
     const sizes = new Map(Object.entries({ P, C }))
-    return { x, y, sizes, parts, mask: mask.data as Int32Array, fresh, carriedSteps: C }
+    return {
+      tensors: [
+        [dataInput(SOLE_INPUT), x],
+        [targetInput(SOLE_OUTPUT), y],
+      ],
+      ...{ sizes, parts, fresh },
+      masks: () => [[maskInput('T'), mask.data as Int32Array]],
+      shared: { x, y, mask, carriedSteps: C, ragged: ends.some((length) => length < steps) },
+    }
   }
 
-  pass({ x, y, mask, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
-    this.#rows = x.shape[0]!
-    this.#fresh = fresh && carriedSteps === 0
-    this.#past = mask && since(x, carriedSteps)
-    this.#pastTargets = mask && this.#teacherForcing ? since(y, carriedSteps) : undefined
-    this.#pastMask = mask && since(tensor(mask, x.shape.slice(0, 2), 'bool'), carriedSteps)
-    this.#ragged = lengths?.data.some((length) => length < inputs.shape[1]!) ?? false
+  pass({ shared, fresh }: Window, rows: number): void {
+    this.#rows = rows
+    this.#fresh = fresh && shared?.carriedSteps === 0
+    if (shared === undefined) return
+    const { x, y, mask, carriedSteps, ragged } = shared
+    this.#past = since(x, carriedSteps)
+    this.#pastTargets = this.#teacherForcing ? since(y, carriedSteps) : undefined
+    this.#pastMask = since(mask, carriedSteps)
+    this.#ragged = ragged
   }
 
   /** The next batch begins anew: what the step held of the rows is lost. */
@@ -153,11 +174,28 @@ export class Windows {
   }
 }
 
-function plain(batch: Batch, fresh: boolean): Window {
-  const { inputs: x, targets: y } = batch
-  const steps = x.shape[1] ?? 1
-  const parts = batch.mask === undefined ? [{ part: '', lengths: lengthsOf(batch), steps }] : []
-  return { x, y, sizes: new Map(), parts, fresh, carriedSteps: steps }
+function plain(batch: NamedBatch, times: ReadonlyMap<string, Time>, fresh: boolean): Window {
+  const all = [...times]
+  return {
+    tensors: [
+      ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, x]) => [dataInput(name), x] as const),
+      ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, y]) => [targetInput(name), y] as const),
+    ],
+    sizes: new Map(),
+    parts: all.flatMap(([name, time]) =>
+      time.mask === undefined
+        ? [{ part: partOf(name), lengths: lengthsOf(time), steps: time.inputs.shape[1]! }]
+        : [],
+    ),
+    masks: () => all.map(([name, time]) => [maskInput(name), maskOf(time)] as const),
+    fresh,
+  }
+}
+
+/** @throws {ArgumentError} for a batch of several inputs or targets, of which no steps are kept */
+function requireOne({ inputs, targets }: NamedBatch) {
+  if (isTensor(inputs) && isTensor(targets)) return { inputs, targets }
+  throw new ArgumentError('truncate with k1 < k2 expects a model with one input and one output: give k1 = k2')
 }
 
 /** a [B, S, …] and b [B, T, …] → [B, S + T, …] */

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { dense } from '../../src/layers/dense.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import type { Model } from '../../src/layers/model.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { ArgumentError } from '../../src/tensor/errors.ts'
 import { elementCount, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
@@ -45,7 +46,7 @@ const whole: Batch = {
   weights: joined(parts.map(({ weights }) => weights!)),
   reset: true,
 }
-const all = (model: Sequential) => ({ all: numbersOf(model).flatMap((data) => [...data]) })
+const all = (model: Model) => ({ all: numbersOf(model).flatMap((data) => [...data]) })
 
 async function trained(batches: readonly Batch[], options: Partial<FitOptions>, model = lstmNet()) {
   await fit(model, batches, { ...squared, epochs: 4, ...options })

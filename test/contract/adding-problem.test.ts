@@ -10,8 +10,9 @@ import { expect, test } from 'vitest'
 import { addingProblem, type Batch } from '../../src/data/index.ts'
 import { traceFlow } from '../../src/inspect/flow-graph.ts'
 import { dense } from '../../src/layers/dense.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { elman, lstm, type Recurrent } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { fit } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { evaluate } from '../../src/train/predict.ts'
@@ -26,7 +27,7 @@ const addingBatch = (count: number, stream: number): Batch => ({
 })
 
 /** ‖∂L/∂s(t)‖ for every state s and step t, in f64 and in WASM. */
-async function gradientFlow(model: Sequential) {
+async function gradientFlow(model: Model) {
   const [B, { inputs, targets }] = [16, addingBatch(16, 0)]
   const options = { mask: false, at: false, cut: false, contributions: false }
   const { named, states } = traceFlow(model, 'meanSquaredError', options)

@@ -24,8 +24,9 @@ import { sruCell } from '../../src/cells/sru.ts'
 import { stacked } from '../../src/cells/stacked.ts'
 import { glorotUniform, joined, normal, ones, orthogonal, zeros } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
@@ -145,7 +146,7 @@ function modelOf(make: Make, { I, H, stacked, trainable, goBackwards, returnSequ
   return sequential([...layers, dense({ units: 2 })], { input: { shape: [null, I], dtype: 'f32' } })
 }
 
-function valuesOf(model: Sequential, { T, B, I, returnSequences, seed }: Configuration): Named {
+function valuesOf(model: Model, { T, B, I, returnSequences, seed }: Configuration): Named {
   const { numbers, integers, weights } = random(seed)
   const y = numbers(B * 2 * (returnSequences ? T : 1))
   const [lengths, mask] = [integers(B, 1, T), integers(B * T, 0, 1)]
@@ -153,7 +154,7 @@ function valuesOf(model: Sequential, { T, B, I, returnSequences, seed }: Configu
   return { x: numbers(B * T * I), y, lengths, mask, ...weights(model) }
 }
 
-const traced = (model: Sequential, { padding }: Configuration) =>
+const traced = (model: Model, { padding }: Configuration) =>
   traceLoss(model, 'meanSquaredError', padding === 'lengths', padding === 'mask')
 
 const sizesOf = ({ T, B }: { T: number; B: number }) => new Map(Object.entries({ T, B }))

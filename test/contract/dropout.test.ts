@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { dense } from '../../src/layers/dense.ts'
 import { type DropoutOptions, dropout } from '../../src/layers/dropout.ts'
 import type { Layer } from '../../src/layers/layer.ts'
+import { SOLE_OUTPUT } from '../../src/layers/model.ts'
 import { packingInputs } from '../../src/layers/packing.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
-import { outside as batchFirst, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
+import { outside as batchFirst } from '../../src/layers/signals.ts'
 import { fit } from '../../src/train/fit.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { evaluate, predict } from '../../src/train/predict.ts'
@@ -195,7 +197,7 @@ test('a window in two parts draws what one pass would: time goes on', () => {
   const model = sequential([dropout({ rate: 0.5 })], { input: sequenceOf })
   const leaves = { training: true, carry: [], lengths: false }
   const windows = traceNamed(windowSpecs(model, leaves), (get) => ({
-    outputs: { output: batchFirst(forwardWindow(model, get, leaves).output) },
+    outputs: { output: batchFirst(forwardWindow(model, get, leaves).outputs.get(SOLE_OUTPUT)!) },
   }))
   const [B, P, T] = [3, 4, 3]
   const x = new Array<number>(B * (P + T) * 2).fill(1)
@@ -206,7 +208,7 @@ test('a window in two parts draws what one pass would: time goes on', () => {
   }
   const ragged = { ...leaves, lengths: true }
   const packed = traceNamed(windowSpecs(model, ragged), (get) => ({
-    outputs: { output: batchFirst(forwardWindow(model, get, ragged).output) },
+    outputs: { output: batchFirst(forwardWindow(model, get, ragged).outputs.get(SOLE_OUTPUT)!) },
   }))
   const lengths = Int32Array.of(1, 3, 2)
   for (const C of [2, 4, 5]) {

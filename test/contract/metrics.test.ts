@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
 import { dense } from '../../src/layers/dense.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { ArgumentError, DataError, ShapeError } from '../../src/tensor/errors.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
@@ -68,7 +69,7 @@ function batchesOf(
   })
 }
 
-async function placesOf(model: Sequential, batches: readonly Batch[], units: number, sequence: boolean) {
+async function placesOf(model: Model, batches: readonly Batch[], units: number, sequence: boolean) {
   const places: Place[] = []
   for (const { inputs, targets, lengths, mask } of batches) {
     const { data } = await predict(model, inputs, { ...(lengths && { lengths }), ...(mask && { mask }) })

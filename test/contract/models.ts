@@ -2,8 +2,9 @@
 import type { Batch } from '../../src/data/batches.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { lstm, type RecurrentOptions } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { sgd } from '../../src/train/optimizers.ts'
 import type { Run } from '../../src/train/run.ts'
@@ -30,7 +31,7 @@ export function batchOf(seed: number, B: number, T: number): Batch {
 /** Nothing is learnt, so that losses of several steps can be compared. */
 export const stillness = { optimizer: sgd({ learningRate: () => 0 }) }
 
-export const numbersOf = (model: Sequential) => [...model.weights().values()].map(({ data }) => data)
+export const numbersOf = (model: Model) => [...model.weights().values()].map(({ data }) => data)
 
 /** Loss and gradient norm of each step. */
 export async function stepsOf(run: Run) {

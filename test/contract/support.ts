@@ -2,14 +2,15 @@
 import { compile } from '../../src/codegen/compile.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
+import { type Model, SOLE_OUTPUT } from '../../src/layers/model.ts'
 import { packingInputs } from '../../src/layers/packing.ts'
-import { outside as batchFirst, type Sequential } from '../../src/layers/sequential.ts'
+import { outside as batchFirst } from '../../src/layers/signals.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
 import { forwardWhole, leafSpecs, stateInput } from '../../src/train/leaves.ts'
 import { type LossOption, lossOf, measured } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
-import { targetSpec } from '../../src/train/step.ts'
+import { targetSpecs } from '../../src/train/step.ts'
 
 export type Named = Readonly<Record<string, ArrayLike<number>>>
 
@@ -23,7 +24,7 @@ export function random(seed: number) {
   const numbers = (length: number) => Array.from({ length }, () => Math.fround(2 * next() - 1))
   const integers = (length: number, low: number, high: number) =>
     Array.from({ length }, () => low + Math.floor(next() * (high - low + 1)))
-  const weights = (model: Sequential): Record<string, number[]> =>
+  const weights = (model: Model): Record<string, number[]> =>
     Object.fromEntries(
       [...model.built.params, ...model.built.variables].map(([path, { shape }]) => [
         path,
@@ -38,28 +39,32 @@ export function random(seed: number) {
  * for the states that are carried in.
  */
 export function traceLoss(
-  model: Sequential,
+  model: Model,
   option: LossOption,
   lengths: boolean,
   mask = false,
   carry: readonly string[] = [],
 ): NamedGraph {
   const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
-  return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-    const { output, states, variables, counted } = forwardWhole(model, get, leaves)
-    const { mean } = measured(loss, output, get('y'), counted)
-    const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
-    const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
-    const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
-    const nexts = [...variables].map(([path, value]) => [`next ${path}`, value] as const)
-    return {
-      outputs: {
-        loss: mean,
-        output: batchFirst(output),
-        ...Object.fromEntries([...finals, ...nexts, ...gradients]),
-      },
-    }
-  })
+  return traceNamed(
+    [...leafSpecs(model, leaves), ...targetSpecs(model, new Map([[SOLE_OUTPUT, loss]]))],
+    (get) => {
+      const { outputs, states, variables } = forwardWhole(model, get, leaves)
+      const output = outputs.get(SOLE_OUTPUT)!
+      const { mean } = measured(loss, output, get('y'))
+      const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
+      const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
+      const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
+      const nexts = [...variables].map(([path, value]) => [`next ${path}`, value] as const)
+      return {
+        outputs: {
+          loss: mean,
+          output: batchFirst(output),
+          ...Object.fromEntries([...finals, ...nexts, ...gradients]),
+        },
+      }
+    },
+  )
 }
 
 /** Outputs by name; what updates an input by the input's, so that results are the next call's values. */

@@ -318,7 +318,7 @@ test('sequences of unlike lengths are padded: each row is what it is alone, and 
   const cases = [
     [lstmNet(), values, 2],
     [lstmNet(), values.map((steps) => tensor(steps)), 2],
-    [sequential(lstmNet().layers.map(({ layer }) => layer)), values, 2],
+    [sequential(lstmNet().calls.map(({ layer }) => layer)), values, 2],
     [tokenNet(), ids, 6],
     [tokenNet(), ids.map((own) => i32(own, own.length)), 6],
   ] as const

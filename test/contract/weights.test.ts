@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
 import { sequences } from '../../src/data/index.ts'
 import { dense } from '../../src/layers/dense.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { ArgumentError, DataError, ShapeError } from '../../src/tensor/errors.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
@@ -67,7 +68,7 @@ test.each(cases)('%s, weights of %s, of classes %j', async (padding, own, weight
 })
 
 /** Numbers after three epochs. */
-async function trained(model: Sequential, batches: Iterable<Batch>, options: Partial<FitOptions> = {}) {
+async function trained(model: Model, batches: Iterable<Batch>, options: Partial<FitOptions> = {}) {
   await fit(model, batches, { ...squared, optimizer: sgd({ learningRate: 0.1 }), epochs: 3, ...options })
   return { all: numbersOf(model).flatMap((data) => [...data]) }
 }

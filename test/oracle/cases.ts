@@ -58,7 +58,7 @@ export function caseOf(layers: readonly Layer[], shape: Shape, seed: number) {
   )
   const told = {
     ...{ T, B, sequences, inputs: tokens ? [] : [I], lengths: ragged ? integers(B, 1, T) : null },
-    layers: model.layers,
+    layers: model.calls,
     loss: tokens ? ('softmaxCrossEntropy' as const) : ('meanSquaredError' as const),
     leaves,
     x: tokens ? integers(B * T, 0, VOCABULARY - 1) : numbers(B * T * I),

@@ -5,8 +5,9 @@
 import { describe, expect, test } from 'vitest'
 import { isKind } from '../../src/graph/node.ts'
 import { dense } from '../../src/layers/dense.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { elman, lstm } from '../../src/layers/recurrent.ts'
-import { type Sequential, sequential } from '../../src/layers/sequential.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
 import { huber } from '../../src/train/losses.ts'
 import { adam, adamW, type Optimizer, rmsprop, sgd } from '../../src/train/optimizers.ts'
@@ -107,13 +108,13 @@ const training = RUNS.flatMap(([optimizer, options, bounds], i) =>
 )
 
 /** The training step with names for what it updates: an update is a choice between a new value and the input's old one. */
-function stepOf(model: Sequential, options: StepOptions): NamedGraph {
+function stepOf(model: Model, options: StepOptions): NamedGraph {
   const graph = trainingGraph(model, options)
-  const donate = graph.outputs.slice(2).map((update, i) => {
+  const donate = graph.outputs.slice(3).map((update, i) => {
     const old = update.inputs[2]!
-    return [i + 2, isKind(old, 'param') ? graph.params.indexOf(old) : -1] as const
+    return [i + 3, isKind(old, 'param') ? graph.params.indexOf(old) : -1] as const
   })
-  return { graph, inputs: graph.names, outputs: ['loss', 'gradientNorm'], donate: new Map(donate) }
+  return { graph, inputs: graph.names, outputs: ['loss', 'gradientNorm', 'tokens'], donate: new Map(donate) }
 }
 
 describe.skipIf(skipped)('against PyTorch', () => {

@@ -35,7 +35,7 @@ function run(command: string, args: readonly string[], cwd = project): string {
 }
 
 /** A trained model, whose cell no project has. */
-async function makeModel(): Promise<recurra.Sequential> {
+async function makeModel(): Promise<recurra.Model> {
   const { defineCell, dense, embedding, filled, fit, glorotUniform, lstm, recurrent, sequential } = recurra
   const leaky = defineCell<{ units: number }>()({
     name: 'leaky',

@@ -16,8 +16,8 @@ import {
   layerNorm,
   lstm,
   lstmCell,
+  type Model,
   recurrent,
-  type Sequential,
   sequential,
   stacked,
   type Tensor,
@@ -82,10 +82,10 @@ export function cells(): Cell {
   return stacked([typed({ units: 8 }), lstmCell({ units: 8, unitForgetBias: false })])
 }
 
-export function layers(): Sequential {
+export function layers(): Model {
   const own = { name: 'reader', returnSequences: true, returnState: true } as const
   const kernelInitializer = { kind: 'truncatedNormal', deviation: 0.1 } as const
-  const model: Sequential = sequential(
+  const model: Model = sequential(
     [
       embedding({ inputDim: 11, outputDim: 4, embeddingsInitializer: { kind: 'heNormal' } }),
       lstm({ ...own, units: 4, activation: 'relu', recurrentActivation: 'hardSigmoid', kernelInitializer }),
@@ -137,10 +137,10 @@ export function layers(): Sequential {
   return model
 }
 
-export function files(model: Sequential): Tensor {
+export function files(model: Model): Tensor {
   const bytes: Uint8Array = saveModel(model, { extra: { vocabulary: 'abc' } })
   const loaded = loadModel(bytes)
-  const own: Sequential = loaded.model
+  const own: Model = loaded.model
   const note: string | undefined = loaded.extra['vocabulary']
   saveModel(own, note === undefined ? {} : { extra: { note } })
 

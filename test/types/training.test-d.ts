@@ -10,11 +10,11 @@ import {
   type History,
   huber,
   type LossFunction,
+  type Model,
   predict,
   predictWithStates,
   type Run,
   rmsprop,
-  type Sequential,
   sgd,
   type Tensor,
   type TrainingEvent,
@@ -48,7 +48,7 @@ export function data(): Batches {
   return sequences(rows, rows, { batch: 2 })
 }
 
-export function options(model: Sequential, batches: Batches, state: TrainingState): Run {
+export function options(model: Model, batches: Batches, state: TrainingState): Run {
   const ownLoss: LossFunction = (output, target) => output.sub(target).abs()
   fit(model, batches, { loss: ownLoss, optimizer: sgd({ momentum: 0.9, nesterov: true }), clipValue: 1 })
   fit(model, [...batches], {
@@ -157,7 +157,7 @@ export async function run(training: Run): Promise<string> {
   return `${history.epochs.map(({ loss }) => loss.toFixed(2))} ${history.best?.epoch} ${[...state.keys()]}`
 }
 
-export async function running(model: Sequential, batch: Batch): Promise<Tensor> {
+export async function running(model: Model, batch: Batch): Promise<Tensor> {
   const output: Tensor = await predict(model, [[[0.1], [0.2]]], { lengths: [2], backend: 'interpreter' })
   const { states } = await predictWithStates(model, output)
   await predictWithStates(model, output, { initialState: states })
@@ -201,7 +201,7 @@ export async function running(model: Sequential, batch: Batch): Promise<Tensor> 
   return output
 }
 
-export async function inside(model: Sequential, batch: Batch): Promise<Tensor> {
+export async function inside(model: Model, batch: Batch): Promise<Tensor> {
   const { states, contributions } = await gradientFlow(model, batch, { loss: 'huber', at: 3, truncate: 2 })
   const norms: Tensor | undefined = contributions['lstm/U']?.norms
   // @ts-expect-error a loss is missing

@@ -1,0 +1,455 @@
+/** A model: which layer reads what of inputs and of layers before it, and the numbers of the parameters. */
+import type { RandomKey } from '../graph/functions.ts'
+import { traceWith } from '../graph/trace.ts'
+import { gather, iota, type Value, zeros } from '../graph/value.ts'
+import type { Parameter } from '../init/initializers.ts'
+import { initialize } from '../init/numbers.ts'
+import { requireChoice, requireKnown } from '../tensor/checks.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { streamOf } from '../tensor/random.ts'
+import { constantOf, printShape, type Shape, type Size, sameShape, shapeOf } from '../tensor/size.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
+import type { Fold, Layer, LayerScope, Signal } from './layer.ts'
+import { inside, masked } from './signals.ts'
+
+/**
+ * What goes in, without the batch axis. The first size is `null` where it is time, T, or a name where a model has several
+ * times: `{ shape: ['Tsource'], dtype: 'i32' }` are tokens with a time of their own.
+ */
+export interface InputSpec {
+  readonly shape: readonly (number | string | null)[]
+  readonly dtype: Dtype
+}
+
+/** An input of the model, or what a call before yields: its output, or the part of that name, a further output or state. */
+export type Source =
+  | { readonly input: string }
+  | { readonly call: number; readonly part?: string | undefined }
+
+/** A layer, and what it reads. */
+export interface Call {
+  /** As its outputs and states are called. */
+  readonly name: string
+  readonly layer: Layer
+  /** As its parameters are called: those of a layer that is called again are the same. */
+  readonly weights: string
+  readonly from: readonly Source[]
+  /** States to begin with: those of these names, or all of the call of that number. */
+  readonly states?: Readonly<Record<string, Source>> | number | undefined
+}
+
+/** What a model is told while it is traced; paths are `layer/name`. */
+export interface ModelScope {
+  readonly training: boolean
+  /** Targets for the last layer to read in the place of its own outputs, as they lie inside. */
+  readonly forced?: Value | undefined
+  /** How recurrent layers fold their steps, if not by a plain scan. */
+  readonly fold?: Fold | undefined
+  param(path: string, parameter: Parameter): Value
+  variable(path: string, parameter: Parameter): Value
+  /** The seed and the number of the update, for what is drawn in training. */
+  random(): Pick<RandomKey, 'seed' | 'update'>
+  /** i32 [T]: the number of each step. Default: from 0 on. */
+  readonly time?: Value | undefined
+  initial(path: string, begin: Value): Value
+}
+
+/** What a call has made. */
+export interface Called {
+  readonly inputs: readonly Signal[]
+  /** As inside: time-major or packed. */
+  readonly output: Signal
+  /** Final states by name, in the order of the batch. */
+  readonly states: ReadonlyMap<string, Value>
+  /** What variables hold after the step, by path. */
+  readonly variables: ReadonlyMap<string, Value>
+}
+
+export interface Forward {
+  /** By name; as inside: time-major or packed; without time in the order of the batch. */
+  readonly outputs: ReadonlyMap<string, Signal>
+  /** Final states by path, in the order of the batch. */
+  readonly states: ReadonlyMap<string, Value>
+  /** What variables hold after the step, by path. */
+  readonly variables: ReadonlyMap<string, Value>
+  readonly calls: readonly Called[]
+}
+
+/** A shape without the batch axis, which begins with time where it is that of a sequence. */
+export interface OpenShape {
+  readonly shape: Shape
+  readonly sequence: boolean
+}
+
+/** What the first tracing finds out. */
+export interface Built {
+  readonly inputs: ReadonlyMap<string, InputSpec>
+  readonly outputs: ReadonlyMap<string, OpenShape>
+  readonly params: ReadonlyMap<string, Parameter>
+  /** What is kept with the parameters, but not trained. */
+  readonly variables: ReadonlyMap<string, Parameter>
+  /** Shapes of recurrent states, without the batch axis. */
+  readonly states: ReadonlyMap<string, readonly number[]>
+  /** Whether some layer draws random numbers in training. */
+  readonly draws: boolean
+  /** What each call reads and yields. */
+  readonly calls: readonly { readonly inputs: readonly OpenShape[]; readonly output: OpenShape }[]
+}
+
+/** The names of the input and the output of a model that has one of each. */
+export const [SOLE_INPUT, SOLE_OUTPUT] = ['x', 'output']
+
+export class Model {
+  readonly calls: readonly Call[]
+  readonly outputs: ReadonlyMap<string, Source>
+  #built: Built | undefined
+  #weights: ReadonlyMap<string, Tensor> | undefined
+
+  constructor(calls: readonly Omit<Call, 'name' | 'weights'>[], outputs: ReadonlyMap<string, Source>) {
+    this.calls = withNames(calls)
+    this.outputs = outputs
+  }
+
+  get isBuilt(): boolean {
+    return this.#built !== undefined
+  }
+
+  get built(): Built {
+    if (this.#built === undefined) {
+      throw new ArgumentError(
+        "the model does not know its input yet: train it, or call build({ shape: [null, features], dtype: 'f32' }); " +
+          "for tokens build({ shape: [null], dtype: 'i32' })",
+      )
+    }
+    return this.#built
+  }
+
+  /** The one input of a model that has one. */
+  get input(): InputSpec {
+    return sole('input', this.built.inputs)
+  }
+
+  /** The one output of a model that has one. */
+  get output(): OpenShape {
+    return sole('output', this.built.outputs)
+  }
+
+  /** Fixes the input's shape; training and prediction do it from their data. */
+  build(input: InputSpec): this {
+    if (this.#built === undefined) return this.buildAll(new Map([[SOLE_INPUT, input]]))
+    checkInput(input)
+    const known = this.input
+    if (known.dtype === input.dtype && String(known.shape) === String(input.shape)) return this
+    throw new ShapeError(`the model takes ${printInput(known)}; received ${printInput(input)}`)
+  }
+
+  /** Fixes the shapes of all inputs. */
+  buildAll(inputs: ReadonlyMap<string, InputSpec>): this {
+    for (const input of inputs.values()) checkInput(input)
+    const params = new Map<string, Parameter>()
+    const variables = new Map<string, Parameter>()
+    const states = new Map<string, readonly number[]>()
+    let draws = false
+    const scope: ModelScope = {
+      training: true,
+      param: (path, parameter) => {
+        params.set(path, parameter)
+        return zeros(parameter.shape)
+      },
+      variable: (path, parameter) => {
+        variables.set(path, parameter)
+        return zeros(parameter.shape)
+      },
+      random: () => {
+        draws = true
+        return { seed: 0, update: 0 }
+      },
+      initial: (path, begin) => {
+        states.set(
+          path,
+          begin.shape.slice(1).map((size) => constantOf(size)!),
+        )
+        return begin
+      },
+    }
+    const names = [...inputs.keys()]
+    const specs = [...inputs].map(([name, { shape, dtype }]) => ({ name, shape: openShape(shape), dtype }))
+    let forward: Forward | undefined
+    traceWith(
+      specs,
+      (values) => {
+        const faces = names.map((name, i) => {
+          return [name, { value: values[i]!, sequence: isOpen(inputs.get(name)!) }] as const
+        })
+        forward = this.forward(new Map(faces), scope)
+        return [...forward.outputs.values()].map(({ value }) => value)
+      },
+      (outputs) => outputs,
+    )
+    const { outputs, calls } = forward!
+    this.#built = {
+      ...{ inputs, params, variables, states, draws },
+      outputs: new Map([...outputs].map(([name, signal]) => [name, shapeAt(signal)])),
+      calls: calls.map((call) => ({ inputs: call.inputs.map(shapeAt), output: shapeAt(call.output) })),
+    }
+    return this
+  }
+
+  /** The numbers of all parameters and variables by path; made from `seed` when first asked for. */
+  weights(seed = 0): ReadonlyMap<string, Tensor> {
+    this.#weights ??= new Map(
+      [...this.#leaves].map(([path, parameter]) => [
+        path,
+        { data: initialize(parameter, seed, path), shape: parameter.shape, dtype: 'f32' },
+      ]),
+    )
+    return this.#weights
+  }
+
+  /** @throws {ShapeError} unless there is one tensor of the right shape for each parameter and variable */
+  setWeights(weights: ReadonlyMap<string, Tensor>): void {
+    const leaves = this.#leaves
+    if (!(weights instanceof Map)) {
+      throw new ArgumentError(`weights are a Map of tensors by path; received ${typeof weights}`)
+    }
+    for (const [path, { shape }] of leaves) {
+      const given = weights.get(path)
+      if (!given) throw new ShapeError(`no numbers were given for parameter ${path}`)
+      const { dtype, shape: own } = tensor(given.data, given.shape, given.dtype)
+      if (dtype !== 'f32' || String(own) !== String(shape)) {
+        throw new ShapeError(
+          `parameter ${path} is f32[${shape.join(', ')}]; received ${dtype}[${own.join(', ')}]`,
+        )
+      }
+    }
+    for (const path of weights.keys()) {
+      if (!leaves.has(path)) throw new ShapeError(`the model has no parameter ${path}`)
+    }
+    this.#weights = new Map([...leaves.keys()].map((path) => [path, weights.get(path)!]))
+  }
+
+  /** Traces the model on batch-first inputs. */
+  forward(faces: ReadonlyMap<string, Signal>, scope: ModelScope): Forward {
+    return this.finish(this.run(faces, scope))
+  }
+
+  /**
+   * Traces calls, all or those that `which` says, after those that are `known`: a part of a model may stand outside of a
+   * loop, and the rest in it.
+   */
+  run(
+    faces: ReadonlyMap<string, Signal>,
+    scope: ModelScope,
+    which: (call: number) => boolean = () => true,
+    known: readonly (Called | undefined)[] = [],
+  ): (Called | undefined)[] {
+    const read = new Map([...faces].map(([name, face]) => [name, masked(inside(face))]))
+    const shared = new Map<string, Value>()
+    const done: (Called | undefined)[] = [...known]
+    for (const [at, call] of this.calls.entries()) {
+      if (done[at] !== undefined || !which(at)) continue
+      const forced = at === this.calls.length - 1 ? scope.forced : undefined
+      done[at] = called(call, (source) => signalOf(source, read, done), done, { ...scope, forced }, shared)
+    }
+    return done
+  }
+
+  /** What all calls together have made. */
+  finish(done: readonly (Called | undefined)[]): Forward {
+    const calls = done.map((call) => call!)
+    const byPath = calls.flatMap(({ states }, i) =>
+      [...states].map(([name, value]) => [`${this.calls[i]!.name}/${name}`, value] as const),
+    )
+    return {
+      calls,
+      outputs: new Map([...this.outputs].map(([name, source]) => [name, signalOf(source, new Map(), done)])),
+      states: new Map(byPath),
+      variables: new Map(calls.flatMap(({ variables }) => [...variables])),
+    }
+  }
+
+  /** @throws {ArgumentError} where a layer reads backwards: its states cannot go on from window to window */
+  requireForward(what: string): void {
+    const backwards = this.calls.find(({ layer }) => layer.readsBackwards)
+    if (backwards === undefined) return
+    throw new ArgumentError(
+      `${what}: states go on from one window to the next, but layer ${backwards.name} reads from the end; ` +
+        'give whole sequences and carry no states',
+    )
+  }
+
+  /** Paths of the states that the model returns with its output. */
+  returnedStates(): string[] {
+    const returning = new Set(this.calls.filter(({ layer }) => layer.returnState).map(({ name }) => name))
+    return [...this.built.states.keys()].filter((path) => returning.has(path.slice(0, path.indexOf('/'))))
+  }
+
+  /** What has numbers of its own: parameters, then variables. */
+  get #leaves(): ReadonlyMap<string, Parameter> {
+    return new Map([...this.built.params, ...this.built.variables])
+  }
+}
+
+/** Calls a layer on what it reads. */
+function called(
+  { name, weights, layer, from, states: given }: Call,
+  read: (source: Source) => Signal,
+  done: readonly (Called | undefined)[],
+  scope: ModelScope,
+  shared: Map<string, Value>,
+): Called {
+  const [input, ...others] = from.map(read) as [Signal, ...Signal[]]
+  const layout = layoutOf(input, scope)
+  const states = new Map<string, Value>()
+  const variables = new Map<string, Value>()
+  const begins = new Map(
+    typeof given === 'number'
+      ? done[given]!.states
+      : Object.entries(given ?? {}).map(([key, source]) => [key, read(source).value]),
+  )
+  const own: LayerScope = {
+    training: scope.training,
+    prefix: `${name}/`,
+    fold: scope.fold,
+    others,
+    forced: scope.forced,
+    param: (key, parameter) => {
+      const value = scope.param(`${weights}/${key}`, parameter)
+      shared.set(`${weights}/${key}`, value)
+      return value
+    },
+    variable: (key, parameter) => scope.variable(`${weights}/${key}`, parameter),
+    next: (key, value) => variables.set(`${weights}/${key}`, value),
+    shared: (path) => {
+      const value = shared.get(path)
+      if (value !== undefined) return value
+      const known = [...shared.keys()].join(', ') || 'none'
+      throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
+    },
+    random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
+    initial: (key, begin) => {
+      const value = begins.get(key)
+      if (value === undefined) return scope.initial(`${name}/${key}`, begin)
+      begins.delete(key)
+      if (sameShape(value.shape, begin.shape)) return value
+      throw new ShapeError(
+        `${name}: state ${key} must be f32${printShape(begin.shape)}; received ${printShape(value.shape)} as its initial state`,
+      )
+    },
+    final: (key, value) => states.set(key, value),
+  }
+  const output = layer.apply(input, own)
+  const [odd] = begins.keys()
+  if (odd === undefined) return { inputs: [input, ...others], output, states, variables }
+  throw new ArgumentError(
+    `${name}: initialState names ${odd}; its states are ${[...states.keys()].join(', ') || 'none'}`,
+  )
+}
+
+function signalOf(
+  source: Source,
+  read: ReadonlyMap<string, Signal>,
+  done: readonly (Called | undefined)[],
+): Signal {
+  if ('input' in source) return read.get(source.input)!
+  const { output, states } = done[source.call]!
+  const { part } = source
+  if (part === undefined) return output
+  const found = states.get(part)
+  const signal = output.others?.[part] ?? (found && { value: found, sequence: false })
+  if (signal !== undefined) return signal
+  const known = [...Object.keys(output.others ?? {}), ...states.keys()].join(', ')
+  throw new ArgumentError(`a layer yields ${known || 'its output alone'}; nothing of it is named ${part}`)
+}
+
+/** @throws {ArgumentError} for what is no model */
+export function requireModel(what: string, model: Model): void {
+  if (model instanceof Model) return
+  throw new ArgumentError(
+    `${what}: expected a model, such as sequential([…]) makes; received ${model === null ? 'null' : typeof model}`,
+  )
+}
+
+function sole<T>(what: string, all: ReadonlyMap<string, T>): T {
+  const [first] = all.values()
+  if (all.size === 1) return first!
+  throw new ArgumentError(`expected a model with one ${what}; this one has ${[...all.keys()].join(', ')}`)
+}
+
+/** Whether an input is a sequence. */
+export function isOpen({ shape }: InputSpec): boolean {
+  return shape[0] === null || typeof shape[0] === 'string'
+}
+
+/** The shape of an input, with its batch axis. */
+export function openShape(shape: InputSpec['shape']): (Size | string | number)[] {
+  return ['B', ...shape.map((size) => size ?? 'T')]
+}
+
+/** What random numbers of a signal's elements are counted by, besides their features. */
+function layoutOf(
+  { value, sequence, packing }: Signal,
+  { time }: ModelScope,
+): Pick<RandomKey, 'rows' | 'time' | 'rowAxis'> {
+  if (!sequence) return {}
+  if (packing === undefined) return { time: time ?? iota([value.shape[0]!]), rowAxis: 1 }
+  const { rows, steps } = packing
+  return { rows, time: time === undefined ? steps : gather(time, steps), rowAxis: 0 }
+}
+
+function shapeAt({ value, sequence }: Signal): OpenShape {
+  const { shape } = value
+  return { shape: sequence ? [shape[0]!, ...shape.slice(2)] : shape.slice(1), sequence }
+}
+
+/** Names of times that are not those of something else. */
+const TIME = /^(?!B$|P$|C$|N|alive)[A-Za-z]\w*$/
+
+function checkInput(input: InputSpec): void {
+  requireKnown('an input', input, ['shape', 'dtype'])
+  const { shape, dtype } = input
+  requireChoice('an input', 'dtype', dtype, ['f32', 'i32', 'bool'])
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`an input's shape is a list of sizes; received ${String(shape)}`)
+  }
+  for (const [axis, size] of shape.entries()) {
+    if (typeof size === 'string' ? TIME.test(size) : size === null ? axis === 0 : isSize(size)) continue
+    throw new ShapeError(
+      `an input's shape is [null, …features] or [features], with a name such as 'Tsource' for a time of its own; ` +
+        `received ${JSON.stringify(shape)}`,
+    )
+  }
+}
+
+const isSize = (size: number) => Number.isInteger(size) && size >= 1
+
+export function printInput({ shape, dtype }: InputSpec, typed = true): string {
+  return `${typed ? dtype : ''}${printShape(shapeOf(openShape(shape)))}`
+}
+
+/** Names as Keras gives them: lstm, lstm_1, …; a layer that is called again is lstm@2. */
+function withNames(calls: readonly Omit<Call, 'name' | 'weights'>[]): Call[] {
+  const used = new Set<string>()
+  const known = new Map<Layer, string>()
+  const free = (first: string, next: (i: number) => string) => {
+    let name = first
+    for (let i = 1; used.has(name); i++) name = next(i)
+    used.add(name)
+    return name
+  }
+  return calls.map((call) => {
+    const { layer } = call
+    const weights = known.get(layer)
+    if (weights !== undefined) {
+      return { ...call, name: free(`${weights}@2`, (i) => `${weights}@${i + 2}`), weights }
+    }
+    if (layer.name !== undefined && used.has(layer.name)) {
+      throw new ArgumentError(`two layers are named ${layer.name}`)
+    }
+    const name = free(layer.name ?? layer.kind, (i) => `${layer.kind}_${i}`)
+    if (name.includes('/')) throw new ArgumentError(`a layer's name holds no '/'; received ${name}`)
+    known.set(layer, name)
+    return { ...call, name, weights: name }
+  })
+}
