@@ -1,7 +1,7 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
- * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2) is another
+ * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2, rows of unlike lengths) is another
  * download.
  */
 const onDemand = [
@@ -15,6 +15,8 @@ const onDemand = [
   'forcing-checks',
   'plateau',
   'window-graph',
+  'overlap',
+  'packing',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,

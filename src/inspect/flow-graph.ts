@@ -42,7 +42,7 @@ export const flowOutput = (path: string) => `d ${path}`
 /** Rows are padded, not packed: a weight that changes from step to step stands beside all rows of its step. */
 export function traceFlow(model: Model, option: LossOption, options: FlowOptions): Flow {
   const loss = lossOf(option)
-  const leaves = { training: true, carry: [], lengths: false, mask: options.mask }
+  const leaves = { training: true, carry: [], mask: options.mask }
   const numbers = (['at', 'cut'] as const).filter((name) => options[name])
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),

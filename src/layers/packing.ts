@@ -4,6 +4,8 @@
  * here stands how a graph moves values by them.
  */
 import type { Packing } from '../graph/ops.ts'
+import type { ScanResult, Values } from '../graph/scan.ts'
+import { scanPacked } from '../graph/scan-packed.ts'
 import { concat, gather, type Value } from '../graph/value.ts'
 import { eachPacked, packRows } from '../tensor/packed-rows.ts'
 import { mulSize, type Size, symbol } from '../tensor/size.ts'
@@ -93,6 +95,14 @@ export class RowPacking {
     this.counts = this.#get('counts')
     this.lengths = this.#get('lengths')
     this.order = this.#get('order')
+  }
+
+  /** A scan over the rows that are alive at each step. */
+  scan(
+    options: { readonly carry: Values; readonly xs: Values; readonly reverse: boolean },
+    step: (args: { readonly carry: Values; readonly x: Values }) => { carry: Values; y: Values },
+  ): ScanResult<Values, Values> {
+    return scanPacked({ ...options, packing: this.sizes, counts: this.counts }, step)
   }
 
   /** [B, T, …] → [N, …] */

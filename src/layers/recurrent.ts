@@ -10,7 +10,6 @@ import { requireCell, stacked } from '../cells/stacked.ts'
 import { callGraph } from '../graph/inline.ts'
 import { resized } from '../graph/rebuild.ts'
 import { scan } from '../graph/scan.ts'
-import { scanPacked } from '../graph/scan-packed.ts'
 import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
@@ -127,11 +126,10 @@ export class Recurrent implements Layer {
   }
 }
 
-const folded: Fold = (options, { packing, mask }, _, stepFor) => {
-  if (packing === undefined) return scan({ ...options, ...(mask && { mask }) }, stepFor(undefined))
-  const { sizes, counts } = packing
-  return scanPacked({ ...options, packing: sizes, counts }, stepFor(sizes.alive))
-}
+const folded: Fold = (options, { packing, mask }, _, stepFor) =>
+  packing === undefined
+    ? scan({ ...options, ...(mask && { mask }) }, stepFor(undefined))
+    : packing.scan(options, stepFor(packing.sizes.alive))
 
 /** The output [T, B, …], repeated where the mask has no step; nothing but selects, so that repeating has the same bits. */
 function held(output: Value, mask: Value | undefined, reverse: boolean): Value {

@@ -34,11 +34,7 @@ export async function* generate(model: Model, options: GenerateOptions): AsyncGe
   model.requireForward('generate')
   checkOptions(model, options, temperature)
   const paths = [...model.built.states.keys()]
-  const session = await forwardSession(
-    model,
-    { training: false, carry: paths, lengths: false },
-    options.backend,
-  )
+  const session = await forwardSession(model, { training: false, carry: paths }, options.backend)
   const weights = weightInputs(model)
   let inputs = new Map<string, TensorData>([
     ['x', Int32Array.from(prompt)],

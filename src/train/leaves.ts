@@ -10,7 +10,6 @@ import {
   SOLE_INPUT,
   SOLE_OUTPUT,
 } from '../layers/model.ts'
-import { packingSpecs, RowPacking } from '../layers/packing.ts'
 import { inside } from '../layers/signals.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { seedWord } from '../tensor/random.ts'
@@ -18,12 +17,15 @@ import { symbol } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
 import type { NamedSpec } from './session.ts'
 
+/** How rows of unlike lengths are packed: a module that is loaded with the first of them. */
+export type Packings = typeof import('../layers/packing.ts')
+
 export interface LeafOptions {
   readonly training: boolean
   /** Paths of the states that come in from outside, row by row unless it is fresh. */
   readonly carry: readonly string[]
-  /** Rows have lengths of their own. */
-  readonly lengths: boolean
+  /** Rows have lengths of their own, and are packed so. */
+  readonly packing?: Packings | undefined
   /** Steps are there or not, row by row, instead of lengths. Default: false. */
   readonly mask?: boolean
 }
@@ -59,7 +61,7 @@ export function timesOf({ built }: Model): Map<string, string> {
 /** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, variables, counters of draws. */
 export function leafSpecs(
   model: Model,
-  { training, carry, lengths, mask = false }: LeafOptions,
+  { training, carry, packing, mask = false }: LeafOptions,
 ): NamedSpec[] {
   const { inputs, params, variables, states, draws } = model.built
   const counters = training && draws ? [SEED, UPDATE] : []
@@ -68,7 +70,7 @@ export function leafSpecs(
     ...[...inputs].map(([name, { shape, dtype }]) => ({
       ...{ name: dataInput(name), shape: openShape(shape), dtype },
     })),
-    ...(lengths ? times.flatMap((time) => packingSpecs(symbol(time), partOf(time))) : []),
+    ...(packing ? times.flatMap((time) => packing.packingSpecs(symbol(time), partOf(time))) : []),
     ...(mask
       ? times.map((time) => ({ name: maskInput(time), shape: ['B', time], dtype: 'bool' }) as const)
       : []),
@@ -98,14 +100,14 @@ export function leafScope(get: (name: string) => Value, { training, carry }: Lea
 export function facesOf(
   { built }: Model,
   get: (name: string) => Value,
-  { lengths, mask = false }: LeafOptions,
+  { packing: packings, mask = false }: LeafOptions,
 ): Map<string, Signal> {
   return new Map(
     [...built.inputs].map(([name, spec]): [string, Signal] => {
       const value = get(dataInput(name))
       if (!isOpen(spec)) return [name, { value, sequence: false }]
       const time = String(spec.shape[0] ?? TIME)
-      const packing = lengths ? new RowPacking(get, partOf(time)) : undefined
+      const packing = packings && new packings.RowPacking(get, partOf(time))
       return [
         name,
         { value, sequence: true, packing, mask: mask ? get(maskInput(time)).transpose() : undefined },

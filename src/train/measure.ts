@@ -67,9 +67,10 @@ export async function meanOver(
     const rows = bindings.get('B')!
     const carry = options.carry === true ? [...model.built.states.keys()] : []
     const weighted = batch.weights !== undefined
-    const leaves = { training: false, carry, ...kindOf(model, batch) }
+    const kind = await kindOf(model, batch)
+    const leaves = { training: false, carry, ...kind }
     const session = await lossSession(model, losses, metrics, leaves, weighted, options)
-    const there = paddingInputs(model, batch)
+    const there = paddingInputs(model, batch, kind)
     const inputs = new Map<string, TensorData>([
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
       ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, { data }]) => [targetInput(name), data] as const),

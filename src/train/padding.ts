@@ -4,12 +4,11 @@
  */
 import type { Named, NamedBatch } from '../data/batches.ts'
 import { type InputSpec, isOpen, type Model } from '../layers/model.ts'
-import { packingInputs } from '../layers/packing.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { asTensor, lengthsOf, maskOf, type TensorLike, timesIn } from './inputs.ts'
-import { maskInput, partOf } from './leaves.ts'
+import { type LeafOptions, maskInput, partOf } from './leaves.ts'
 
 /** Nested arrays or a tensor, [B, T, …]; or a list of sequences, [T, …] each, whose lengths may differ. */
 export type InputLike = TensorLike | readonly Sequence[]
@@ -90,26 +89,27 @@ function takesTime(spec: InputSpec | undefined, { shape, dtype }: Tensor): boole
 }
 
 /** What a function of the model takes in to know which steps are there. */
-export function kindOf(model: Model, batch: Padded): { readonly lengths: boolean; readonly mask: boolean } {
+export async function kindOf(model: Model, batch: Padded): Promise<Pick<LeafOptions, 'packing' | 'mask'>> {
   const times = [...timesIn(model, batch).values()]
   const mask = times.some((time) => time.mask !== undefined)
-  return { lengths: !mask && times.some(({ lengths }) => lengths !== undefined), mask }
+  if (mask || times.every(({ lengths }) => lengths === undefined)) return { mask }
+  return { packing: await import('../layers/packing.ts') }
 }
 
 /** That, checked, and the sizes that it brings. */
 export function paddingInputs(
   model: Model,
   batch: Padded,
+  { packing, mask }: Pick<LeafOptions, 'packing' | 'mask'>,
 ): {
   readonly inputs: readonly (readonly [string, Int32Array])[]
   readonly sizes: readonly (readonly [string, number])[]
 } {
-  const { lengths, mask } = kindOf(model, batch)
   const times = [...timesIn(model, batch)]
   if (mask) return { inputs: times.map(([name, time]) => [maskInput(name), maskOf(time)]), sizes: [] }
-  if (!lengths) return { inputs: [], sizes: [] }
+  if (!packing) return { inputs: [], sizes: [] }
   const packings = times.map(([name, time]) =>
-    packingInputs(lengthsOf(time), time.inputs.shape[1]!, partOf(name)),
+    packing.packingInputs(lengthsOf(time), time.inputs.shape[1]!, partOf(name)),
   )
   return { inputs: packings.flatMap(({ inputs }) => inputs), sizes: packings.map(({ size }) => size) }
 }

@@ -68,8 +68,9 @@ export async function predictWithStates(
   const bindings = bindInputs(model, inputs)
   const rows = bindings.get('B')!
   const initial = initialStates(model, options.initialState ?? {}, rows)
-  const there = paddingInputs(model, padded)
-  const leaves = { training: false, carry: [...initial.keys()], ...kindOf(model, padded) }
+  const kind = await kindOf(model, padded)
+  const there = paddingInputs(model, padded, kind)
+  const leaves = { training: false, carry: [...initial.keys()], ...kind }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([
     ...entriesOf(inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),

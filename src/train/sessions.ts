@@ -23,8 +23,8 @@ export function sessionOf(
   return session
 }
 
-export function keyOf({ carry, lengths, mask = false }: LeafOptions, backend: Backend): string {
-  return `${carry} ${lengths} ${mask} ${backend}`
+export function keyOf({ carry, packing, mask = false }: LeafOptions, backend: Backend): string {
+  return `${carry} ${packing !== undefined} ${mask} ${backend}`
 }
 
 /** The compiled forward pass: output and final states. */

@@ -8,7 +8,15 @@ import { requireFlag, requireInteger, requireKnown, requireNumber } from '../ten
 import { ArgumentError } from '../tensor/errors.ts'
 import { accumulated, heldBy, slotInput } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
-import { type LeafOptions, stateInput, targetInput, WHOLE, weightInput } from './leaves.ts'
+import {
+  type LeafOptions,
+  type Packings,
+  type Reading,
+  stateInput,
+  targetInput,
+  WHOLE,
+  weightInput,
+} from './leaves.ts'
 import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
@@ -109,23 +117,28 @@ export function weightSpecs({ built }: Model): NamedSpec[] {
   }))
 }
 
+/** How a step is traced. */
+export interface StepTracing extends Partial<Omit<StepKind, 'lengths'>> {
+  readonly reading?: Reading
+  readonly packing?: Packings | undefined
+}
+
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(
   model: Model,
   options: StepOptions,
-  kind: Partial<StepKind> = {},
-  reading = WHOLE,
+  { reading = WHOLE, packing, mask = false, weights: weighted = false }: StepTracing = {},
 ): NamedGraph {
   const { optimizer, accumulate = 1, teacherForcing = false } = options
   const held = heldBy(options)
   const carry = carried(model, options)
   const losses = lossesOf(model, options.loss)
-  const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
+  const leaves: LeafOptions = { training: true, carry, packing, mask }
   const { params } = model.built
   const specs: NamedSpec[] = [
     ...reading.specs(model, leaves),
     ...targetSpecs(model, losses).map((spec) => reading.target(spec, teacherForcing)),
-    ...(kind.weights === true ? weightSpecs(model) : []),
+    ...(weighted ? weightSpecs(model) : []),
     { name: 'learningRate', shape: [] },
     ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
     ...held.slots.flatMap((slot) =>
@@ -137,7 +150,7 @@ export function traceStep(
     const { outputs, states, variables } = reading.forward(model, get, leaves, forced)
     const parts = [...losses].map(([name, loss]) => {
       const target = reading.own(get(targetInput(name)), teacherForcing)
-      const weights = kind.weights === true ? get(weightInput(name)) : undefined
+      const weights = weighted ? get(weightInput(name)) : undefined
       return measured(loss, outputs.get(name)!, target, weights)
     })
     const mean = totalOf(losses, parts, options.lossWeights)

@@ -16,5 +16,5 @@ export function trainingGraph(model: Model, options: StepOptions): Graph {
   if (teacherForcing === true) checkForcing(model, losses)
   if (classWeight !== undefined) checkClassWeight(classWeight, losses)
   const reading = overlaps(truncate) ? WINDOW : WHOLE
-  return traceStep(model, options, { weights: classWeight !== undefined }, reading).graph
+  return traceStep(model, options, { weights: classWeight !== undefined, reading }).graph
 }

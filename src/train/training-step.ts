@@ -1,14 +1,13 @@
 /** A model's training, one compiled call a step. */
 import type { NamedBatch } from '../data/batches.ts'
 import type { Model } from '../layers/model.ts'
-import { packingInputs } from '../layers/packing.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { type Bindings, constantOf } from '../tensor/size.ts'
+import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { heldBy, slotInput } from './accumulation.ts'
 import { bindBatch, lengthsOf, timesIn } from './inputs.ts'
-import { counterInputs, freshRows, stateInput, timesOf, WHOLE } from './leaves.ts'
+import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
 import { Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
@@ -48,6 +47,8 @@ export class TrainingStep {
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
   #last: Last | undefined
+  /** How rows of unlike lengths are packed, loaded with the first of them. */
+  #packing: Packings | undefined
 
   /** @throws {ArgumentError} for options outside their range, and a state that is not this training's */
   constructor(model: Model, options: StepOptions) {
@@ -73,7 +74,7 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
-    const { window, rows, others, kind, packings, sizes } = this.#plan(batch)
+    const { window, rows, others, kind, packings, sizes } = await this.#plan(batch)
     const [time] = kind.lengths ? timesIn(model, batch).values() : []
     const pending = this.#begin()
     const session = await this.#open(kind, others ? 0 : rows)
@@ -86,7 +87,7 @@ export class TrainingStep {
       ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...packings.flatMap(({ inputs }) => inputs),
-      ...(kind.lengths && window.shared !== undefined ? [['lengths', lengthsOf(time!)] as const] : []),
+      ...(kind.lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(time!)] as const] : []),
       ...(kind.mask ? window.masks() : []),
       ...(kind.weights ? await this.#weights(batch) : []),
     ])
@@ -120,7 +121,7 @@ export class TrainingStep {
    * @throws {ShapeError | DataError | ArgumentError} for a batch that `run` would refuse
    */
   async memoryBytes(batch: NamedBatch): Promise<number> {
-    const { kind, sizes } = this.#plan(batch)
+    const { kind, sizes } = await this.#plan(batch)
     return (await this.#compiled(kind)).memoryBytes(sizes)
   }
 
@@ -138,18 +139,14 @@ export class TrainingStep {
   /** All that training stands on, for `resume`. The model must be built. */
   async state(): Promise<Map<string, Tensor>> {
     this.#begin()
-    const { rows, fresh, ragged, past, pastTargets, pastMask } = this.#windows.state()
+    await this.#windows.load()
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
       ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
-      ['training rows', counter(rows)],
-      ['training fresh', counter(fresh)],
-      ['training ragged', counter(ragged)],
+      ...this.#windows.state(),
     ])
-    if (past !== undefined) state.set('training past', past)
-    if (pastTargets !== undefined) state.set('training past targets', pastTargets)
-    if (pastMask !== undefined) state.set('training past mask', pastMask)
-    for (const [name, shape] of this.#held(rows)) state.set(name, tensor(await this.#read(name), shape))
+    for (const [name, shape] of this.#held(this.#windows.rows))
+      state.set(name, tensor(await this.#read(name), shape))
     return state
   }
 
@@ -167,19 +164,25 @@ export class TrainingStep {
   }
 
   /** What a call for this batch is made of, once the batch is checked and the model built. */
-  #plan(batch: NamedBatch) {
+  async #plan(batch: NamedBatch) {
     const bindings = bindBatch(this.#model, this.#losses, batch)
     this.#begin()
+    await this.#windows.load()
     const rows = bindings.get('B')!
     const window = this.#windows.next(this.#model, batch, rows)
     const mask = this.#kind.mask || batch.mask !== undefined
     const lengths = !mask && (this.#kind.lengths || batch.lengths !== undefined)
     const { classWeight } = this.#options
     const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
+    if (lengths) this.#packing ??= await import('../layers/packing.ts')
     const packings = lengths
-      ? window.parts.map((each) => packingInputs(each.lengths, each.steps, each.part))
+      ? window.parts.map((each) => this.#packing!.packingInputs(each.lengths, each.steps, each.part))
       : []
-    const sizes = new Map([...bindings, ...window.sizes, ...packings.map(({ size }) => size)])
+    const sizes: Bindings = new Map<string, number>([
+      ...bindings,
+      ...window.sizes,
+      ...packings.map(({ size }) => size),
+    ])
     const kind = { lengths, mask, weights }
     return { window, rows, others: rows !== this.#windows.rows, kind, packings, sizes }
   }
@@ -213,33 +216,13 @@ export class TrainingStep {
   }
 
   #resumed(state: TrainingState): Map<string, TensorData> {
-    const [rows, fresh, ragged] = ['rows', 'fresh', 'ragged'].map((name) =>
-      counterIn(state, `training ${name}`),
-    ) as [number, number, number]
-    const shapes = this.#held(rows)
+    const shapes = this.#held(counterIn(state, 'training rows'))
     requireNoOthers(state, new Set(shapes.keys()))
     const pending = new Map([...shapes].map(([name, shape]) => [name, entry(state, name, 'f32', shape).data]))
     const [lengths, mask, weights] = KINDS.map((name) => counterIn(state, `training ${name}`) !== 0)
     this.#kind = { lengths: lengths!, mask: mask!, weights: weights! }
-    const past = this.#pastIn(state, rows)
-    const pastTargets = past && this.#pastTargetsIn(state, past)
-    const pastMask = past && entry(state, 'training past mask', 'bool', [rows, past.shape[1]!])
-    this.#windows.restore({ rows, fresh: fresh !== 0, ragged: ragged !== 0, past, pastTargets, pastMask })
+    this.#windows.restore(state, this.#model)
     return pending
-  }
-
-  #pastIn(state: TrainingState, rows: number): Tensor | undefined {
-    const found = state.get('training past')
-    if (found === undefined) return undefined
-    const { dtype, shape } = this.#model.input
-    const expected = [rows, ...shape.map((size) => (typeof size === 'number' ? size : (found.shape[1] ?? 0)))]
-    return entry(state, 'training past', dtype, expected)
-  }
-
-  #pastTargetsIn(state: TrainingState, { shape: [rows, steps] }: Tensor): Tensor | undefined {
-    if (this.#options.teacherForcing !== true) return undefined
-    const output = this.#model.output.shape.map((size) => constantOf(size) ?? steps!)
-    return entry(state, 'training past targets', 'f32', [rows!, ...output])
   }
 
   /** Shapes of all that goes on from step to step, by the names of the inputs that hold it. */
@@ -309,7 +292,11 @@ export class TrainingStep {
     const { truncate, backend } = this.#options
     await this.#check()
     const reading = overlaps(truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
-    const named = traceStep(this.#model, this.#options, kind, reading)
+    const named = traceStep(this.#model, this.#options, {
+      ...kind,
+      reading,
+      packing: kind.lengths ? this.#packing : undefined,
+    })
     const session = await Session.open(named, backend)
     this.#prepared.set(key, session)
     return session

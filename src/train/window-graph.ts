@@ -32,10 +32,10 @@ export function windowSpecs(model: Model, leaves: LeafOptions): NamedSpec[] {
   }
   const packings = Object.entries(PARTS).flatMap(([part, steps]) => packingSpecs(steps, part))
   return [
-    ...leafSpecs(model, { ...leaves, lengths: false }).map((spec) =>
+    ...leafSpecs(model, { ...leaves, packing: undefined }).map((spec) =>
       spec.name === 'x' || spec.name === 'mask' ? windowSpec(spec) : spec,
     ),
-    ...(leaves.lengths ? [{ name: LENGTHS, shape: ['B'], dtype: 'i32' } as const, ...packings] : []),
+    ...(leaves.packing ? [{ name: LENGTHS, shape: ['B'], dtype: 'i32' } as const, ...packings] : []),
   ]
 }
 
@@ -50,7 +50,7 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
   const scope = leafScope(get, leaves)
   const mask = leaves.mask === true ? get('mask').transpose() : undefined
   const facesOf = (part: keyof typeof PARTS, start: SizeLike, end: SizeLike) => {
-    const packing = leaves.lengths ? new RowPacking(get, part) : undefined
+    const packing = leaves.packing && new RowPacking(get, part)
     const own = { packing, mask: mask?.slice(0, start, end) }
     return new Map<string, Signal>([[SOLE_INPUT, { value: x.slice(1, start, end), sequence: true, ...own }]])
   }
@@ -72,7 +72,7 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
   if (last.sequence) {
     const whole = ownSteps(concat([first, last].map(outside), 1), 1)
     const own = mask && ownSteps(mask, 0)
-    const there = leaves.lengths ? less(iota([whole.shape[1]!, 1]), get(LENGTHS)) : own
+    const there = leaves.packing ? less(iota([whole.shape[1]!, 1]), get(LENGTHS)) : own
     return found({ value: swapped(whole), sequence: true, mask: there })
   }
   // A row whose last step stands before the carry has its last output there.

@@ -4,7 +4,7 @@ import { dense } from '../../src/layers/dense.ts'
 import { type DropoutOptions, dropout } from '../../src/layers/dropout.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { SOLE_OUTPUT } from '../../src/layers/model.ts'
-import { packingInputs } from '../../src/layers/packing.ts'
+import * as packing from '../../src/layers/packing.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { outside as batchFirst } from '../../src/layers/signals.ts'
@@ -195,7 +195,7 @@ test('a training step in WASM draws what the oracle draws', async () => {
 
 test('a window in two parts draws what one pass would: time goes on', () => {
   const model = sequential([dropout({ rate: 0.5 })], { input: sequenceOf })
-  const leaves = { training: true, carry: [], lengths: false }
+  const leaves = { training: true, carry: [] }
   const windows = traceNamed(windowSpecs(model, leaves), (get) => ({
     outputs: { output: batchFirst(forwardWindow(model, get, leaves).outputs.get(SOLE_OUTPUT)!) },
   }))
@@ -206,19 +206,19 @@ test('a window in two parts draws what one pass would: time goes on', () => {
     const { output } = runOracle(windows, { ...counters, x }, sizes(B, T, { P, C }))
     expect(Array.from(output!)).toEqual(places([B, T, 2]).map(([b, t, f]) => whole(b, P + t, f)))
   }
-  const ragged = { ...leaves, lengths: true }
+  const ragged = { ...leaves, packing }
   const packed = traceNamed(windowSpecs(model, ragged), (get) => ({
     outputs: { output: batchFirst(forwardWindow(model, get, ragged).outputs.get(SOLE_OUTPUT)!) },
   }))
   const lengths = Int32Array.of(1, 3, 2)
   for (const C of [2, 4, 5]) {
     const parts = [
-      packingInputs(
+      packing.packingInputs(
         lengths.map((length) => Math.min(P + length, C)),
         C,
         'before',
       ),
-      packingInputs(
+      packing.packingInputs(
         lengths.map((length) => Math.max(P + length - C, 0)),
         P + T - C,
         'after',

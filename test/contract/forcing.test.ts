@@ -9,6 +9,7 @@ import type { Batch } from '../../src/data/batches.ts'
 import { type Graph, isKind, topological } from '../../src/graph/node.ts'
 import { glorotUniform, orthogonal } from '../../src/init/initializers.ts'
 import type { Layer } from '../../src/layers/layer.ts'
+import * as packing from '../../src/layers/packing.ts'
 import { jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
@@ -94,7 +95,7 @@ describe.each(['jordan', 'both'] as const)('%s', (which) => {
     const named = traceStep(
       model,
       { ...forced, truncate: { k1: T, k2: T } },
-      { lengths: lengths.includes(1) },
+      { packing: lengths.includes(1) ? packing : undefined },
     )
     const states = { 'state r/o': CARRIED.slice(0, B * O), 'state r/h': CARRIED }
     const values = { ...own, ...states, x, y, lengths, fresh: FRESH, learningRate: [1] }
@@ -131,7 +132,11 @@ function recurrences(graph: Graph): string[] {
 
 test('the steps of a Jordan network decouple, every product leaves the loop; of others the rest stays', () => {
   const traced = (layers: readonly Layer[], options: StepOptions = forced, lengths = false) =>
-    recurrences(traceStep(sequential(layers, { input: sequenceOf }), options, { lengths }).graph)
+    recurrences(
+      traceStep(sequential(layers, { input: sequenceOf }), options, {
+        packing: lengths ? packing : undefined,
+      }).graph,
+    )
   const loops = ['forward', 'back']
   expect(traced([layerOf.jordan()], { ...forced, teacherForcing: false })).toEqual(loops)
   expect(traced([layerOf.both()])).toEqual(loops)

@@ -3,7 +3,7 @@ import { compile } from '../../src/codegen/compile.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
 import { type Model, SOLE_OUTPUT } from '../../src/layers/model.ts'
-import { packingInputs } from '../../src/layers/packing.ts'
+import * as packing from '../../src/layers/packing.ts'
 import { outside as batchFirst } from '../../src/layers/signals.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
@@ -45,7 +45,10 @@ export function traceLoss(
   mask = false,
   carry: readonly string[] = [],
 ): NamedGraph {
-  const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
+  const [loss, leaves] = [
+    lossOf(option),
+    { training: true, carry, packing: lengths ? packing : undefined, mask },
+  ]
   return traceNamed(
     [...leafSpecs(model, leaves), ...targetSpecs(model, new Map([[SOLE_OUTPUT, loss]]))],
     (get) => {
@@ -76,7 +79,7 @@ const namesOf = ({ inputs, outputs, donate }: NamedGraph) => [
 /** Values and sizes with what says how rows of these lengths are packed. */
 function withPacking({ inputs: names }: NamedGraph, values: Named, bindings: Bindings) {
   if (!names.includes('counts')) return { values, bindings }
-  const { inputs, size } = packingInputs(Int32Array.from(values['lengths']!), bindings.get('T')!)
+  const { inputs, size } = packing.packingInputs(Int32Array.from(values['lengths']!), bindings.get('T')!)
   return { values: { ...values, ...Object.fromEntries(inputs) }, bindings: new Map([...bindings, size]) }
 }
 
