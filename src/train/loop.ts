@@ -2,7 +2,7 @@
  * The loop of `fit`: epochs of steps, validation, early stopping, lowering of the learning rate. Each step and each end of an epoch is a turn, between
  * which weights and state can be read: what is read is of one moment.
  */
-import type { NamedBatch } from '../data/batches.ts'
+import type { Batches, NamedBatch } from '../data/batches.ts'
 import type { Model } from '../layers/model.ts'
 import { DataError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -124,7 +124,8 @@ export class Loop implements Training {
 
   async #runEpoch(control: Control): Promise<void> {
     let batchesBefore = this.#done
-    for (const batch of this.#batches) {
+    const { epoch } = this.#batches as Partial<Batches<NamedBatch>>
+    for (const batch of epoch?.(this.#epoch) ?? this.#batches) {
       if (batchesBefore-- > 0) continue
       if (control.stopped()) return
       await this.#inTurn(() => this.#runStep(batch, control))

@@ -1,7 +1,7 @@
 /** Weights of rows, steps and classes in losses: Σ w ℓ over how many are there, in training and evaluation. */
 import { expect, test } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
-import { sequences } from '../../src/data/index.ts'
+import { type SequencesOptions, sequences } from '../../src/data/index.ts'
 import { dense } from '../../src/layers/dense.ts'
 import type { Model } from '../../src/layers/model.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
@@ -109,7 +109,7 @@ test('a run goes on from a state, bit for bit, with weights that come late', asy
 
 test('sequences brings weights of rows and of steps', () => {
   const x = [[[1], [2], [3]], [[4]], [[5], [6]]]
-  const weightsOf = (weights: NonNullable<Parameters<typeof sequences>[2]['weights']>) =>
+  const weightsOf = (weights: NonNullable<SequencesOptions['weights']>) =>
     [...sequences(x, [0, 1, 0], { batch: 2, weights })].map((batch) => batch.weights)
   const rows = [f32([1, 0.5], 2), f32([2], 1)]
   expect(weightsOf([1, 0.5, 2])).toEqual(rows)
