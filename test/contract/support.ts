@@ -36,7 +36,7 @@ export function random(seed: number) {
 
 /**
  * loss; output, batch-first; `final PATH` of states; `next PATH` of variables; `d PATH`, the loss's gradient for every parameter, and `d state PATH`
- * for the states that are carried in.
+ * for the states that are carried in; `d x` where `more` names it.
  */
 export function traceLoss(
   model: Model,
@@ -44,6 +44,7 @@ export function traceLoss(
   lengths: boolean,
   mask = false,
   carry: readonly string[] = [],
+  more: readonly string[] = [],
 ): NamedGraph {
   const [loss, leaves] = [
     lossOf(option),
@@ -55,7 +56,7 @@ export function traceLoss(
       const { outputs, states, variables } = forwardWhole(model, get, leaves)
       const output = outputs.get(SOLE_OUTPUT)!
       const { mean } = measured(loss, output, get('y'))
-      const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
+      const paths = [...model.built.params.keys(), ...carry.map(stateInput), ...more]
       const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)
       const finals = [...states].map(([path, value]) => [`final ${path}`, value] as const)
       const nexts = [...variables].map(([path, value]) => [`next ${path}`, value] as const)
@@ -76,11 +77,17 @@ const namesOf = ({ inputs, outputs, donate }: NamedGraph) => [
   ...[...donate.values()].map((input) => inputs[input]!),
 ]
 
-/** Values and sizes with what says how rows of these lengths are packed. */
+/** Values and sizes with what says how rows of these lengths are packed, in every time. */
 function withPacking({ inputs: names }: NamedGraph, values: Named, bindings: Bindings) {
-  if (!names.includes('counts')) return { values, bindings }
-  const { inputs, size } = packing.packingInputs(Int32Array.from(values['lengths']!), bindings.get('T')!)
-  return { values: { ...values, ...Object.fromEntries(inputs) }, bindings: new Map([...bindings, size]) }
+  const parts = names.flatMap((name) => (/^counts( |$)/.test(name) ? [name.slice('counts '.length)] : []))
+  const packings = parts.map((part) => {
+    const lengths = Int32Array.from(values[packing.packingInput('lengths', part)]!)
+    return packing.packingInputs(lengths, bindings.get(part || 'T')!, part)
+  })
+  return {
+    values: { ...values, ...Object.fromEntries(packings.flatMap(({ inputs }) => inputs)) },
+    bindings: new Map([...bindings, ...packings.map(({ size }) => size)]),
+  }
 }
 
 /** In f64 throughout. */
@@ -109,15 +116,22 @@ export async function openWasm(named: NamedGraph) {
   }
 }
 
-/**
- * What is further from its reference than the numbers of an element type may be: in f64 ‖a − n‖∞ / max(‖n‖∞, 1e-6) ≤
- * 1e-6, in f32 ‖a − n‖∞ ≤ 1e-5 · max(1, ‖n‖∞).
- */
-export function outside(type: 'f64' | 'f32', received: Named, reference: Named): string[] {
+/** How large ‖a − n‖∞ may be for ‖n‖∞. */
+const BOUNDS = {
+  /** Where one of both is a numeric derivative. */
+  f64: (largest: number) => 1e-6 * Math.max(largest, 1e-6),
+  /** One calculation, twice in f64: nothing differs but the order of additions. */
+  rounding: (largest: number) => 1e-12 * Math.max(1, largest),
+  f32: (largest: number) => 1e-5 * Math.max(1, largest),
+}
+export type Bound = keyof typeof BOUNDS
+
+/** What is further from its reference than that. */
+export function outside(type: Bound, received: Named, reference: Named): string[] {
   return Object.entries(reference).flatMap(([name, expected]) => {
     const values = Array.from(expected)
     const largest = Math.max(0, ...values.map(Math.abs))
-    const bound = type === 'f64' ? 1e-6 * Math.max(largest, 1e-6) : 1e-5 * Math.max(1, largest)
+    const bound = BOUNDS[type](largest)
     const wrong = values.findIndex(
       (value, i) => !(Math.abs((received[name]?.[i] ?? Number.NaN) - value) <= bound),
     )

@@ -9,7 +9,7 @@ import sys
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, hardsigmoid, layer_norm, mse_loss
+from torch.nn.functional import cross_entropy, layer_norm, mse_loss
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 torch.set_default_dtype(torch.float64)
@@ -20,7 +20,8 @@ ACTIVATIONS = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "relu": torch.relu,
-    "hardSigmoid": hardsigmoid,
+    # The gradient of PyTorch's own has its 1/6 in single precision.
+    "hardSigmoid": lambda x: (x / 6 + 0.5).clamp(0, 1),
     "softmax": lambda x: torch.softmax(x, -1),
 }
 STATES = {"lstm": ["h", "c"], "jordan": ["o"]}
@@ -67,7 +68,7 @@ class Part:
         order = (1, 0, 2) if self.kind == "gru" else range(self["U"].shape[1] // H)
         blocks = lambda w: torch.cat([w[..., k * H : (k + 1) * H] for k in order], -1)
         width = self["U"].shape[1]
-        b = self["b"].expand(2, width) if self.kind == "gru" else torch.stack([self["b"].expand(width), torch.zeros(width)])
+        b = self["b"].expand(2, width) if self.kind == "gru" else (self["b"] / 2).expand(2, width)
         return [blocks(self["U"]).T, blocks(self["W"]).T, blocks(b[0]), blocks(b[1])]
 
     def step(self, x, state):
@@ -104,17 +105,23 @@ def turned(x, lengths):
     return x.gather(1, at[:, :, None].expand_as(x))
 
 
-def by_module(make, parts, directions, x, lengths):
+def by_module(make, parts, directions, x, lengths, batch_first=True, pack=True, enforce_sorted=False):
     """Outputs [B, T, …] and, for each part, its final states."""
     H, L = parts[0].options["units"], len(parts) // directions
-    module = make(x.shape[2], H, num_layers=L, bidirectional=directions == 2, batch_first=True)
+    module = make(x.shape[2], H, num_layers=L, bidirectional=directions == 2, batch_first=batch_first)
     module._flat_weights = [weight for part in parts for weight in part.flat()]
     begin = [torch.stack([part.begin(state, len(x)) for part in parts]) for state in parts[0].states]
-    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    y, final = module(packed, tuple(begin) if len(begin) > 1 else begin[0])
-    y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+    begin = tuple(begin) if len(begin) > 1 else begin[0]
+    T = x.shape[1]
+    if not batch_first:
+        x = x.transpose(0, 1)
+    if pack:
+        y, final = module(pack_padded_sequence(x, lengths, batch_first, enforce_sorted), begin)
+        y, _ = pad_packed_sequence(y, batch_first, total_length=T)
+    else:
+        y, final = module(x, begin)
     final = final if isinstance(final, tuple) else (final,)
-    return y, [[state[k] for state in final] for k in range(len(parts))]
+    return y if batch_first else y.transpose(0, 1), [[state[k] for state in final] for k in range(len(parts))]
 
 
 def by_loop(part, x, lengths):
@@ -152,12 +159,32 @@ class Model:
         self.weights = {path: leaf(given) for path, given in case["leaves"].items()}
         self.finals = {}
 
+    def parts(self, name, layer):
+        """The cells of a layer in PyTorch's order, each with its weights."""
+        if layer["kind"] == "bidirectional":
+            ways = [(layer[way]["cell"], f"{name}/{way} ") for way in ("forward", "backward")]
+            return [Part(self.weights, cell, own, f"{own}initial ") for cell, own in ways]
+        cells = layer["cell"]["options"].get("cells")
+        owns = [(layer["cell"], "")] if cells is None else [(cell, f"{k} ") for k, cell in enumerate(cells)]
+        return [Part(self.weights, cell, f"{name}/{own}", f"{name}/initial {own}") for cell, own in owns]
+
+    def finish(self, parts, finals):
+        for part, final in zip(parts, finals):
+            self.finals.update({f"final {part.prefix}{state}": value for state, value in zip(part.states, final)})
+
+    def whole(self, x, lengths, how):
+        """All layers as one of PyTorch's modules."""
+        layers = [self.parts(each["name"], each["layer"]) for each in self.case["layers"]]
+        parts, directions = [part for layer in layers for part in layer], len(layers[0])
+        y, finals = by_module(parts[0].module(), parts, directions, x, lengths, **how)
+        self.finish(parts, finals)
+        sequences = self.case["sequences"]
+        return y if sequences else torch.cat([final[0] for final in finals[-directions:]], -1), sequences
+
     def recurrent(self, name, layer, x, lengths):
         """Outputs, of all steps or the last one, and whether of all."""
-        part = lambda cell, own: Part(self.weights, cell, f"{name}/{own}", f"{name}/initial {own}")
+        parts = self.parts(name, layer)
         if layer["kind"] == "bidirectional":
-            ways = [(layer[way], f"{name}/{way} ") for way in ("forward", "backward")]
-            parts = [Part(self.weights, each["cell"], own, f"{own}initial ") for each, own in ways]
             options, make = layer["forward"]["options"], parts[0].module()
             if make is None:
                 ways = [one_way([part], k == 1, x, lengths) for k, part in enumerate(parts)]
@@ -168,16 +195,16 @@ class Model:
             merge = MERGES[layer["options"]["mergeMode"]]
             y, last = merge(*halves), merge(*(final[0] for final in finals))
         else:
-            options, cells = layer["options"], layer["cell"]["options"].get("cells")
-            parts = [part(layer["cell"], "")] if cells is None else [part(c, f"{k} ") for k, c in enumerate(cells)]
+            options = layer["options"]
             y, finals = one_way(parts, options["goBackwards"], x, lengths)
             last = finals[-1][0]
-        for each, final in zip(parts, finals):
-            self.finals.update({f"final {each.prefix}{state}": value for state, value in zip(each.states, final)})
+        self.finish(parts, finals)
         # The first state of all these cells is their output.
         return y if options["returnSequences"] else last, options["returnSequences"]
 
     def forward(self, x, lengths):
+        if "module" in self.case:
+            return self.whole(x, lengths, self.case["module"])
         sequence = True
         for each in self.case["layers"]:
             name, layer = each["name"], each["layer"]
@@ -198,7 +225,9 @@ def answer(case):
     model = Model(case)
     B, T = case["B"], case["T"]
     lengths = torch.tensor(case["lengths"] if case["lengths"] is not None else [T] * B)
-    output, sequence = model.forward(torch.tensor(case["x"]).reshape(B, T, *case["inputs"]), lengths)
+    x = torch.tensor(case["x"]).reshape(B, T, *case["inputs"])
+    leaves = {**model.weights, **({"x": x.requires_grad_()} if x.is_floating_point() else {})}
+    output, sequence = model.forward(x, lengths)
     there = torch.arange(T) < lengths[:, None] if sequence else torch.ones(B, dtype=torch.bool)
     if case["loss"] == "softmaxCrossEntropy":
         loss = cross_entropy(output[there], torch.tensor(case["y"]).reshape(there.shape)[there])
@@ -209,7 +238,7 @@ def answer(case):
         "loss": [loss.item()],
         "output": output.flatten().tolist(),
         **{path: value.flatten().tolist() for path, value in model.finals.items()},
-        **{f"d {path}": leaf.grad.flatten().tolist() for path, leaf in model.weights.items()},
+        **{f"d {path}": leaf.grad.flatten().tolist() for path, leaf in leaves.items()},
     }
 
 

@@ -13,9 +13,9 @@ import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { layerNorm } from '../../src/layers/layer-norm.ts'
-import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
+import { elman, gru, jordan, lstm, type Recurrent, recurrent } from '../../src/layers/recurrent.ts'
 import { random } from '../contract/support.ts'
-import { caseOf, compare, type Last, OUTPUTS, SIZES, VOCABULARY } from './cases.ts'
+import { caseOf, compare, type Last, OUTPUTS, type Shape, SIZES, VOCABULARY } from './cases.ts'
 import { askPyTorch, skipped } from './python.ts'
 
 const long = process.env['RECURRA_LONG'] === '1'
@@ -59,11 +59,17 @@ const TOKENS = (last: Last) => [
   dense({ units: VOCABULARY, tiedTo: 'embedding' }),
 ]
 
+/** Draws that depend on the seed alone. */
+function drawing(seed: number) {
+  // Seeds side by side begin with the same draw.
+  const { integers } = random(Math.imul(seed + 1, 0x9e3779b1))
+  const upTo = (most: number) => integers(1, 1, most)[0]!
+  return { upTo, one: <T>(...of: readonly T[]) => of[upTo(of.length) - 1]! }
+}
+
 /** Cells, functions, forms and sizes of all kinds together. */
 function drawn(seed: number) {
-  const { integers } = random(seed)
-  const upTo = (most: number) => integers(1, 1, most)[0]!
-  const one = <T>(...of: readonly T[]) => of[upTo(of.length) - 1]!
+  const { upTo, one } = drawing(seed)
   const cell = (): Cell => {
     const activation = one('tanh', 'tanh', 'tanh', 'sigmoid', 'relu', 'linear', 'hardSigmoid', 'softmax')
     const options = { units: upTo(8), useBias: one(true, false), activation } as const
@@ -87,21 +93,48 @@ function drawn(seed: number) {
   }
   const sequences = one(true, false)
   const below = Array.from({ length: upTo(3) - 1 }, () => layer(true))
-  // Feedback that nothing bounds, with larger weights, amplifies what f32 rounds off.
-  const largest = 0.5
-  const shape = { largest, T: upTo(12), B: upTo(9), I: upTo(6), ragged: one(true, false), sequences, carried }
+  const sizes = { T: upTo(12), B: upTo(9), I: upTo(6) }
+  const shape: Shape = { largest, ...sizes, padding: one('lengths', 'none'), sequences, carried }
   return caseOf([...below, layer(sequences), dense({ units: OUTPUTS })], shape, seed)
+}
+/** Feedback that nothing bounds, with larger weights, amplifies what f32 rounds off. */
+const largest = 0.5
+
+const NN: readonly ((options: Last) => Recurrent)[] = [
+  elman,
+  (options) => elman({ ...options, activation: 'relu' }),
+  lstm,
+  gru,
+]
+
+/** One of PyTorch's modules as it is: its outputs and final states are the model's. */
+function asModule(seed: number) {
+  const { upTo, one } = drawing(seed)
+  const [make, both, sequences] = [NN[seed % NN.length]!, one(true, false), one(true, false)]
+  const [units, depth, begin] = [upTo(12), upTo(3), one('zeros', 'trainable', 'carried')]
+  const layers = Array.from({ length: depth }, (_, k) => {
+    const initialState = begin === 'carried' ? 'zeros' : begin
+    const layer = make({ units, returnSequences: sequences || k < depth - 1, initialState })
+    return both ? bidirectional(layer) : layer
+  })
+  const sizes = { T: upTo(12), B: upTo(9), I: upTo(8) }
+  const [padding, sorted] = [one('lengths', 'none'), one(true, false)]
+  const shape: Shape = { largest, ...sizes, padding, sorted, sequences, carried: begin === 'carried' }
+  const module = { batch_first: one(true, false), pack: padding === 'lengths', enforce_sorted: sorted }
+  return caseOf(layers, shape, seed, { module })
 }
 
 const FIXED = { ...MODELS, 'tied to the embedding': TOKENS }
 const AT_RANDOM = `${long ? 300 : 40} at random`
+const MODULES = '200 modules at random'
 
 function fixed([name, make]: [string, (last: Last) => readonly Layer[]]) {
   return Array.from({ length: 12 }, (_, seed) => {
     const last = { units: 5, returnSequences: (seed & 2) === 2, initialState: 'trainable' } as const
     const tokens = make === TOKENS
     const layers = tokens ? make(last) : [...make(last), dense({ units: OUTPUTS })]
-    const shape = { ...SIZES[seed % 3]!, ragged: seed % 2 === 1, sequences: last.returnSequences, tokens }
+    const padding = seed % 2 === 1 ? 'lengths' : 'none'
+    const shape: Shape = { ...SIZES[seed % 3]!, padding, sequences: last.returnSequences, tokens }
     return { name, seed, ...caseOf(layers, shape, seed) }
   })
 }
@@ -111,15 +144,16 @@ const cases = skipped
   : [
       ...Object.entries(FIXED).flatMap(fixed),
       ...Array.from({ length: long ? 300 : 40 }, (_, seed) => ({ name: AT_RANDOM, seed, ...drawn(seed) })),
+      ...Array.from({ length: 200 }, (_, seed) => ({ name: MODULES, seed, ...asModule(seed) })),
     ]
 
 describe.skipIf(skipped)('cells and layers against PyTorch', () => {
   const told = cases.map((each) => each.told)
   const answers = askPyTorch('cells.py', told)
 
-  test.each([...Object.keys(FIXED), AT_RANDOM])('%s', async (wantedName) => {
+  test.each([...Object.keys(FIXED), AT_RANDOM, MODULES])('%s', async (wantedName) => {
     for (const [i, { name, seed, ...each }] of cases.entries()) {
-      if (name === wantedName) await compare(each, answers[i]!, 'f64', `case ${seed}`)
+      if (name === wantedName) await compare(each, answers[i]!, 'rounding', `case ${seed}`)
     }
   })
 })

@@ -4,8 +4,8 @@
  *
  * A case holds a model's layers as Recurra describes them, its weights by path, and a batch. TF.js has Recurra's layout
  * of weights and its order of gates. Where its conventions differ, what it gives is turned into Recurra's here:
- * goBackwards stacks outputs in the order in which they came, Recurra leaves step t at t; a masked step repeats the output
- * before it, Recurra gives 0.
+ * goBackwards stacks outputs in the order in which they came, Recurra leaves step t at t; beyond a row's length it
+ * repeats the output before, Recurra gives 0.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -17,98 +17,165 @@ require('@tensorflow/tfjs-backend-cpu')
 const { layers: keras } = require('@tensorflow/tfjs-layers')
 tf.enableProdMode()
 
-const RECURRENT = { elman: keras.simpleRNN, gru: keras.gru, lstm: keras.lstm }
-const STATES = { elman: ['h'], gru: ['h'], lstm: ['h', 'c'] }
-const PARAMETERS = { dense: ['V', 'c'], embedding: ['E'] }
-
 /** Its own initializers are never used, and that for recurrent weights needs an op that its Node build lacks. */
 const ANY = { kernelInitializer: 'zeros', recurrentInitializer: 'zeros' }
 
-/** The layer of TF.js that a layer of Recurra describes. Its hardSigmoid is Keras 2's. */
-function layerOf({ kind, options, cell }) {
-  if (kind === 'embedding') {
-    return keras.embedding({ inputDim: options.inputDim, outputDim: options.outputDim, maskZero: false })
-  }
-  const { units, activation, recurrentActivation, useBias, resetAfter } = cell?.options ?? options
-  if ([activation, recurrentActivation].includes('hardSigmoid')) throw new Error('hardSigmoid is another one')
-  if (kind === 'dense') return keras.dense({ units, activation, useBias })
-  const { returnSequences, goBackwards } = options
-  const own = { units, activation, recurrentActivation, useBias, ...(kind === 'gru' && { resetAfter }) }
-  return RECURRENT[kind]({ ...ANY, ...own, returnSequences, goBackwards, returnState: true })
+/** A layer that folds a cell; returnState, so that final states can be asked for. */
+const recurrent = (make, states) => ({
+  states,
+  params: ['U', 'W', 'b'],
+  make: ({ options: { returnSequences, goBackwards }, cell }, { stateful }) => {
+    const { units, activation, recurrentActivation, useBias, resetAfter } = cell.options
+    const own = {
+      units,
+      activation,
+      recurrentActivation,
+      useBias,
+      ...(resetAfter === false && { resetAfter }),
+    }
+    return make({ ...ANY, ...own, returnSequences, goBackwards, stateful, returnState: true })
+  },
+})
+
+/**
+ * For each kind of layer: the layer of TF.js that one of Recurra describes, and the names of its parameters, variables
+ * and states in the order in which TF.js has them.
+ */
+const KINDS = {
+  dense: {
+    params: ['V', 'c'],
+    make: ({ options: { units, activation, useBias } }, { timeDistributed }) => {
+      const layer = keras.dense({ units, activation, useBias })
+      return timeDistributed ? keras.timeDistributed({ layer }) : layer
+    },
+  },
+  embedding: {
+    params: ['E'],
+    make: ({ options: { inputDim, outputDim } }, { maskZero }) =>
+      keras.embedding({ inputDim, outputDim, maskZero }),
+  },
+  layerNorm: {
+    params: ['g', 'b'],
+    make: ({ options: { epsilon, center, scale } }) => keras.layerNormalization({ epsilon, center, scale }),
+  },
+  batchNorm: {
+    params: ['g', 'b'],
+    variables: ['movingMean', 'movingVariance'],
+    make: ({ options: { epsilon, center, scale, momentum } }) =>
+      keras.batchNormalization({ epsilon, center, scale, momentum }),
+  },
+  elman: recurrent(keras.simpleRNN, ['h']),
+  gru: recurrent(keras.gru, ['h']),
+  lstm: recurrent(keras.lstm, ['h', 'c']),
 }
 
-function answer({ T, B, inputs, lengths, layers, loss, leaves, x, y }) {
-  const [variables, finals] = [{}, {}]
-  const given = (path) => tf.tensor(leaves[path].data, leaves[path].shape)
-  const there = tf.tensor2d(
-    Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => +(t < (lengths?.[b] ?? T)))),
-  )
-  const built = layers.map(({ name, layer }) => {
-    const own = layerOf(layer)
-    const parameters = (PARAMETERS[layer.kind] ?? ['U', 'W', 'b']).filter((key) => `${name}/${key}` in leaves)
-    const [first] = leaves[`${name}/${parameters[0]}`].shape
-    own.apply(layer.kind === 'embedding' ? tf.zeros([1, 1], 'int32') : tf.zeros([1, 1, first]))
-    own.setWeights(parameters.map((key) => given(`${name}/${key}`)))
-    // `val`, the variable behind a layer's weight; there is no public way to it.
-    for (const [i, key] of parameters.entries()) variables[`${name}/${key}`] = own.trainableWeights[i].val
-    const initial = (STATES[layer.kind] ?? []).flatMap((state) => {
-      const path = [`state ${name}/${state}`, `${name}/initial ${state}`].find((each) => each in leaves)
-      if (path === undefined) return []
-      variables[path] = tf.variable(given(path))
-      return [variables[path]]
-    })
-    return { name, layer, own, initial }
-  })
+/** A layer of Recurra as TF.js has it. Its hardSigmoid is Keras 2's. */
+function kindOf(layer) {
+  if (JSON.stringify(layer).includes('hardSigmoid')) throw new Error('hardSigmoid is another one')
+  if (layer.kind !== 'bidirectional') return { variables: [], states: [], ...KINDS[layer.kind] }
+  const { params, states, make } = KINDS[layer.forward.kind]
+  const both = (names) => ['forward ', 'backward '].flatMap((way) => names.map((name) => way + name))
+  const { mergeMode } = layer.options
+  return {
+    ...{ params: both(params), variables: [], states: both(states) },
+    make: (_, peer) => keras.bidirectional({ layer: make(layer.forward, peer), mergeMode }),
+  }
+}
 
-  let sequence = true
-  function forward(value, mask) {
-    for (const { name, layer, own, initial } of built) {
-      if (STATES[layer.kind] === undefined) {
-        value = own.apply(value)
+/** What a trainable first state is called: 'initial h', 'forward initial h'. */
+const initialName = (state) => state.replace(/(?=\w+$)/, 'initial ')
+const numbers = (tensor) => Array.from(tensor.dataSync())
+const allNumbers = (tensors) =>
+  Object.fromEntries(Object.entries(tensors).map(([path, tensor]) => [path, numbers(tensor)]))
+
+/** Layers with their weights; by path, the variables that have gradients and those that a training step changes. */
+function build({ B, layers, leaves, calls, peer }) {
+  const given = (path) => tf.tensor(leaves[path].data, leaves[path].shape)
+  const [trainable, moving] = [{}, {}]
+  const built = layers.map(({ name, layer, reads }) => {
+    const kind = kindOf(layer)
+    const own = kind.make(layer, { ...peer, stateful: calls > 1 })
+    const there = (names) => names.map((key) => `${name}/${key}`).filter((path) => path in leaves)
+    const [params, variables] = [there(kind.params), there(kind.variables)]
+    own.apply(tf.zeros(reads, layer.kind === 'embedding' ? 'int32' : 'float32'))
+    own.setWeights([...params, ...variables].map(given))
+    // `val`, the variable behind a layer's weight; there is no public way to it.
+    for (const [i, path] of params.entries()) trainable[path] = own.trainableWeights[i].val
+    for (const [i, path] of variables.entries()) moving[path] = own.nonTrainableWeights[i].val
+    const begin = kind.states.flatMap((state) => {
+      const paths = [`state ${name}/${state}`, `${name}/${initialName(state)}`]
+      return paths.filter((path) => path in leaves)
+    })
+    if (calls > 1 && begin.length > 0) own.resetStates(begin.map(given))
+    else for (const path of begin) trainable[path] = tf.variable(given(path))
+    const initial = () =>
+      begin.map((path) => {
+        const state = trainable[path]
+        return state.rank === 2 ? state : tf.tile(tf.expandDims(state, 0), [B, 1])
+      })
+    return { name, layer, own, states: kind.states, initial: calls > 1 ? () => [] : initial }
+  })
+  return { built, trainable, moving }
+}
+
+function answer(told) {
+  const { T, B, inputs, lengths, mask, calls, training, peer = {}, loss, x, y } = told
+  const { built, trainable, moving } = build({ ...told, peer })
+  const finals = {}
+  const isThere = (b, t) => (mask === null ? +(t < (lengths?.[b] ?? T)) : mask[b * T + t])
+  const there = tf.tensor2d(
+    Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => isThere(b, t))),
+  )
+  const present = (value) => tf.mul(value, tf.expandDims(there, 2))
+  const padded = (lengths !== null || mask !== null) && !peer.maskZero
+  let read = tf.tensor(x, [B, T, ...inputs], inputs.length === 0 ? 'int32' : 'float32')
+  // Found before: the layer has an op without a gradient.
+  const found = padded ? keras.masking({ maskValue: 0 }).computeMask(present(read)) : undefined
+  if (inputs.length > 0) trainable.x = read = tf.variable(read)
+
+  /** The output and whether it is a sequence. */
+  function forward() {
+    let [value, sequence, mask] = [padded ? present(read) : read, true, found]
+    for (const { name, layer, own, states, initial } of built) {
+      if (states.length === 0) {
+        if (peer.maskZero && layer.kind === 'embedding') mask = own.computeMask(value)
+        value = own.apply(value, { training })
         continue
       }
-      const initialState = initial.map((state) =>
-        state.rank === 2 ? state : tf.tile(tf.expandDims(state, 0), [B, 1]),
-      )
-      const [output, ...states] = own.apply(value, { mask, ...(initial.length > 0 && { initialState }) })
-      for (const [i, state] of STATES[layer.kind].entries())
-        finals[`final ${name}/${state}`] = tf.keep(states[i])
-      const { returnSequences, goBackwards } = layer.options
+      const initialState = initial()
+      const [output, ...after] = own.apply(value, {
+        mask,
+        ...(initialState.length > 0 && { initialState }),
+      })
+      for (const [i, state] of states.entries()) finals[`final ${name}/${state}`] = tf.keep(after[i])
+      const { returnSequences, goBackwards } = (layer.forward ?? layer).options
       sequence = returnSequences
-      value = goBackwards && sequence ? tf.reverse(output, 1) : output
-      if (sequence && mask !== undefined) value = tf.mul(value, tf.expandDims(there, 2))
+      value = goBackwards && sequence && !layer.forward ? tf.reverse(output, 1) : output
+      if (sequence && lengths !== null) value = present(value)
     }
-    return value
+    finals.output = tf.keep(value.clone())
+    return { output: value, sequence }
   }
 
-  const masking = keras.masking({ maskValue: 0 })
-  const { value, grads } = tf.variableGrads(() => {
-    let read = tf.tensor(x, [B, T, ...inputs], inputs.length === 0 ? 'int32' : 'float32')
-    let mask
-    if (lengths !== null) {
-      read = tf.mul(read, tf.expandDims(there, 2))
-      mask = masking.computeMask(read)
-      read = masking.apply(read)
-    }
-    const output = forward(read, mask)
-    finals.output = tf.keep(output.clone())
+  function lossOf({ output, sequence }) {
     const counted = sequence ? there : tf.ones([B])
     if (loss === 'softmaxCrossEntropy') {
       const classes = output.shape[output.shape.length - 1]
       const targets = tf.oneHot(tf.tensor(y, counted.shape, 'int32'), classes)
       return tf.losses.softmaxCrossEntropy(targets, output, counted)
     }
-    const target = tf.tensor(y, output.shape)
-    return tf.losses.meanSquaredError(target, output, tf.expandDims(counted, -1))
-  }, Object.values(variables))
-  const numbers = (tensor) => Array.from(tensor.dataSync())
-  return {
-    loss: numbers(value),
-    ...Object.fromEntries(Object.entries(finals).map(([path, tensor]) => [path, numbers(tensor)])),
-    ...Object.fromEntries(
-      Object.entries(variables).map(([path, variable]) => [`d ${path}`, numbers(grads[variable.name])]),
-    ),
+    return tf.losses.meanSquaredError(tf.tensor(y, output.shape), output, tf.expandDims(counted, -1))
   }
+
+  for (let i = 1; i < calls; i++) forward()
+  if (!training) {
+    forward()
+    return allNumbers(finals)
+  }
+  const { value, grads } = tf.variableGrads(() => lossOf(forward()), Object.values(trainable))
+  const gradients = Object.entries(trainable).map(([path, { name }]) => [`d ${path}`, grads[name]])
+  const next = Object.entries(moving).map(([path, variable]) => [`next ${path}`, variable])
+  return allNumbers({ loss: value, ...finals, ...Object.fromEntries([...gradients, ...next]) })
 }
 
 const [, , asked, answered] = process.argv
