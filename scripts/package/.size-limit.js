@@ -1,8 +1,8 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
- * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2) is another
- * download.
+ * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2, checkpointed
+ * steps) is another download.
  */
 const onDemand = [
   'interpreter',
@@ -15,6 +15,7 @@ const onDemand = [
   'forcing-checks',
   'plateau',
   'window-graph',
+  'checkpoint',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,

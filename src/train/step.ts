@@ -28,6 +28,10 @@ export interface StepOptions extends ClippingOptions {
   readonly accumulate?: number | undefined
   /** How much classes weigh in the loss; see `fit`. */
   readonly classWeight?: ClassWeight | undefined
+  /** Checkpointed back-propagation through time; see `fit`. Default: false. */
+  readonly checkpoint?: boolean | undefined
+  /** In bytes; see `fit`. Default: no limit. */
+  readonly memoryLimit?: number | undefined
   readonly backend?: Backend | undefined
   /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
@@ -45,6 +49,8 @@ const OPTIONS: Record<keyof StepOptions, true> = {
   teacherForcing: true,
   accumulate: true,
   classWeight: true,
+  checkpoint: true,
+  memoryLimit: true,
   backend: true,
   seed: true,
   resume: true,
@@ -56,10 +62,12 @@ export function checkStepOptions(model: Sequential, options: StepOptions): void 
   requireKnown('a training step', options, Object.keys(OPTIONS))
   requireOptimizer(options.optimizer)
   checkClipping(options)
-  requireFlag('a training step', 'carry', options.carry ?? false)
-  requireFlag('a training step', 'teacherForcing', options.teacherForcing ?? false)
-  const { accumulate = 1 } = options
+  for (const name of ['carry', 'teacherForcing', 'checkpoint'] as const) {
+    requireFlag('a training step', name, options[name] ?? false)
+  }
+  const { accumulate = 1, memoryLimit = 1 } = options
   requireInteger('a training step', 'accumulate', accumulate, 1)
+  requireInteger('a training step', 'memoryLimit', memoryLimit, 1)
   if (options.truncate === undefined) return
   checkTruncation(options.truncate)
   model.requireForward('truncate')
@@ -79,13 +87,18 @@ export function carried(model: Sequential, { truncate, carry = false }: StepOpti
   return carry || truncate !== undefined ? [...model.built.states.keys()] : []
 }
 
-/** What batches bring besides inputs and targets. */
+/** What batches bring besides inputs and targets, and how gradients go back through them. */
 export interface StepKind {
   readonly lengths: boolean
   readonly mask: boolean
   readonly weights: boolean
+  /** Gradients go back segment by segment. */
+  readonly checkpoint: boolean
 }
-export const PLAIN: StepKind = { lengths: false, mask: false, weights: false }
+export const PLAIN: StepKind = { lengths: false, mask: false, weights: false, checkpoint: false }
+
+/** The size of how many steps a segment has. */
+export const SEGMENT = 'segment'
 
 /** The weights of a loss, batch-first, for a model that is built. */
 export function weightSpec(model: Sequential): NamedSpec {

@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/node.ts'
 import type { Sequential } from '../layers/sequential.ts'
+import { inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossOf } from './losses.ts'
@@ -8,13 +9,17 @@ import { checkClassWeight } from './weights.ts'
 import { WINDOW } from './window-graph.ts'
 import { overlaps } from './windows.ts'
 
-/** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
+/**
+ * The graph of a training step before any pass: for `explain`, for pictures. The model must be built. With `checkpoint`
+ * its sizes have one more, `segment`, which training sets to ⌈√T⌉.
+ */
 export function trainingGraph(model: Sequential, options: StepOptions): Graph {
   checkStepOptions(model, options)
-  const { classWeight, truncate, teacherForcing } = options
+  const { classWeight, truncate, teacherForcing, checkpoint } = options
   const loss = lossOf(options.loss)
   if (teacherForcing === true) checkForcing(model, loss)
   if (classWeight !== undefined) checkClassWeight(classWeight, loss)
   const reading = overlaps(truncate) ? WINDOW : WHOLE
-  return traceStep(model, options, { weights: classWeight !== undefined }, reading).graph
+  const own = checkpoint === true ? inSegments(reading) : reading
+  return traceStep(model, options, { weights: classWeight !== undefined }, own).graph
 }

@@ -6,7 +6,7 @@ import { packingInputs } from '../../src/layers/packing.ts'
 import { outside as batchFirst, type Sequential } from '../../src/layers/sequential.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
-import { forwardWhole, leafSpecs, stateInput } from '../../src/train/leaves.ts'
+import { leafSpecs, stateInput, WHOLE } from '../../src/train/leaves.ts'
 import { type LossOption, lossOf, measured } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpec } from '../../src/train/step.ts'
@@ -43,10 +43,11 @@ export function traceLoss(
   lengths: boolean,
   mask = false,
   carry: readonly string[] = [],
+  reading = WHOLE,
 ): NamedGraph {
   const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
-    const { output, states, variables, counted } = forwardWhole(model, get, leaves)
+    const { output, states, variables, counted } = reading.forward(model, get, leaves)
     const { mean } = measured(loss, output, get('y'), counted)
     const paths = [...model.built.params.keys(), ...carry.map(stateInput)]
     const gradients = gradient(mean, paths.map(get)).map((value, i) => [`d ${paths[i]}`, value] as const)

@@ -1,0 +1,55 @@
+/**
+ * Checkpointed training steps: how a model is traced for one, and when a limit of memory asks for one. Loaded only where
+ * one may be wanted.
+ */
+import { checkpointed } from '../graph/checkpoint.ts'
+import type { Value } from '../graph/value.ts'
+import { RecurraError } from '../tensor/errors.ts'
+import { symbol } from '../tensor/size.ts'
+import type { Reading } from './leaves.ts'
+import { SEGMENT, type StepKind } from './step.ts'
+
+/** Reads a batch as `reading` does, in segments. */
+export function inSegments(reading: Reading): Reading {
+  return {
+    ...reading,
+    forward: (...args) => {
+      const { output, states, variables, counted } = reading.forward(...args)
+      const [value, ...rest] = checkpointed(
+        [output.value, ...states.values(), ...variables.values()],
+        symbol(SEGMENT),
+      )
+      const named = (values: typeof states, from: number) =>
+        new Map([...values.keys()].map((path, i): [string, Value] => [path, rest[from + i]!]))
+      return {
+        output: { ...output, value: value! },
+        states: named(states, 0),
+        variables: named(variables, states.size),
+        counted,
+      }
+    },
+  }
+}
+
+/**
+ * The first of two plans of a step, the plain and the checkpointed one, whose memory is within the limit.
+ * @throws {RecurraError} `memory`, where neither is
+ */
+export async function within<P extends { readonly kind: StepKind }>(
+  limit: number,
+  plans: readonly P[],
+  bytesOf: (plan: P) => Promise<number>,
+): Promise<P> {
+  const sizes: number[] = []
+  for (const plan of plans) {
+    const bytes = await bytesOf(plan)
+    if (bytes <= limit) return plan
+    sizes.push(bytes)
+  }
+  const needs = sizes.length === 1 ? `${sizes[0]} bytes` : `${sizes[0]} bytes, ${sizes[1]} with checkpoint,`
+  throw new RecurraError(
+    'memory',
+    `memoryLimit is ${limit} bytes, but this batch needs ${needs} to train on: give smaller batches (with accumulate for ` +
+      'the same update), shorter windows (truncate), or a higher limit',
+  )
+}
