@@ -11,14 +11,16 @@ import { SEGMENT, type StepKind } from './step.ts'
 
 /** Reads a batch as `reading` does, in segments. */
 export function inSegments(reading: Reading): Reading {
+  return changed(reading, (values) => checkpointed(values, symbol(SEGMENT)))
+}
+
+/** Reads a batch as `reading` does, in values that are equal and come about in another way. */
+export function changed(reading: Reading, change: (values: readonly Value[]) => readonly Value[]): Reading {
   return {
     ...reading,
     forward: (...args) => {
       const { output, states, variables, counted } = reading.forward(...args)
-      const [value, ...rest] = checkpointed(
-        [output.value, ...states.values(), ...variables.values()],
-        symbol(SEGMENT),
-      )
+      const [value, ...rest] = change([output.value, ...states.values(), ...variables.values()])
       const named = (values: typeof states, from: number) =>
         new Map([...values.keys()].map((path, i): [string, Value] => [path, rest[from + i]!]))
       return {
