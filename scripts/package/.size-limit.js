@@ -1,8 +1,8 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
- * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2, rows of unlike lengths) is another
- * download.
+ * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2, rows of unlike
+ * lengths, checkpointed steps) is another download.
  */
 const onDemand = [
   'interpreter',
@@ -17,6 +17,7 @@ const onDemand = [
   'window-graph',
   'overlap',
   'packing',
+  'checkpoint',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,

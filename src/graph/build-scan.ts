@@ -13,6 +13,8 @@ export interface ScanSpec {
   readonly steps: Size
   readonly reverse: boolean
   readonly packed?: Packed | undefined
+  /** Default: false. */
+  readonly checkpoint?: boolean
 }
 
 /** A packing, and how many rows are alive at each step: i32 [steps], no step more than the one before. */
@@ -23,9 +25,9 @@ export interface Packed {
 
 /** What a scan was made of, with inputs in the place of its own. */
 export function scanSpec({ op }: ScanNode, inputs: readonly Node[]): ScanSpec {
-  const { body, steps, reverse, packing } = op
+  const { body, steps, reverse, packing, checkpoint } = op
   const packed = packing === undefined ? undefined : { packing, counts: inputs[body.params.length]! }
-  return { ...scanParts(op, inputs), body, steps, reverse, packed }
+  return { ...scanParts(op, inputs), body, steps, reverse, packed, checkpoint }
 }
 
 /** Whether a body's node has one row for each that is alive. */
@@ -56,7 +58,7 @@ export function stackedShape(inner: Node, op: Pick<OpOf<'scan'>, 'steps' | 'pack
 
 /** Makes a scan and returns its outputs: the final states, then the stacked yields. */
 export function scanOutputs(spec: ScanSpec): Node[] {
-  const { body, carries, xs, consts, steps, reverse, packed } = spec
+  const { body, carries, xs, consts, steps, reverse, packed, checkpoint = false } = spec
   const packing = packed?.packing
   const op = {
     kind: 'scan',
@@ -66,6 +68,7 @@ export function scanOutputs(spec: ScanSpec): Node[] {
     steps,
     reverse,
     packing,
+    checkpoint,
   } as const
   const inputs = [...carries, ...xs, ...consts]
   if (inputs.length !== body.params.length) {

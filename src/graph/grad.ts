@@ -138,6 +138,7 @@ function scanAdjoint(scan: ScanNode, cotangent: (output: number) => Node | undef
     steps: op.steps,
     reverse: !op.reverse,
     packed: inputs.packed,
+    checkpoint: op.checkpoint,
   })
   const dxsAt = floatCarries.length + floatConsts.length
   return [

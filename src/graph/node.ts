@@ -40,7 +40,7 @@ function opKey(op: Op): string {
       return `scatterAdd ${op.rows.key}`
     case 'scan': {
       const rows = Object.values<Size>({ ...op.packing }).map(({ key }) => key)
-      return `scan ${op.carries} ${op.consts} ${op.steps.key} ${op.reverse} ${rows.join(' ')} {${op.body.key}}`
+      return `scan ${op.carries} ${op.consts} ${op.steps.key} ${op.reverse} ${op.checkpoint} ${rows.join(' ')} {${op.body.key}}`
     }
     default:
       return Object.values(op).join(' ')

@@ -107,6 +107,8 @@ export type Op =
       readonly reverse: boolean
       /** Rows that end at different steps; a last input then says how many are alive at each: i32 [steps]. */
       readonly packing: Packing | undefined
+      /** Its steps are made anew where their gradients are: passes stack nothing of them that was not asked for. */
+      readonly checkpoint: boolean
     }
   /** Output number `index` of a scan. */
   | { readonly kind: 'output'; readonly index: number }

@@ -22,7 +22,7 @@ export function printGraph(graph: Graph, indent = ''): string {
         op,
         node.inputs.map((input) => names.get(input)!),
       )
-      const way = op.reverse ? 'backwards' : 'forwards'
+      const way = `${op.checkpoint ? 'checkpointed ' : ''}${op.reverse ? 'backwards' : 'forwards'}`
       const rows = op.packing && `, ${op.packing.alive.key} of ${op.packing.rows.key} rows`
       const counts = op.packing && ` counted by ${names.get(node.inputs[op.body.params.length]!)}`
       lines.push(

@@ -203,7 +203,16 @@ function readScan(fields: Fields, inputs: readonly Node[], context: NodeContext)
   }
   // Whoever folds a body takes over what it leaves unproved.
   for (const { left, right, message } of body.guards) requireEqual(left, right, () => message)
-  const op = { kind: 'scan', body, carries, consts, steps, reverse, packing: undefined } as const
+  const op = {
+    kind: 'scan',
+    body,
+    carries,
+    consts,
+    steps,
+    reverse,
+    packing: undefined,
+    checkpoint: false,
+  } as const
   return scanOutputs({ ...scanParts(op, inputs), body, steps, reverse })[0]!.inputs[0]!
 }
 

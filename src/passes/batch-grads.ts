@@ -46,6 +46,7 @@ function sumOf(share: Node, packing: Packing | undefined, outside: (node: Node) 
 }
 
 const sumsLeave: ScanRule = (scan, used, note) => {
+  if (scan.op.checkpoint) return undefined
   const open = openScan(scan)
   const packing = open.packed?.packing
   const sums = open.carries.flatMap((carry, i) => {

@@ -62,7 +62,7 @@ const before: ScanRule = (scan, _used, note) => {
   for (const node of frontier) {
     const lifted = lift(node, scan, known)
     // What is the same for every row of packed ones is not worth a copy for each.
-    if (lifted === undefined || (lifted.stacked && !onStep.has(node))) continue
+    if (lifted === undefined || (lifted.stacked && (scan.op.checkpoint || !onStep.has(node)))) continue
     const param = freshParam(open, node)
     replace.set(node, param)
     ;(lifted.stacked ? open.xs : open.consts).push({ param, outer: lifted.node })
@@ -93,6 +93,7 @@ const apart: ScanRule = (scan, used, note) => {
 
 /** Yields that no state reads are made after the loop, from stacked operands. */
 const after: ScanRule = (scan, used, note) => {
+  if (scan.op.checkpoint) return undefined
   const open = openScan(scan)
   const first = open.carries.length
   const forStates = new Set(topological(open.carries.map(({ next }) => next)))

@@ -44,7 +44,8 @@ function findPair(order: readonly Node[], done: ReadonlySet<Node>): Pair | undef
       ),
     )
     for (const forward of scans) {
-      if (forward.op.steps !== backward.op.steps || forward.op.reverse === backward.op.reverse) continue
+      const { steps, reverse, checkpoint } = forward.op
+      if (checkpoint || steps !== backward.op.steps || reverse === backward.op.reverse) continue
       const values = forwardValues(forward, backward)
       if (values !== undefined) return { forward, backward, values }
     }

@@ -23,6 +23,7 @@ export function closeScan(open: OpenScan, scan: ScanNode): Node[] {
     steps: scan.op.steps,
     reverse: scan.op.reverse,
     packed: open.packed,
+    checkpoint: scan.op.checkpoint,
   })
 }
 

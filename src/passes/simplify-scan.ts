@@ -78,7 +78,7 @@ const plainInputs: ScanRule = (scan) => {
     return false
   })
   if (replace.size === 0 && moved.length === 0 && carries.length === open.carries.length) return undefined
-  if (carries.length + open.yields.length === 0) return undefined
+  if (carries.length + open.yields.length === 0) return open.carries.map(({ init }) => init)
   const [nexts, yields] = [carries.map(({ next }) => next), open.yields]
   const changed = substitute([...nexts, ...yields], replace)
   const outputs = closeScan(

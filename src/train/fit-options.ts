@@ -58,6 +58,20 @@ export interface FitOptions extends ClippingOptions {
    * the validation is not weighted. Default: all classes weigh the same.
    */
   readonly classWeight?: ClassWeight
+  /**
+   * Checkpointed back-propagation through time (Chen et al. 2016; Gruslys et al. 2016): a forward pass keeps the states of
+   * recurrent layers only after every ⌈√T⌉ steps, and the way back makes what lies between two of them anew, one after the
+   * other. What is kept for the gradients within recurrent layers grows with √T instead of T, for about a second
+   * forward pass's time; what goes from layer to layer stays, and rows with lengths are masked instead of packed. Results
+   * differ by roundings alone. Default: false.
+   */
+  readonly checkpoint?: boolean
+  /**
+   * How many bytes a training step may take, as `memoryBytes` of a `TrainingStep` counts them. The first batch that
+   * needs more without `checkpoint`, and not with it, switches that on from there on (a warning says so); one that needs more
+   * either way ends the run. Default: no limit.
+   */
+  readonly memoryLimit?: number
   /** Default: 1. */
   readonly epochs?: number
   /** Measures the loss, and metrics, on other batches after an epoch. */
@@ -86,6 +100,8 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   teacherForcing: true,
   accumulate: true,
   classWeight: true,
+  checkpoint: true,
+  memoryLimit: true,
   epochs: true,
   validation: true,
   earlyStopping: true,

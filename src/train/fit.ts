@@ -17,7 +17,7 @@ export type { FitOptions, ValidationOptions } from './fit-options.ts'
  *
  * @throws {ArgumentError} at once, for options outside their range
  * @throws {RecurraError} through the run: what does not fit model or loss (shapes, forcing, weights of classes), no batches, a
- * loss that is not finite; the model then keeps what it had learnt before
+ * loss that is not finite, a batch beyond `memoryLimit`; the model then keeps what it had learnt before
  */
 export function fit(model: Model, batches: Iterable<NamedBatch>, options: FitOptions): Run {
   requireModel('fit', model)

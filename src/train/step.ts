@@ -40,6 +40,10 @@ export interface StepOptions extends ClippingOptions {
   readonly accumulate?: number | undefined
   /** How much classes weigh in the loss; see `fit`. */
   readonly classWeight?: ClassWeight | undefined
+  /** Checkpointed back-propagation through time; see `fit`. Default: false. */
+  readonly checkpoint?: boolean | undefined
+  /** In bytes; see `fit`. Default: no limit. */
+  readonly memoryLimit?: number | undefined
   readonly backend?: Backend | undefined
   /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
@@ -58,6 +62,8 @@ const OPTIONS: Record<keyof StepOptions, true> = {
   teacherForcing: true,
   accumulate: true,
   classWeight: true,
+  checkpoint: true,
+  memoryLimit: true,
   backend: true,
   seed: true,
   resume: true,
@@ -69,14 +75,16 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
   requireKnown('a training step', options, Object.keys(OPTIONS))
   requireOptimizer(options.optimizer)
   checkClipping(options)
-  requireFlag('a training step', 'carry', options.carry ?? false)
-  requireFlag('a training step', 'teacherForcing', options.teacherForcing ?? false)
-  const { accumulate = 1, lossWeights = {} } = options
+  for (const name of ['carry', 'teacherForcing', 'checkpoint'] as const) {
+    requireFlag('a training step', name, options[name] ?? false)
+  }
+  const { accumulate = 1, memoryLimit = 1, lossWeights = {} } = options
+  requireInteger('a training step', 'accumulate', accumulate, 1)
+  requireInteger('a training step', 'memoryLimit', memoryLimit, 1)
   requireKnown('lossWeights', lossWeights, [...model.outputs.keys()])
   for (const [name, weight] of Object.entries(lossWeights)) {
     requireNumber('lossWeights', name, weight, 'of at least 0')
   }
-  requireInteger('a training step', 'accumulate', accumulate, 1)
   if (accumulate > 1 && model.outputs.size > 1) {
     throw new ArgumentError(
       'accumulate expects a model with one output: several may have unlike numbers of steps',
@@ -102,13 +110,18 @@ export function carried(model: Model, { truncate, carry = false }: StepOptions):
   return carry || truncate !== undefined ? [...model.built.states.keys()] : []
 }
 
-/** What batches bring besides inputs and targets. */
+/** What batches bring besides inputs and targets, and how gradients go back through them. */
 export interface StepKind {
   readonly lengths: boolean
   readonly mask: boolean
   readonly weights: boolean
+  /** Gradients go back segment by segment. */
+  readonly checkpoint: boolean
 }
-export const PLAIN: StepKind = { lengths: false, mask: false, weights: false }
+export const PLAIN: StepKind = { lengths: false, mask: false, weights: false, checkpoint: false }
+
+/** The size of how many steps a segment has. */
+export const SEGMENT = 'segment'
 
 /** The weights of losses, batch-first, for a model that is built. */
 export function weightSpecs({ built }: Model): NamedSpec[] {
@@ -118,7 +131,7 @@ export function weightSpecs({ built }: Model): NamedSpec[] {
 }
 
 /** How a step is traced. */
-export interface StepTracing extends Partial<Omit<StepKind, 'lengths'>> {
+export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpoint'>> {
   readonly reading?: Reading
   readonly packing?: Packings | undefined
 }

@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/node.ts'
 import type { Model } from '../layers/model.ts'
+import { inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossesOf } from './losses.ts'
@@ -8,13 +9,17 @@ import { checkClassWeight } from './weights.ts'
 import { WINDOW } from './window-graph.ts'
 import { overlaps } from './windows.ts'
 
-/** The graph of a training step before any pass: for `explain`, for pictures. The model must be built. */
+/**
+ * The graph of a training step before any pass: for `explain`, for pictures. The model must be built. With `checkpoint`
+ * its sizes have one more, `segment`, which training sets to ⌈√T⌉.
+ */
 export function trainingGraph(model: Model, options: StepOptions): Graph {
   checkStepOptions(model, options)
-  const { classWeight, truncate, teacherForcing } = options
+  const { classWeight, truncate, teacherForcing, checkpoint } = options
   const losses = lossesOf(model, options.loss)
   if (teacherForcing === true) checkForcing(model, losses)
   if (classWeight !== undefined) checkClassWeight(classWeight, losses)
-  const reading = overlaps(truncate) ? WINDOW : WHOLE
+  const whole = overlaps(truncate) ? WINDOW : WHOLE
+  const reading = checkpoint === true ? inSegments(whole) : whole
   return traceStep(model, options, { weights: classWeight !== undefined, reading }).graph
 }

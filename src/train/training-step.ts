@@ -9,9 +9,17 @@ import { heldBy, slotInput } from './accumulation.ts'
 import { bindBatch, lengthsOf, timesIn } from './inputs.ts'
 import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
-import { Session } from './session.ts'
+import { type NamedGraph, Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
-import { carried, checkStepOptions, PLAIN, type StepKind, type StepOptions, traceStep } from './step.ts'
+import {
+  carried,
+  checkStepOptions,
+  PLAIN,
+  SEGMENT,
+  type StepKind,
+  type StepOptions,
+  traceStep,
+} from './step.ts'
 import { overlaps, Windows } from './windows.ts'
 
 export interface StepResult {
@@ -74,8 +82,13 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
-    const { window, rows, others, kind, packings, sizes } = await this.#plan(batch)
+    const { window, rows, others, kind, packings, sizes } = await this.#planWithin(batch)
     const [time] = kind.lengths ? timesIn(model, batch).values() : []
+    if (kind.checkpoint && !(this.#kind.checkpoint || this.#options.checkpoint)) {
+      console.warn(
+        `memoryLimit: from step ${this.#steps + 1} on, gradients go back in segments (checkpoint: true)`,
+      )
+    }
     const pending = this.#begin()
     const session = await this.#open(kind, others ? 0 : rows)
     const inputs = new Map<string, TensorData>([
@@ -121,8 +134,7 @@ export class TrainingStep {
    * @throws {ShapeError | DataError | ArgumentError} for a batch that `run` would refuse
    */
   async memoryBytes(batch: NamedBatch): Promise<number> {
-    const { kind, sizes } = await this.#plan(batch)
-    return (await this.#compiled(kind)).memoryBytes(sizes)
+    return this.#bytesOf(await this.#planWithin(batch))
   }
 
   /** Copies the parameters into the model: as they are, or at the end of a training as its optimizer wants them. */
@@ -160,30 +172,49 @@ export class TrainingStep {
     for (const name of this.#held(rows).keys()) values.set(name, await this.#read(name))
     // Loaded only when it is needed, with the interpreter.
     const { replay } = await import('./replay.ts')
-    return replay(this.#session.named, values, sizes, broken)
+    // Steps count from 0 on, whatever the segments.
+    return replay(await this.#traced({ ...this.#kind, checkpoint: false }), values, sizes, broken)
+  }
+
+  /** The plan for this batch that `memoryLimit` allows. */
+  async #planWithin(batch: NamedBatch) {
+    const plan = await this.#plan(batch)
+    const { memoryLimit } = this.#options
+    if (memoryLimit === undefined) return plan
+    const plans = plan.kind.checkpoint ? [plan] : [plan, await this.#plan(batch, true)]
+    const { within } = await import('./checkpoint.ts')
+    return within(memoryLimit, plans, (each) => this.#bytesOf(each))
+  }
+
+  async #bytesOf({ kind, sizes }: { readonly kind: StepKind; readonly sizes: Bindings }): Promise<number> {
+    return (await this.#compiled(kind)).memoryBytes(sizes)
   }
 
   /** What a call for this batch is made of, once the batch is checked and the model built. */
-  async #plan(batch: NamedBatch) {
+  async #plan(batch: NamedBatch, checkpoint = this.#kind.checkpoint || this.#options.checkpoint === true) {
     const bindings = bindBatch(this.#model, this.#losses, batch)
     this.#begin()
     await this.#windows.load()
     const rows = bindings.get('B')!
     const window = this.#windows.next(this.#model, batch, rows)
-    const mask = this.#kind.mask || batch.mask !== undefined
-    const lengths = !mask && (this.#kind.lengths || batch.lengths !== undefined)
+    const ends = this.#kind.lengths || batch.lengths !== undefined
+    // Segments of packed rows would be of unlike sizes.
+    const mask = this.#kind.mask || batch.mask !== undefined || (checkpoint && ends)
+    const lengths = !mask && ends
     const { classWeight } = this.#options
     const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
     if (lengths) this.#packing ??= await import('../layers/packing.ts')
     const packings = lengths
       ? window.parts.map((each) => this.#packing!.packingInputs(each.lengths, each.steps, each.part))
       : []
+    const steps = [...timesIn(this.#model, batch).values()].map(({ inputs }) => inputs.shape[1]!)
     const sizes: Bindings = new Map<string, number>([
       ...bindings,
       ...window.sizes,
       ...packings.map(({ size }) => size),
+      [SEGMENT, Math.ceil(Math.sqrt(Math.max(1, ...steps)))],
     ])
-    const kind = { lengths, mask, weights }
+    const kind = { lengths, mask, weights, checkpoint }
     return { window, rows, others: rows !== this.#windows.rows, kind, packings, sizes }
   }
 
@@ -219,8 +250,9 @@ export class TrainingStep {
     const shapes = this.#held(counterIn(state, 'training rows'))
     requireNoOthers(state, new Set(shapes.keys()))
     const pending = new Map([...shapes].map(([name, shape]) => [name, entry(state, name, 'f32', shape).data]))
-    const [lengths, mask, weights] = KINDS.map((name) => counterIn(state, `training ${name}`) !== 0)
-    this.#kind = { lengths: lengths!, mask: mask!, weights: weights! }
+    this.#kind = Object.fromEntries(
+      KINDS.map((name) => [name, counterIn(state, `training ${name}`) !== 0]),
+    ) as unknown as StepKind
     this.#windows.restore(state, this.#model)
     return pending
   }
@@ -289,19 +321,22 @@ export class TrainingStep {
     if (own !== undefined && key === keyOf(this.#kind)) return own
     const known = this.#prepared.get(key)
     if (known !== undefined) return known
-    const { truncate, backend } = this.#options
     await this.#check()
-    const reading = overlaps(truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
-    const named = traceStep(this.#model, this.#options, {
+    const session = await Session.open(await this.#traced(kind), this.#options.backend)
+    this.#prepared.set(key, session)
+    return session
+  }
+
+  async #traced(kind: StepKind): Promise<NamedGraph> {
+    const whole = overlaps(this.#options.truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
+    const reading = kind.checkpoint ? (await import('./checkpoint.ts')).inSegments(whole) : whole
+    return traceStep(this.#model, this.#options, {
       ...kind,
       reading,
       packing: kind.lengths ? this.#packing : undefined,
     })
-    const session = await Session.open(named, backend)
-    this.#prepared.set(key, session)
-    return session
   }
 }
 
-const KINDS = ['lengths', 'mask', 'weights'] as const
+const KINDS = ['lengths', 'mask', 'weights', 'checkpoint'] as const
 const keyOf = (kind: StepKind) => String(KINDS.filter((name) => kind[name]))

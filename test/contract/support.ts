@@ -7,7 +7,7 @@ import * as packing from '../../src/layers/packing.ts'
 import { outside as batchFirst } from '../../src/layers/signals.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
-import { forwardWhole, leafSpecs, stateInput } from '../../src/train/leaves.ts'
+import { leafSpecs, stateInput, WHOLE } from '../../src/train/leaves.ts'
 import { type LossOption, lossOf, measured } from '../../src/train/losses.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpecs } from '../../src/train/step.ts'
@@ -45,6 +45,7 @@ export function traceLoss(
   mask = false,
   carry: readonly string[] = [],
   more: readonly string[] = [],
+  reading = WHOLE,
 ): NamedGraph {
   const [loss, leaves] = [
     lossOf(option),
@@ -53,7 +54,7 @@ export function traceLoss(
   return traceNamed(
     [...leafSpecs(model, leaves), ...targetSpecs(model, new Map([[SOLE_OUTPUT, loss]]))],
     (get) => {
-      const { outputs, states, variables } = forwardWhole(model, get, leaves)
+      const { outputs, states, variables } = reading.forward(model, get, leaves)
       const output = outputs.get(SOLE_OUTPUT)!
       const { mean } = measured(loss, output, get('y'))
       const paths = [...model.built.params.keys(), ...carry.map(stateInput), ...more]
