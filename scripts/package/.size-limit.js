@@ -17,6 +17,8 @@ const onDemand = [
   'window-graph',
   'overlap',
   'packing',
+  'forcing',
+  'accumulation',
   'checkpoint',
 ].map((name) => `*/${name}.js`)
 const asModule = {

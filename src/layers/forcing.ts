@@ -1,22 +1,18 @@
 /** Teacher forcing of a cell: targets stand where it would read its own outputs. */
 import { scan } from '../graph/scan.ts'
 import { concat, type Value } from '../graph/value.ts'
-import type { RowPacking } from './packing.ts'
+import type { Forced, Forcing, Signal } from './layer.ts'
+import { inside } from './signals.ts'
 
-export interface Forced {
-  /** What the cell reads at each step in the place of its output at the step before. */
-  readonly before: Value
-  /** [B, …]: what goes on after a row's last step. */
-  readonly final: Value
-}
+/** `begin` [B, …] and then the targets, batch-first, one step late; of steps that are masked, none. */
+export const forcedBy =
+  (targets: Value): Forcing =>
+  (begin, signal) => {
+    const { value } = inside({ ...signal, value: targets })
+    return delayed(begin, value, signal)
+  }
 
-/** `begin` [B, …] and then the targets, one step late; of steps that are masked, none. */
-export function delayed(
-  begin: Value,
-  targets: Value,
-  packing: RowPacking | undefined,
-  mask: Value | undefined,
-): Forced {
+function delayed(begin: Value, targets: Value, { packing, mask }: Signal): Forced {
   if (packing !== undefined) return packing.delayed(begin, targets)
   if (mask !== undefined) {
     const { carry, ys } = scan({ carry: { last: begin }, xs: { targets }, mask }, ({ carry, x }) => ({

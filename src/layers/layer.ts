@@ -34,6 +34,16 @@ export type Fold = (
   stepFor: (rows: Size | undefined) => Step,
 ) => ScanResult<Values, Values>
 
+/** What a layer reads in the place of its own output of the step before. */
+export type Forcing = (begin: Value, signal: Signal) => Forced
+
+export interface Forced {
+  /** What stands there at each step. */
+  readonly before: Value
+  /** [B, …]: what goes on after a row's last step. */
+  readonly final: Value
+}
+
 /** What a layer may ask for while it is traced. */
 export interface LayerScope {
   readonly training: boolean
@@ -43,8 +53,8 @@ export interface LayerScope {
   readonly fold?: Fold | undefined
   /** What the layer reads besides its first input. */
   readonly others: readonly Signal[]
-  /** The layer's targets, as its input lies in time and rows, where teacher forcing puts them in the place of the outputs it reads. */
-  readonly forced?: Value | undefined
+  /** Where teacher forcing puts targets in the place of the outputs that the layer reads of the step before. */
+  readonly forced?: Forcing | undefined
   /** The parameter of that name: the same one each time. */
   param(name: string, parameter: Parameter): Value
   /** A variable of that name, [shape of `parameter`]: numbers that are kept with the weights, but not trained. */

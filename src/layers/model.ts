@@ -10,7 +10,7 @@ import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
 import { constantOf, printShape, type Shape, type Size, sameShape, shapeOf } from '../tensor/size.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Fold, Layer, LayerScope, Signal } from './layer.ts'
+import type { Fold, Forcing, Layer, LayerScope, Signal } from './layer.ts'
 import { inside, masked } from './signals.ts'
 
 /**
@@ -42,8 +42,8 @@ export interface Call {
 /** What a model is told while it is traced; paths are `layer/name`. */
 export interface ModelScope {
   readonly training: boolean
-  /** Targets for the last layer to read in the place of its own outputs, as they lie inside. */
-  readonly forced?: Value | undefined
+  /** What the last layer reads in the place of its own outputs. */
+  readonly forced?: Forcing | undefined
   /** How recurrent layers fold their steps, if not by a plain scan. */
   readonly fold?: Fold | undefined
   param(path: string, parameter: Parameter): Value

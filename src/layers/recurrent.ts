@@ -15,7 +15,6 @@ import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
-import { delayed } from './forcing.ts'
 import { type Fold, featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 /** The carry that holds the last output; no state of a cell can be named so. */
@@ -95,7 +94,7 @@ export class Recurrent implements Layer {
     const forced =
       feedback === undefined || scope.forced === undefined
         ? undefined
-        : { name: feedback, ...delayed(begins[feedback]!, scope.forced, packing, mask) }
+        : { name: feedback, ...scope.forced(begins[feedback]!, signal) }
     const own = names.filter((name) => name !== forced?.name)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape)

@@ -10,8 +10,8 @@ import type { MetricOption } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { ReduceOnPlateauOptions } from './plateau.ts'
 import type { TrainingState } from './state.ts'
+import type { Truncation } from './truncation.ts'
 import type { ClassWeight } from './weights.ts'
-import type { Truncation } from './windows.ts'
 
 export interface ValidationOptions {
   /** With `truncate`, states go on from batch to batch here too, until one says `reset`. */

@@ -64,4 +64,4 @@ export {
 export type { TrainingState } from './state.ts'
 export type { StepOptions } from './step.ts'
 export { type StepResult, TrainingStep } from './training-step.ts'
-export type { Truncation } from './windows.ts'
+export type { Truncation } from './truncation.ts'

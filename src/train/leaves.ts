@@ -1,6 +1,6 @@
 /** A model's inputs, parameters and carried states as inputs of a traced function. */
 import { type Value, where } from '../graph/value.ts'
-import type { Signal } from '../layers/layer.ts'
+import type { Forcing, Signal } from '../layers/layer.ts'
 import {
   type Forward,
   isOpen,
@@ -10,7 +10,6 @@ import {
   SOLE_INPUT,
   SOLE_OUTPUT,
 } from '../layers/model.ts'
-import { inside } from '../layers/signals.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { seedWord } from '../tensor/random.ts'
 import { symbol } from '../tensor/size.ts'
@@ -116,21 +115,15 @@ export function facesOf(
   )
 }
 
-/** The model on x, [B, T, …]. `forced`: targets, [B, T, …], for the last layer to read. */
+/** The model on x, [B, T, …]. `forced`: what the last layer reads. */
 export function forwardWhole(
   model: Model,
   get: (name: string) => Value,
   leaves: LeafOptions,
-  forced?: Value,
+  forced?: (targets: Value) => Forcing,
 ): Forward {
-  const faces = facesOf(model, get, leaves)
-  return model.forward(faces, { ...leafScope(get, leaves), forced: forced && asInput(faces, forced) })
-}
-
-/** Targets as the one input lies inside. */
-export function asInput(faces: ReadonlyMap<string, Signal>, value: Value): Value {
-  const [face] = faces.values()
-  return inside({ ...face!, value }).value
+  const own = forced?.(get(targetInput(SOLE_OUTPUT)))
+  return model.forward(facesOf(model, get, leaves), { ...leafScope(get, leaves), forced: own })
 }
 
 /** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */
@@ -142,7 +135,7 @@ export interface Reading {
     model: Model,
     get: (name: string) => Value,
     leaves: LeafOptions,
-    forced?: Value,
+    forced?: (targets: Value) => Forcing,
   ): Pick<Forward, 'outputs' | 'states' | 'variables'>
   /** What of the target the batch brought. */
   own(target: Value, forced: boolean): Value

@@ -19,7 +19,7 @@ import { isTensor } from '../tensor/padding.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { lengthsOf, maskOf, type Time } from './inputs.ts'
 import { dataInput, maskInput, targetInput } from './leaves.ts'
-import type { Past, Truncation, Window } from './windows.ts'
+import type { Past, Truncation, Window } from './truncation.ts'
 
 export class Overlap {
   readonly #truncate: Truncation

@@ -3,11 +3,13 @@ import type { Backend } from '../codegen/compile.ts'
 import type { Named } from '../data/batches.ts'
 import { gradient } from '../graph/grad.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
-import { type Model, requireModel, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Forcing } from '../layers/layer.ts'
+import { type Model, requireModel } from '../layers/model.ts'
 import { requireFlag, requireInteger, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { accumulated, heldBy, slotInput } from './accumulation.ts'
+import type { accumulated } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
+import { heldBy, slotInput } from './held.ts'
 import {
   type LeafOptions,
   type Packings,
@@ -21,8 +23,8 @@ import { type Losses, type LossOption, lossesOf, measured, totalOf } from './los
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
+import { checkTruncation, type Truncation } from './truncation.ts'
 import type { ClassWeight } from './weights.ts'
-import { checkTruncation, type Truncation } from './windows.ts'
 
 export interface StepOptions extends ClippingOptions {
   /** One, or one for each of a model's outputs, by name. */
@@ -134,15 +136,16 @@ export function weightSpecs({ built }: Model): NamedSpec[] {
 export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpoint'>> {
   readonly reading?: Reading
   readonly packing?: Packings | undefined
+  /** How targets are read, where they are. */
+  readonly forced?: ((targets: Value) => Forcing) | undefined
+  /** How several batches make an update, where they do. */
+  readonly accumulated?: typeof accumulated | undefined
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
-export function traceStep(
-  model: Model,
-  options: StepOptions,
-  { reading = WHOLE, packing, mask = false, weights: weighted = false }: StepTracing = {},
-): NamedGraph {
+export function traceStep(model: Model, options: StepOptions, tracing: StepTracing = {}): NamedGraph {
   const { optimizer, accumulate = 1, teacherForcing = false } = options
+  const { reading = WHOLE, packing, mask = false, weights: weighted = false, forced } = tracing
   const held = heldBy(options)
   const carry = carried(model, options)
   const losses = lossesOf(model, options.loss)
@@ -159,7 +162,6 @@ export function traceStep(
     ),
   ]
   return traceNamed(specs, (get) => {
-    const forced = teacherForcing ? get(targetInput(SOLE_OUTPUT)) : undefined
     const { outputs, states, variables } = reading.forward(model, get, leaves, forced)
     const parts = [...losses].map(([name, loss]) => {
       const target = reading.own(get(targetInput(name)), teacherForcing)
@@ -173,7 +175,7 @@ export function traceStep(
     const several =
       accumulate === 1
         ? undefined
-        : accumulated(get, new Map(paths.map((path, i) => [path, batch[i]!])), count, accumulate)
+        : tracing.accumulated!(get, new Map(paths.map((path, i) => [path, batch[i]!])), count, accumulate)
     const gradients = several?.gradients ?? batch
     const squares = gradients.map((each) => each.square().sum())
     const norm = sqrt(squares.reduce((sum, each) => sum.add(each)))

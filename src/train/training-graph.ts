@@ -1,13 +1,15 @@
 import type { Graph } from '../graph/node.ts'
+import { forcedBy } from '../layers/forcing.ts'
 import type { Model } from '../layers/model.ts'
+import { accumulated } from './accumulation.ts'
 import { inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossesOf } from './losses.ts'
 import { checkStepOptions, type StepOptions, traceStep } from './step.ts'
+import { overlaps } from './truncation.ts'
 import { checkClassWeight } from './weights.ts'
 import { WINDOW } from './window-graph.ts'
-import { overlaps } from './windows.ts'
 
 /**
  * The graph of a training step before any pass: for `explain`, for pictures. The model must be built. With `checkpoint`
@@ -21,5 +23,8 @@ export function trainingGraph(model: Model, options: StepOptions): Graph {
   if (classWeight !== undefined) checkClassWeight(classWeight, losses)
   const whole = overlaps(truncate) ? WINDOW : WHOLE
   const reading = checkpoint === true ? inSegments(whole) : whole
-  return traceStep(model, options, { weights: classWeight !== undefined, reading }).graph
+  return traceStep(model, options, {
+    ...{ weights: classWeight !== undefined, reading, accumulated },
+    forced: teacherForcing === true ? forcedBy : undefined,
+  }).graph
 }

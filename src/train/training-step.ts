@@ -5,7 +5,7 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { heldBy, slotInput } from './accumulation.ts'
+import { heldBy, slotInput } from './held.ts'
 import { bindBatch, lengthsOf, timesIn } from './inputs.ts'
 import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
@@ -20,7 +20,8 @@ import {
   type StepOptions,
   traceStep,
 } from './step.ts'
-import { overlaps, Windows } from './windows.ts'
+import { overlaps } from './truncation.ts'
+import { Windows } from './windows.ts'
 
 export interface StepResult {
   readonly loss: number
@@ -330,10 +331,13 @@ export class TrainingStep {
   async #traced(kind: StepKind): Promise<NamedGraph> {
     const whole = overlaps(this.#options.truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
     const reading = kind.checkpoint ? (await import('./checkpoint.ts')).inSegments(whole) : whole
+    const { teacherForcing, accumulate = 1 } = this.#options
     return traceStep(this.#model, this.#options, {
       ...kind,
       reading,
       packing: kind.lengths ? this.#packing : undefined,
+      forced: teacherForcing ? (await import('../layers/forcing.ts')).forcedBy : undefined,
+      accumulated: accumulate > 1 ? (await import('./accumulation.ts')).accumulated : undefined,
     })
   }
 }

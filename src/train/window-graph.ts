@@ -10,7 +10,7 @@ import { packingSpecs, RowPacking } from '../layers/packing.ts'
 import { outside, swapped } from '../layers/signals.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { addSize, type SizeLike, subSize, symbol } from '../tensor/size.ts'
-import { asInput, type LeafOptions, leafScope, leafSpecs, type Reading } from './leaves.ts'
+import { type LeafOptions, leafScope, leafSpecs, type Reading, targetInput } from './leaves.ts'
 import type { NamedSpec } from './session.ts'
 
 const [PAST, CARRIED] = [symbol('P'), symbol('C')]
@@ -44,7 +44,7 @@ function windowSpec(spec: NamedSpec): NamedSpec {
   return { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
 }
 
-/** The batch's own outputs, and the states after C steps. `forced`: targets [B, P + T, …] for the last layer to read. */
+/** The batch's own outputs, and the states after C steps. Targets to be read are [B, P + T, …]. */
 export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) => {
   const x = get('x')
   const scope = leafScope(get, leaves)
@@ -54,14 +54,14 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
     const own = { packing, mask: mask?.slice(0, start, end) }
     return new Map<string, Signal>([[SOLE_INPUT, { value: x.slice(1, start, end), sequence: true, ...own }]])
   }
-  const forcedIn = (faces: ReadonlyMap<string, Signal>, start: SizeLike, end: SizeLike) =>
-    forced && asInput(faces, forced.slice(1, start, end))
+  const forcedIn = (start: SizeLike, end: SizeLike) =>
+    forced?.(get(targetInput(SOLE_OUTPUT)).slice(1, start, end))
   const early = facesOf('before', 0, CARRIED)
   const late = facesOf('after', CARRIED, ALL)
-  const before = model.forward(early, { ...scope, forced: forcedIn(early, 0, CARRIED) })
+  const before = model.forward(early, { ...scope, forced: forcedIn(0, CARRIED) })
   const after = model.forward(late, {
     ...scope,
-    forced: forcedIn(late, CARRIED, ALL),
+    forced: forcedIn(CARRIED, ALL),
     time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })

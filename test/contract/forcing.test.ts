@@ -8,6 +8,7 @@ import { runPasses } from '../../src/codegen/passes.ts'
 import type { Batch } from '../../src/data/batches.ts'
 import { type Graph, isKind, topological } from '../../src/graph/node.ts'
 import { glorotUniform, orthogonal } from '../../src/init/initializers.ts'
+import { forcedBy } from '../../src/layers/forcing.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import * as packing from '../../src/layers/packing.ts'
 import { jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
@@ -95,7 +96,7 @@ describe.each(['jordan', 'both'] as const)('%s', (which) => {
     const named = traceStep(
       model,
       { ...forced, truncate: { k1: T, k2: T } },
-      { packing: lengths.includes(1) ? packing : undefined },
+      { packing: lengths.includes(1) ? packing : undefined, forced: forcedBy },
     )
     const states = { 'state r/o': CARRIED.slice(0, B * O), 'state r/h': CARRIED }
     const values = { ...own, ...states, x, y, lengths, fresh: FRESH, learningRate: [1] }
@@ -135,6 +136,7 @@ test('the steps of a Jordan network decouple, every product leaves the loop; of 
     recurrences(
       traceStep(sequential(layers, { input: sequenceOf }), options, {
         packing: lengths ? packing : undefined,
+        forced: options.teacherForcing === true ? forcedBy : undefined,
       }).graph,
     )
   const loops = ['forward', 'back']

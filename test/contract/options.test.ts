@@ -40,7 +40,7 @@ import {
   stepDecay,
   warmup,
 } from '../../src/train/schedules.ts'
-import { checkTruncation } from '../../src/train/windows.ts'
+import { checkTruncation } from '../../src/train/truncation.ts'
 
 const never = [
   null,
