@@ -19,6 +19,7 @@ const onDemand = [
   'packing',
   'forcing',
   'accumulation',
+  'early-stopping',
   'checkpoint',
 ].map((name) => `*/${name}.js`)
 const asModule = {

@@ -15,7 +15,8 @@ export type { FitOptions, ValidationOptions } from './fit-options.ts'
  *     const run = fit(net, batches, { loss: 'softmaxCrossEntropy', optimizer: adam({ learningRate: 2e-3 }) })
  *     for await (const event of run) console.log(event)
  *
- * @throws {ArgumentError} at once, for options outside their range
+ * @throws {ArgumentError} at once, for options outside their range; for those of what is loaded when it is used (earlyStopping,
+ * reduceOnPlateau) through the run
  * @throws {RecurraError} through the run: what does not fit model or loss (shapes, forcing, weights of classes), no batches, a
  * loss that is not finite, a batch beyond `memoryLimit`; the model then keeps what it had learnt before
  */

@@ -6,11 +6,11 @@ import type { Batches, NamedBatch } from '../data/batches.ts'
 import type { Model } from '../layers/model.ts'
 import { DataError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { EarlyStopping } from './early-stopping.ts'
+import type { EarlyStopping } from './early-stopping.ts'
 import type { FitOptions, ValidationOptions } from './fit-options.ts'
 import { lossesOf } from './losses.ts'
 import type { Evaluation } from './measure.ts'
-import type { Plateau, ReduceOnPlateauOptions } from './plateau.ts'
+import type { Plateau } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
 import { TrainingStep } from './training-step.ts'
@@ -22,7 +22,7 @@ export class Loop implements Training {
   readonly #batches: Iterable<NamedBatch>
   readonly #options: LoopOptions
   readonly #step: TrainingStep
-  readonly #stopping: EarlyStopping | undefined
+  #stopping: EarlyStopping | undefined
   #plateau: Plateau | undefined
   /** Once all is loaded that the run needs from its first step on. */
   readonly #ready: Promise<void>
@@ -40,12 +40,11 @@ export class Loop implements Training {
     this.#model = model
     this.#batches = batches
     this.#options = options
-    const { epochs, validation, earlyStopping, reduceOnPlateau, signal, ...step } = options
+    const { epochs, validation, earlyStopping: _, reduceOnPlateau: __, signal, ...step } = options
     const { resume } = step
     this.#step = new TrainingStep(model, step)
-    if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
     if (resume !== undefined) this.#restore(resume)
-    this.#ready = this.#load(reduceOnPlateau)
+    this.#ready = this.#load()
     this.#turn = this.#ready.catch(() => {})
   }
 
@@ -83,19 +82,27 @@ export class Loop implements Training {
       state.set('training batches', counter(this.#done))
       state.set('training tokens', exactly(this.#tokens))
       state.set('training loss', exactly(this.#sum))
-      for (const watching of [this.#stopping, this.#plateau]) {
-        for (const [name, value] of watching?.state() ?? []) state.set(name, value)
-      }
+      for (const each of this.#watching) for (const [name, value] of each.state()) state.set(name, value)
       return state
     })
   }
 
-  async #load(plateau: ReduceOnPlateauOptions | undefined): Promise<void> {
-    if (plateau === undefined) return
-    const { optimizer, resume } = this.#options
-    const { Plateau } = await import('./plateau.ts')
-    this.#plateau = new Plateau(plateau, optimizer.learningRate)
-    if (resume !== undefined) this.#plateau.restore(resume)
+  async #load(): Promise<void> {
+    const { optimizer, resume, earlyStopping, reduceOnPlateau } = this.#options
+    if (earlyStopping !== undefined) {
+      const { EarlyStopping } = await import('./early-stopping.ts')
+      this.#stopping = new EarlyStopping(earlyStopping)
+    }
+    if (reduceOnPlateau !== undefined) {
+      const { Plateau } = await import('./plateau.ts')
+      this.#plateau = new Plateau(reduceOnPlateau, optimizer.learningRate)
+    }
+    if (resume !== undefined) for (const each of this.#watching) each.restore(resume)
+  }
+
+  /** What watches the losses of epochs. */
+  get #watching(): (EarlyStopping | Plateau)[] {
+    return [this.#stopping, this.#plateau].filter((each) => each !== undefined)
   }
 
   #restore(state: TrainingState): void {
@@ -103,7 +110,6 @@ export class Loop implements Training {
     this.#done = counterIn(state, 'training batches')
     this.#tokens = exactlyIn(state, 'training tokens')
     this.#sum = exactlyIn(state, 'training loss')
-    this.#stopping?.restore(state)
   }
 
   async #end(control: Control): Promise<History> {

@@ -78,9 +78,11 @@ const namesOf = ({ inputs, outputs, donate }: NamedGraph) => [
   ...[...donate.values()].map((input) => inputs[input]!),
 ]
 
-/** Values and sizes with what says how rows of these lengths are packed, in every time. */
+/** Values and sizes with what says how rows of these lengths are packed, in every time of which that is not given. */
 function withPacking({ inputs: names }: NamedGraph, values: Named, bindings: Bindings) {
-  const parts = names.flatMap((name) => (/^counts( |$)/.test(name) ? [name.slice('counts '.length)] : []))
+  const parts = names.flatMap((name) =>
+    /^counts( |$)/.test(name) && !(name in values) ? [name.slice('counts '.length)] : [],
+  )
   const packings = parts.map((part) => {
     const lengths = Int32Array.from(values[packing.packingInput('lengths', part)]!)
     return packing.packingInputs(lengths, bindings.get(part || 'T')!, part)
