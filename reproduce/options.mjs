@@ -39,7 +39,7 @@ Options
 
 Data sets are installed when a task first reads them. Ctrl-C leaves after the step under way.
 
-table: the rows of such JSON files, later ones first where a name stands in several, as a table in Markdown
+table: the rows of such JSON files as a table in Markdown; of a name that stands in several, the last
   --markdown DOC   put it into DOC, between its lines <!-- results --> and <!-- /results -->
 
 Exit code: 0, 1 if something could not be measured, 2 for a wrong command, 130 after Ctrl-C.
@@ -48,7 +48,7 @@ Exit code: 0, 1 if something could not be measured, 2 for a wrong command, 130 a
 /** @param {Task} task @returns {string} */
 function helpLine(task) {
   const seconds = /** @type {Level[]} */ (['quick', 'standard', 'full']).map((level) => {
-    const all = task.figures.reduce((sum, figure) => sum + expectedSeconds(figure, level), 0)
+    const all = expectedSeconds(task.figures, level)
     return (all === 0 ? '–' : String(Math.ceil(all))).padStart(6)
   })
   return `  ${task.name.padEnd(18)}${seconds.join('')}  ${task.title}`
@@ -56,9 +56,9 @@ function helpLine(task) {
 
 /** @param {Level} level @returns {string} */
 function minutes(level) {
-  const all = TASKS.flatMap(({ figures }) => figures).reduce(
-    (sum, figure) => sum + expectedSeconds(figure, level),
-    0,
+  const all = expectedSeconds(
+    TASKS.flatMap(({ figures }) => figures),
+    level,
   )
   return `about ${Math.ceil(all / 60)} minutes`
 }

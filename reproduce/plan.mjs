@@ -11,8 +11,10 @@ export function seedsOf(figure, level, seconds) {
   return level === 'quick' || figure.seedless || seconds >= LONG ? [1] : [1, 2, 3]
 }
 
-/** @param {Figure} figure @param {Level} level @returns {number} */
-export function expectedSeconds(figure, level) {
-  const budget = figure.budgets[level]
-  return budget === undefined ? 0 : budget.seconds * seedsOf(figure, level, budget.seconds).length
+/** @param {Figure[]} figures @param {Level} level @returns {number} of all their seeds */
+export function expectedSeconds(figures, level) {
+  return figures.reduce((sum, figure) => {
+    const budget = figure.budgets[level]
+    return budget === undefined ? sum : sum + budget.seconds * seedsOf(figure, level, budget.seconds).length
+  }, 0)
 }

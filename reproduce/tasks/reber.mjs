@@ -46,7 +46,7 @@ export const reber = {
       metric: 'validation accuracy',
       published: '1.000',
       direction: 'at least',
-      budgets: always({ seconds: 8, epochs: 20 }),
+      budgets: always({ seconds: 4, epochs: 20 }),
       async run(context) {
         const { seed, budget } = context
         const model = sequential([

@@ -38,17 +38,17 @@ export const twoSinesNext = {
     'form with a dense layer at its end. Left open: the seeds.',
   figures: [
     {
-      ...figure('naive', '0.0202', 0.3, async ({ seed }) => {
+      ...figure('naive', '0.0202', 0.1, async ({ seed }) => {
         const { inputs, targets } = sines(seed, { length: STEPS_SEEN }).validation
         return meanSquaredError(naiveForecast(inputs).data, targets.data)
       }),
       direction: 'near',
     },
-    figure('linear', '0.0042', 2, (context) => trained([dense({ units: 1 })], context, { timeless: true })),
-    figure('rnn-1', '0.0109', 3, (context) =>
+    figure('linear', '0.0042', 0.6, (context) => trained([dense({ units: 1 })], context, { timeless: true })),
+    figure('rnn-1', '0.0109', 0.6, (context) =>
       trained([elman({ units: 1 })], context, { learningRate: 5e-3 }),
     ),
-    figure('deep-rnn', '0.0026', 4, (context) =>
+    figure('deep-rnn', '0.0026', 2.5, (context) =>
       trained(
         [elman({ units: 20, returnSequences: true }), elman({ units: 20 }), dense({ units: 1 })],
         context,
