@@ -27,7 +27,7 @@ import { fullName, isReached } from './task.mjs'
 
 /**
  * @typedef {object} Measuring
- * @property {Level} level
+ * @property {import('./plan.mjs').Extent} extent
  * @property {string} version of the library
  * @property {import('./saved.mjs').Saved} saved
  * @property {import('./progress.mjs').Progress} progress
@@ -41,10 +41,11 @@ import { fullName, isReached } from './task.mjs'
  * @returns {Promise<Row>}
  * @throws what the task throws, and the signal's reason when it is aborted
  */
-export async function measure(task, figure, { level, version, saved, progress, signal }) {
+export async function measure(task, figure, { extent, version, saved, progress, signal }) {
+  const { level } = extent
   const name = fullName(task, figure)
   const budget = /** @type {import('./task.mjs').Budget} */ (figure.budgets[level])
-  let planned = seedsOf(figure, level, budget.seconds)
+  let planned = seedsOf(figure, extent, budget.seconds)
   /** @type {Row['seeds']} */
   const seeds = []
   for (let next = 0; next < planned.length; next++) {
@@ -68,13 +69,13 @@ export async function measure(task, figure, { level, version, saved, progress, s
     const result = known ?? (await run())
     seeds.push({ seed, ...result })
     if (next > 0) continue
-    const changed = seedsOf(figure, level, result.seconds)
+    const changed = seedsOf(figure, extent, result.seconds)
     progress.change((changed.length - planned.length) * budget.seconds)
     planned = changed
   }
   const values = seeds.map(({ value }) => value)
   const numbers = values.includes(null) ? [] : values.toSorted((a, b) => a - b)
-  const value = numbers.length === 0 ? null : numbers[Math.floor(numbers.length / 2)]
+  const value = numbers.length === 0 ? null : median(numbers)
   return {
     name,
     metric: figure.metric,
@@ -109,4 +110,10 @@ async function timed(figure, context) {
     if (error?.code !== 'not-finite') throw error
     return { value: null, seconds: elapsed(), failure: error.message }
   }
+}
+
+/** @param {number[]} numbers in order @returns {number} */
+function median(numbers) {
+  const [low, high] = [numbers[(numbers.length - 1) >> 1], numbers[numbers.length >> 1]]
+  return (low + high) / 2
 }

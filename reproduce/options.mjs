@@ -11,7 +11,7 @@ import { TASKS } from './tasks.mjs'
 
 /** @typedef {{ task: Task, figures: Figure[] }} Chosen */
 /** @typedef {{ kind: 'help' }} Help */
-/** @typedef {{ kind: 'measure', chosen: Chosen[], level: Level, json: string | undefined, saved: string | undefined }} Measure */
+/** @typedef {{ kind: 'measure', chosen: Chosen[], extent: import('./plan.mjs').Extent, json: string | undefined, saved: string | undefined }} Measure */
 /** @typedef {{ kind: 'table', files: string[], markdown: string | undefined }} Table */
 
 /** An error in what the user typed: reported without a stack, exit code 2. */
@@ -33,6 +33,7 @@ Options
   --quick          one seed, smaller budgets, fewer figures: ${minutes('quick')} for all
   (neither)        three seeds where one takes under 90 s, else one: ${minutes('standard')} for all
   --full           the budgets of the sources; goes on from results that were saved before: ${minutes('full')} for all
+  --seeds N        so many seeds of each figure instead
   --json FILE      write the rows as JSON too
   --saved FILE     where every result of a seed is saved (default: reproduce/.cache/results.ndjson)
   --help           this text
@@ -48,7 +49,7 @@ Exit code: 0, 1 if something could not be measured, 2 for a wrong command, 130 a
 /** @param {Task} task @returns {string} */
 function helpLine(task) {
   const seconds = /** @type {Level[]} */ (['quick', 'standard', 'full']).map((level) => {
-    const all = expectedSeconds(task.figures, level)
+    const all = expectedSeconds(task.figures, { level })
     return (all === 0 ? '–' : String(Math.ceil(all))).padStart(6)
   })
   return `  ${task.name.padEnd(18)}${seconds.join('')}  ${task.title}`
@@ -58,7 +59,7 @@ function helpLine(task) {
 function minutes(level) {
   const all = expectedSeconds(
     TASKS.flatMap(({ figures }) => figures),
-    level,
+    { level },
   )
   return `about ${Math.ceil(all / 60)} minutes`
 }
@@ -104,7 +105,16 @@ export function readOptions(args) {
   }
   if (values.quick && values.full) throw new UsageError('expected --quick or --full; received both')
   const level = values.quick ? 'quick' : values.full ? 'full' : 'standard'
-  return { kind: 'measure', chosen: choose(positionals), level, json: values.json, saved: values.saved }
+  const { json, saved, seeds } = values
+  const extent = { level, seeds: seeds === undefined ? undefined : readSeeds(seeds) }
+  return { kind: 'measure', chosen: choose(positionals), extent, json, saved }
+}
+
+/** @param {string} text @returns {number} @throws {UsageError} */
+function readSeeds(text) {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1) return count
+  throw new UsageError(`--seeds: expected a whole number of at least 1; received '${text}'`)
 }
 
 /** @param {string[]} args @throws {UsageError} */
@@ -116,6 +126,7 @@ function parse(args) {
       options: {
         quick: { type: 'boolean' },
         full: { type: 'boolean' },
+        seeds: { type: 'string' },
         json: { type: 'string' },
         saved: { type: 'string' },
         markdown: { type: 'string' },

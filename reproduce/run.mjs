@@ -30,7 +30,8 @@ async function main(args) {
 }
 
 /** @param {import('./options.mjs').Measure} options @returns {Promise<number>} the exit code */
-async function run({ chosen, level, json, saved: file = SAVED }) {
+async function run({ chosen, extent, json, saved: file = SAVED }) {
+  const { level } = extent
   /** @type {Row[]} */
   const rows = []
   const write = () => json !== undefined && writeRows(json, rows)
@@ -39,7 +40,7 @@ async function run({ chosen, level, json, saved: file = SAVED }) {
   const { signal } = controller
   const release = onInterrupt(() => controller.abort())
   const figures = chosen.flatMap((each) => each.figures)
-  const progress = new Progress(process.stderr, expectedSeconds(figures, level))
+  const progress = new Progress(process.stderr, expectedSeconds(figures, extent))
   const saved = new Saved(file)
   /** @param {string} text */
   const print = (text) => {
@@ -57,7 +58,7 @@ async function run({ chosen, level, json, saved: file = SAVED }) {
       print(`\n${headOf(task)}`)
       const absent = absentData(task, print)
       if (absent !== undefined) {
-        progress.change(-expectedSeconds(figures, level))
+        progress.change(-expectedSeconds(figures, extent))
         skip(task.name, absent)
         continue
       }
@@ -66,7 +67,7 @@ async function run({ chosen, level, json, saved: file = SAVED }) {
           print(`${fullName(task, figure)}: only ${levelsOf(figure)}`)
           continue
         }
-        const row = await measure(task, figure, { level, version: VERSION, saved, progress, signal })
+        const row = await measure(task, figure, { extent, version: VERSION, saved, progress, signal })
         rows.push(row)
         print(lineOf(row))
         write()

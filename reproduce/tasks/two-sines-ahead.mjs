@@ -111,7 +111,7 @@ export const twoSinesAhead = {
     ),
     everyStep('every-step-lstm', '0.0086', 8, () => lstm(sequence)),
     everyStep('every-step-gru', '0.0103', 8, () => gru(sequence)),
-    everyStep('every-step-normed-rnn', '0.0121', 8, () =>
+    everyStep('every-step-normed', '0.0121', 8, () =>
       recurrent(normedElman({ units: 20 }), { returnSequences: true }),
     ),
   ],

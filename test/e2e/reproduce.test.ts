@@ -59,9 +59,10 @@ test('--full goes on from what was saved; without it all is measured anew', () =
   })
   measure('two-sines-next/naive', '--full')
   expect(rows()).toEqual(measured)
-  measure('two-sines-next/naive', '--quick')
-  expect(rows()[0].value).toBe(measured[0].seeds[0].value)
-  expect(rows()[0].seconds).not.toBe(measured[0].seeds[0].seconds)
+  measure('two-sines-next/naive', '--quick', '--seeds', '2')
+  expect(rows()[0].seeds).toHaveLength(2)
+  expect(rows()[0].seeds[0].value).toBe(measured[0].seeds[0].value)
+  expect(rows()[0].seeds[0].seconds).not.toBe(measured[0].seeds[0].seconds)
 })
 
 test('Ctrl-C leaves after the step under way', async () => {
@@ -94,6 +95,7 @@ test('--help, and what is wrong is named', () => {
     [['all', '--quick', '--full'], /--quick or --full/],
     [['all', '--markdown', 'page'], /--markdown/],
     [['all', '--epochs', '3'], /--epochs/],
+    [['all', '--seeds', '0'], /--seeds.*at least 1.*'0'/],
     [['all', '--json', 'file/inside'], /--json.*file\/inside/],
     [['all', '--saved', 'file/inside'], /--saved.*file\/inside/],
     [['table'], /a file that --json wrote/],
