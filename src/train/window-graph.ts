@@ -18,17 +18,8 @@ const LENGTHS = 'lengths'
 /** The two parts, whose rows are packed each on its own: up to the carry, and after it. */
 const PARTS = { before: CARRIED, after: subSize(ALL, CARRIED) }
 
-/**
- * As leafSpecs, with x [B, P + T, …] and a mask [B, P + T].
- * @throws {ArgumentError} for a model that has variables: a window's two parts would have statistics of their own
- */
+/** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
 export function windowSpecs(model: Sequential, leaves: LeafOptions): NamedSpec[] {
-  const [variable] = model.built.variables.keys()
-  if (variable !== undefined) {
-    throw new ArgumentError(
-      `truncate with k1 < k2 runs a window in two parts, of which ${variable} would see each by itself: give k1 = k2`,
-    )
-  }
   const packings = Object.entries(PARTS).flatMap(([part, steps]) => packingSpecs(steps, part))
   return [
     ...leafSpecs(model, { ...leaves, lengths: false }).map((spec) =>
@@ -43,7 +34,10 @@ function windowSpec(spec: NamedSpec): NamedSpec {
   return { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
 }
 
-/** The batch's own outputs, and the states after C steps. `forced`: targets [B, P + T, …] for the last layer to read. */
+/**
+ * The batch's own outputs, and the states after C steps. `forced`: targets [B, P + T, …] for the last layer to read.
+ * @throws {ArgumentError} for a model whose variables change: a window's two parts would have statistics of their own
+ */
 export function forwardWindow(
   model: Sequential,
   get: (name: string) => Value,
@@ -61,6 +55,12 @@ export function forwardWindow(
     mask: scope.mask?.slice(0, 0, CARRIED),
     forced: forced?.slice(1, 0, CARRIED),
   })
+  const [variable] = before.variables.keys()
+  if (variable !== undefined) {
+    throw new ArgumentError(
+      `truncate with k1 < k2 runs a window in two parts, of which ${variable} would see each by itself: give k1 = k2`,
+    )
+  }
   const after = model.forward(x.slice(1, CARRIED, ALL), {
     ...scope,
     packing: late,
