@@ -61,6 +61,8 @@ export {
   ShapeError,
 } from './tensor/errors.ts'
 export { type NestedNumbers, type Tensor, tensor } from './tensor/tensor.ts'
+export { ctc } from './train/ctc.ts'
+export { ctcDecode, labelErrorRate } from './train/ctc-decode.ts'
 export { type FitOptions, fit } from './train/fit.ts'
 export { freeRun } from './train/free-run.ts'
 export { type GenerateOptions, generate } from './train/generate.ts'

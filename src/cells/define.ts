@@ -210,12 +210,8 @@ export function feedsBack({ states, training, inference }: TracedCell, state: st
 
 /** @throws {ArgumentError} where what is untrained is no list of states, or what is fixed none of parameters */
 export function requireUntrained(cell: Omit<TracedCell, 'training' | 'inference'>): void {
-  for (const [what, all] of [
-    ['untrained', cell.states],
-    ['fixed', cell.params],
-  ] as const) {
-    const given = cell[what]
-    if (given === undefined) continue
+  for (const what of ['untrained', 'fixed'] as const) {
+    const [all, given = []] = [what === 'fixed' ? cell.params : cell.states, cell[what]]
     if (Array.isArray(given) && given.every((each) => Object.hasOwn(all, each))) continue
     throw new ArgumentError(
       `cell ${cell.name}: ${what} must be a list of {${Object.keys(all).join(', ')}}; received ${String(given)}`,

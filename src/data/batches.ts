@@ -3,6 +3,7 @@
  * Enters: a stream of ids, or sequences of unlike lengths. Leaves: batch-first tensors, the same on every pass.
  * B rows of a batch, T time steps.
  */
+import { requireFlag } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
@@ -113,6 +114,7 @@ export function textWindows(
  * row, or, of inputs that are one tensor, [N, T, …]), where plain numbers are one class a row, i32 [N]
  * @param options.batch B, the rows of every batch but perhaps the last
  * @param options.mask for each sequence as many 0 and 1 as it has steps: what stands at a 0 is not looked at
+ * @param options.labels targets are labels of no step in particular, for `ctc`: i32 [B, S], −1 behind each row's last
  * @param options.weights how much sequences weigh in the loss: one number each, or for each as many as it has steps
  * @throws {ArgumentError} unless `batch` is an integer of at least 1, and for lists that are none
  * @throws {DataError} when there is no sequence, one has no step, or inputs and targets (or mask, or weights) differ in number or length
@@ -125,17 +127,22 @@ export function sequences(
     readonly batch: number
     readonly mask?: readonly Sequence[]
     readonly weights?: readonly Sequence[] | readonly number[] | Tensor
+    readonly labels?: boolean
   },
 ): Batches {
-  requireOptions('sequences', options, ['batch', 'mask', 'weights'])
-  const { batch } = options
+  requireOptions('sequences', options, ['batch', 'mask', 'weights', 'labels'])
+  const { batch, labels = false } = options
+  requireFlag('sequences', 'labels', labels)
   requireInteger('batch', batch, 1)
   const even = isTensor(inputs)
   const rows = alike('inputs', even ? rowsOf(inputs) : inputs)
   const lengths = Int32Array.from(rows, ({ shape }) => shape[0]!)
-  const one = oneARow(targets)
-  const targetsOf =
-    one !== undefined ? perRow('targets', one, rows.length) : perStep(targets as Sequence[], lengths)
+  const one = labels ? undefined : oneARow(targets)
+  const targetsOf = labels
+    ? labelRows(targets, rows.length)
+    : one !== undefined
+      ? perRow('targets', one, rows.length)
+      : perStep(targets as Sequence[], lengths)
   const timeless = one !== undefined && rows[0]!.shape.length === 1 && rows[0]!.dtype === 'f32'
   if (timeless) requireSameSize(lengths)
   const there = presence(lengths, { timeless, even }, options.mask)
@@ -188,6 +195,31 @@ function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
   const advice = 'Give one target a step, or a tensor with one row a sequence.'
   const rows = asLong('targets', targets, lengths, advice)
   return (start, end) => pad(rows.slice(start, end))
+}
+
+/** Labels of each row, as many as it has, filled up with −1. */
+function labelRows(all: readonly Sequence[] | readonly number[] | Tensor, count: number): Rows {
+  if (!Array.isArray(all) || all.length !== count) {
+    throw new DataError(
+      `targets: expected a list of labels for each of the ${count} sequences; received ${Array.isArray(all) ? all.length : typeof all}`,
+    )
+  }
+  const rows = all.map((each: Sequence | number, i) => {
+    const own = isTensor(each) ? each.data : each
+    const isList = Array.isArray(own) || own instanceof Int32Array
+    if (isList && own.every((label: unknown) => Number.isInteger(label) && Number(label) >= 0))
+      return own as Int32Array
+    throw new DataError(
+      `targets: labels are a list of integers of at least 0; received ${String(own)} for sequence ${i}`,
+    )
+  })
+  return (start, end) => {
+    const own = rows.slice(start, end)
+    const most = own.reduce((length, labels) => Math.max(length, labels.length), 1)
+    const data = new Int32Array(own.length * most).fill(-1)
+    for (const [b, labels] of own.entries()) data.set(labels, b * most)
+    return tensor(data, [own.length, most])
+  }
 }
 
 /** The rows of a tensor [N, …], over its own numbers. */

@@ -46,9 +46,7 @@ test('eigenvalues lie on their ring, as dense everywhere', () => {
 
 test('a reservoir comes with its cell', () => {
   const init = { kind: 'reservoir', spectralRadius: 1, connectivity: 1 } as const
-  expect(() => initialize(parameter([2, 2], init), 0, 'a/W')).toThrow(
-    /a\/W: .* echoStateCell, which was not called/,
-  )
+  expect(() => initialize(parameter([2, 2], init), 0, 'a/W')).toThrow(/a\/W: a reservoir needs echoStateCell/)
   brought.reservoir = fillReservoir
   expect(initialize(parameter([2, 2], init), 0, 'a/W').every((value) => value !== 0)).toBe(true)
 })

@@ -19,7 +19,11 @@ export type Fill<K extends Initializer['kind']> = (
 ) => void
 
 /** What few models need comes with the cell that asks for it, so that no other page downloads it. */
-export const brought: { reservoir?: Fill<'reservoir'> } = {}
+export const brought: { reservoir: Fill<'reservoir'> } = {
+  reservoir: (_data, _size, _init, _seed, path) => {
+    throw new ArgumentError(`${path}: a reservoir needs echoStateCell`)
+  },
+}
 
 /** Variance = scale / n, n being the fan in or the mean of fan in and fan out. */
 const SCALINGS: {
@@ -60,13 +64,9 @@ export function initialize({ shape, init }: Parameter, seed: number, path: strin
     case 'ring':
       fillRing(data, shape[1]!, init, seed, stream)
       return data
-    case 'reservoir': {
-      if (brought.reservoir === undefined) {
-        throw new ArgumentError(`${path}: a reservoir is drawn by echoStateCell, which was not called`)
-      }
+    case 'reservoir':
       brought.reservoir(data, shape[0]!, init, seed, path)
       return data
-    }
     case 'joined':
       fillJoined(data, shape[shape.length - 1]!, init.parts, seed, path)
       return data

@@ -47,7 +47,7 @@ export function traceFlow(model: Sequential, option: LossOption, options: FlowOp
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),
     targetSpec(model, loss),
-    ...(options.weights === true ? [weightSpec(model)] : []),
+    ...(options.weights === true ? [weightSpec(model, loss)] : []),
     ...numbers.map((name) => ({ name, shape: [], dtype: 'i32' }) as const),
   ]
   const states = statesOf(model, specs, leaves)

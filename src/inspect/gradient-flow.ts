@@ -83,6 +83,11 @@ export async function gradientFlow(
   const T = bindings.get('T') ?? 0
   const isMasked = batch.lengths !== undefined || batch.mask !== undefined
   const mask = isMasked ? maskOf(batch) : undefined
+  if (at !== undefined && loss.rows) {
+    throw new ArgumentError(
+      `gradientFlow: at names one step's loss, but ${loss.name} is of all steps at once: leave it out`,
+    )
+  }
   if (at !== undefined) requireStep(model, at, T, mask)
   if (truncate !== undefined) {
     requireUnits('gradientFlow', truncate, 'truncate')
@@ -104,7 +109,7 @@ export async function gradientFlow(
     ['x', batch.inputs.data],
     ['y', batch.targets.data],
     ...(mask === undefined ? [] : ([['mask', mask]] as const)),
-    ...(batch.weights === undefined ? [] : ([['weights', weightsOf(model, batch)]] as const)),
+    ...(batch.weights === undefined ? [] : ([['weights', weightsOf(model, batch, loss)]] as const)),
     ...(at === undefined ? [] : ([['at', Int32Array.of(at)]] as const)),
     ...(truncate === undefined ? [] : ([['cut', Int32Array.of((at ?? T - 1) - truncate + 1)]] as const)),
     ...weightInputs(model, seed),

@@ -47,10 +47,11 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
   )
 }
 
-/** Checks a batch for training or evaluation, builds the model if it is not built, and binds B and T. */
+/** Checks a batch for training or evaluation, builds the model if it is not built, and binds its sizes. */
 export function bindBatch(model: Sequential, loss: Loss, batch: Batch): Bindings {
   requireTensors(batch)
   const bindings = bindInput(model, asTensor(batch.inputs))
+  if (loss.rows) return new Map([...bindings, ...loss.rows.bind(model, batch)])
   checkTargets(model, loss, batch, presence(model, batch))
   return bindings
 }
@@ -180,10 +181,10 @@ export function maskOf(batch: Pick<Batch, 'inputs' | 'lengths' | 'mask'>): Int32
   return Int32Array.from(data)
 }
 
-/** Steps of sequences in a batch, padding apart; rows where there is no time. */
-export function tokensOf(model: Sequential, batch: Batch): number {
+/** Over how much a batch's loss is the mean: steps of sequences, padding apart; rows where there is no time or they are wholes. */
+export function tokensOf(model: Sequential, batch: Batch, { rows }: Loss): number {
   const output = model.built.shapes[model.built.shapes.length - 1]!
-  if (output[0] !== null) return batch.inputs.shape[0]!
+  if (output[0] !== null || rows) return batch.inputs.shape[0]!
   const counted = batch.mask === undefined ? lengthsOf(batch) : maskOf(batch)
   return counted.reduce((sum, count) => sum + count, 0)
 }

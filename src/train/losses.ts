@@ -2,6 +2,7 @@
  * Losses over sequences and single outputs: L = Σ mask · w · ℓ / Σ mask, so that what is masked, or lies beyond a row's
  * length, counts neither above nor below the line, and weights w above it only (Keras 3's sum_over_batch_size). Where ℓ is said of each feature, the mean over features is a step's term.
  */
+import type { Batch } from '../data/batches.ts'
 import { abs, exp, iota, less, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
@@ -9,7 +10,8 @@ import type { RowPacking } from '../layers/packing.ts'
 import { inside, masked, type Sequential, swapped } from '../layers/sequential.ts'
 import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { printShape, productOf } from '../tensor/size.ts'
+import { type Bindings, printShape, productOf } from '../tensor/size.ts'
+import type { NamedSpec } from './session.ts'
 
 /**
  * ℓ, from a model's output and the targets, both time-major: [T, B, …], or [B, …] where there is no time. One number a
@@ -19,8 +21,11 @@ export type LossFunction = (output: Value, target: Value) => Value
 
 export interface Loss {
   readonly name: string
-  /** `numbers`: f32 of the output's shape. `classes`: i32 0 … V−1 of that shape without its last axis, of V. */
-  readonly targets: 'numbers' | 'classes'
+  /**
+   * `numbers`: f32 of the output's shape. `classes`: i32 0 … V−1 of that shape without its last axis, of V. `labels`: as `rows`
+   * says.
+   */
+  readonly targets: 'numbers' | 'classes' | 'labels'
   readonly terms: LossFunction
   /** What a target must be, where not any number will do. */
   readonly accepts?: { readonly what: string; readonly test: (target: number) => boolean }
@@ -28,6 +33,16 @@ export interface Loss {
   readonly logits?: boolean
   /** A step's ℓ is a function of that step alone, so that [N, …], the steps that are there, may stand for [T, B, …]. */
   readonly byStep?: boolean
+  /** Of a loss over rows as wholes, each of which counts once; for `labels`. */
+  readonly rows?: RowLoss
+}
+
+/** What a loss over rows, such as `ctc`, does in the place of the rest. */
+export interface RowLoss {
+  readonly target: NamedSpec
+  /** The sizes that targets bring. @throws {RecurraError} for a batch that does not fit */
+  bind(model: Sequential, batch: Batch): Bindings
+  measured(output: Signal, target: Value, counted: Counted): Measured
 }
 
 export type LossName =
@@ -137,7 +152,7 @@ export function lossOf(loss: LossOption): Loss {
     if (accepts !== undefined && typeof accepts?.test !== 'function') {
       throw new ArgumentError(`loss ${name}: accepts must be { what, test }; received ${String(accepts)}`)
     }
-    if (loss.targets === 'numbers' || loss.targets === 'classes') return loss
+    if (loss.targets === 'numbers' || loss.targets === 'classes' || loss.rows) return loss
     throw new ArgumentError(
       `loss ${loss.name}: targets must be 'numbers' or 'classes'; received ${String(loss.targets)}`,
     )
@@ -173,6 +188,7 @@ export interface Measured {
 
 /** The target is batch-first, the output as inside. */
 export function measured(loss: Loss, output: Signal, target: Value, counted: Counted = {}): Measured {
+  if (loss.rows) return loss.rows.measured(output, target, counted)
   const { packing } = output
   const there = output.sequence ? maskOf(output, counted) : undefined
   const clean = (value: Value) => masked({ value, sequence: true }, there).value

@@ -70,7 +70,7 @@ export async function meanOver(
       ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
       ...there.inputs,
-      ...(weighted ? [['weights', weightsOf(model, batch)] as const] : []),
+      ...(weighted ? [['weights', weightsOf(model, batch, loss)] as const] : []),
     ])
     if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
@@ -79,7 +79,7 @@ export async function meanOver(
     const wanted = ['loss', ...metrics.map(sumsOf), ...carry.map(finalOutput)]
     const results = await session.call(sizes, inputs, wanted)
     carried = fedBack(carry, results)
-    const count = tokensOf(model, batch)
+    const count = tokensOf(model, batch, loss)
     sum += results['loss']![0]! * count
     tokens += count
     for (const metric of metrics) {
@@ -112,7 +112,7 @@ function lossSession(
 ): Promise<Session> {
   const key = `${keyOf(leaves, backend)} ${weighted} ${metrics.map(numberOf)}`
   return sessionOf(model, loss, key, () => {
-    const own = weighted ? [weightSpec(model)] : []
+    const own = weighted ? [weightSpec(model, loss)] : []
     const named = traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss), ...own], (get) => {
       const { output, states, counted } = forwardWhole(model, get, leaves)
       const weights = weighted ? get('weights') : undefined

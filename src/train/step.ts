@@ -66,7 +66,8 @@ export function checkStepOptions(model: Sequential, options: StepOptions): void 
 }
 
 /** The target of a loss, batch-first, for a model that is built. */
-export function targetSpec(model: Sequential, { targets }: Loss): NamedSpec {
+export function targetSpec(model: Sequential, { targets, rows }: Loss): NamedSpec {
+  if (rows) return rows.target
   const output = model.built.shapes[model.built.shapes.length - 1]!
   const shape = shapeOf(['B', ...output.map((size) => size ?? 'T')])
   return targets === 'classes'
@@ -88,8 +89,8 @@ export interface StepKind {
 export const PLAIN: StepKind = { lengths: false, mask: false, weights: false }
 
 /** The weights of a loss, batch-first, for a model that is built. */
-export function weightSpec(model: Sequential): NamedSpec {
-  return { name: 'weights', shape: model.built.shapes.at(-1)![0] === null ? ['B', 'T'] : ['B'] }
+export function weightSpec(model: Sequential, { rows }: Loss): NamedSpec {
+  return { name: 'weights', shape: model.built.shapes.at(-1)![0] === null && !rows ? ['B', 'T'] : ['B'] }
 }
 
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
@@ -109,7 +110,7 @@ export function traceStep(
   const specs: NamedSpec[] = [
     ...reading.specs(model, leaves),
     reading.target(targets, teacherForcing),
-    ...(kind.weights === true ? [weightSpec(model)] : []),
+    ...(kind.weights === true ? [weightSpec(model, loss)] : []),
     { name: 'learningRate', shape: [] },
     ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
     ...held.slots.flatMap((slot) =>

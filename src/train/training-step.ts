@@ -101,7 +101,7 @@ export class TrainingStep {
       this.#windows.pass(window, batch)
       this.#steps++
     } else if (others) this.#windows.forget()
-    return { loss, gradientNorm, tokens: tokensOf(model, batch) }
+    return { loss, gradientNorm, tokens: tokensOf(model, batch, this.#loss) }
   }
 
   /**
@@ -275,7 +275,7 @@ export class TrainingStep {
 
   async #weights(batch: Batch): Promise<Float32Array> {
     const { weightsOf } = await import('./weights.ts')
-    return weightsOf(this.#model, batch, this.#options.classWeight)
+    return weightsOf(this.#model, batch, this.#loss, this.#options.classWeight)
   }
 
   /** The step to call. The first batch with lengths, a mask, or weights brings another one, which goes on from where that stands. */

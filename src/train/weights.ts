@@ -16,11 +16,17 @@ export type ClassWeight = Readonly<Record<number, number>>
  * @throws {DataError} for one that is below 0 or not finite
  * @throws {ArgumentError} for the weight of a class that the model does not have
  */
-export function weightsOf(model: Sequential, batch: Batch, classWeight: ClassWeight = {}): Float32Array {
+export function weightsOf(
+  model: Sequential,
+  batch: Batch,
+  { rows: whole }: Loss,
+  classWeight: ClassWeight = {},
+): Float32Array {
   const output = model.built.shapes.at(-1)!
-  const [rows, steps] = [batch.inputs.shape[0]!, output[0] === null ? batch.inputs.shape[1]! : 1]
-  const isThere = output[0] === null ? presence(model, batch) : () => true
-  const own = ownWeights(batch, output[0] === null)
+  const sequence = output[0] === null && !whole
+  const [rows, steps] = [batch.inputs.shape[0]!, sequence ? batch.inputs.shape[1]! : 1]
+  const isThere = sequence ? presence(model, batch) : () => true
+  const own = ownWeights(batch, sequence)
   const classes = classTable(classWeight, output.at(-1)!)
   return Float32Array.from({ length: rows * steps }, (_, i) => {
     const [row, step] = [Math.floor(i / steps), i % steps]

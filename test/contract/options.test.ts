@@ -29,6 +29,7 @@ import { embedding } from '../../src/layers/embedding.ts'
 import { layerNorm } from '../../src/layers/layer-norm.ts'
 import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
 import { ArgumentError } from '../../src/tensor/errors.ts'
+import { ctc } from '../../src/train/ctc.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
 import { huber } from '../../src/train/losses.ts'
 import { movingAverage } from '../../src/train/moving-average.ts'
@@ -216,6 +217,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['adamW', adamW, undefined, { ...adamOptions, weightDecay: 'atLeast0' }],
   ['movingAverage', (options) => movingAverage(adam(), options), undefined, { momentum: 'share' }],
   ['huber', huber, undefined, { delta: 'above0' }],
+  ['ctc', ctc, undefined, { blank: 'countOr0', zeroInfinity: 'flag' }],
   ['cosineDecay', (options) => cosineDecay(1, 10, options), undefined, { end: 'fraction' }],
   [
     'earlyStopping',
