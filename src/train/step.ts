@@ -4,6 +4,7 @@ import { gradient } from '../graph/grad.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
 import { requireModel, type Sequential } from '../layers/sequential.ts'
 import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { accumulated, heldBy, slotInput } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
@@ -106,6 +107,7 @@ export function traceStep(
   const loss = lossOf(options.loss)
   const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
   const { params } = model.built
+  if (params.size === 0) throw new ArgumentError('a training step: the model has no parameters to train')
   const targets = targetSpec(model, loss)
   const specs: NamedSpec[] = [
     ...reading.specs(model, leaves),

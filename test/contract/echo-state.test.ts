@@ -1,11 +1,13 @@
 /** Echo state networks: a solved readout against NumPy's, running on, and what is kept and what is refused. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { echoStateCell } from '../../src/cells/echo-state.ts'
+import { sequences } from '../../src/data/batches.ts'
 import { mackeyGlass } from '../../src/data/mackey-glass.ts'
 import { loadModel, saveModel } from '../../src/io/index.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { echoState } from '../../src/layers/echo-state.ts'
-import { lstm } from '../../src/layers/recurrent.ts'
+import { lstm, recurrent } from '../../src/layers/recurrent.ts'
 import { type Sequential, sequential } from '../../src/layers/sequential.ts'
 import { type NestedNumbers, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
@@ -202,6 +204,16 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     /received f32 \[B, T, 1\] → 2 outputs/,
   ],
   ['rows of unlike length', () => freeRun(make(), [f32(3, 1), f32(2, 1)], { steps: 4 }), /equally long/],
+  [
+    'nothing to train',
+    async () =>
+      fit(
+        sequential([recurrent(echoStateCell({ units: 2 }))]),
+        sequences(f32(1, 3, 1), f32(1, 2), { batch: 1 }),
+        { loss: 'meanSquaredError' },
+      ),
+    /no parameters to train/,
+  ],
   ['no steps', () => freeRun(make(), f32(1, 9, 1), { steps: 0 }), /steps must be .*; received 0/],
 ])('refused: %s', async (_, act, said) => {
   await expect(act()).rejects.toThrow(said)
