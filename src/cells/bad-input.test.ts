@@ -161,6 +161,12 @@ test.each<[string, () => unknown, new (message: string) => Error, RegExp]>([
     ],
   ),
   [
+    'fixed parameters that are none',
+    () => declare({ fixed: ['h'] }),
+    ArgumentError,
+    /fixed must be a list of \{U\}/,
+  ],
+  [
     'units that periods do not divide',
     () => clockworkCell({ units: 6 }),
     ArgumentError,

@@ -27,6 +27,8 @@ export interface TracedCell {
   readonly feedback?: string | undefined
   /** States that begin with zeros also where initial states are learnt. */
   readonly untrained?: readonly string[] | undefined
+  /** Parameters that no gradient changes: they are variables of the model. */
+  readonly fixed?: readonly string[] | undefined
   /** Parameters x [B, inputs], states [B, …], params …; outputs: the output [B, …], next states. */
   readonly training: Graph
   readonly inference: Graph
@@ -64,6 +66,8 @@ interface Declaration<O, S extends string, P extends string> {
   readonly feedback?: NoInfer<S>
   /** States that always begin with zeros, which no gradient could move well: counters and the like. */
   readonly untrained?: readonly NoInfer<S>[]
+  /** Parameters that keep the numbers they begin with: a reservoir's. They are saved with the model, but not trained. */
+  readonly fixed?: readonly NoInfer<P>[]
 }
 
 /** Words, numbered in a stack: no name of a state or parameter can come to mean something else in a path. */
@@ -86,7 +90,7 @@ export const MEMBER_NAME = /^(?:\d+ )*[A-Za-z_]\w*$/
  */
 export function defineCell<O extends object>() {
   return <S extends string, P extends string>(declaration: Declaration<O, S, P>) => {
-    requireKnown('defineCell', declaration, ['name', 'state', 'params', 'feedback', 'untrained'])
+    requireKnown('defineCell', declaration, ['name', 'state', 'params', 'feedback', 'untrained', 'fixed'])
     if (typeof (declaration.name ?? '') !== 'string') {
       throw new ArgumentError(`defineCell: name must be a text; received ${String(declaration.name)}`)
     }
@@ -119,7 +123,7 @@ function makeCell<O extends object, S extends string, P extends string>(
   step: (input: StepInput<O, S, P>) => StepResult<S>,
   options: O,
 ): Cell {
-  const { name = 'cell', feedback, untrained } = declaration
+  const { name = 'cell', feedback, untrained, fixed } = declaration
   const trace = (inputs: number): TracedCell => {
     const shapes = declaration.state({ ...options, inputs })
     requireNames(name, 'state', shapes)
@@ -131,7 +135,7 @@ function makeCell<O extends object, S extends string, P extends string>(
     for (const [key, each] of Object.entries<Parameter>(params)) {
       requireParameter(`cell ${name}: ${key}`, each)
     }
-    return traceStep({ name, inputs, states, params, feedback, untrained }, (input) =>
+    return traceStep({ name, inputs, states, params, feedback, untrained, fixed }, (input) =>
       step({ ...input, options } as StepInput<O, S, P>),
     )
   }
@@ -160,7 +164,7 @@ export function traceStep(
       `cell ${name}: states and parameters are named by words; received ${JSON.stringify(each)}`,
     )
   }
-  requireStates(cell)
+  requireUntrained(cell)
   const specs = [
     { name: 'x', shape: ['B', inputs] },
     ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
@@ -204,16 +208,15 @@ export function feedsBack({ states, training, inference }: TracedCell, state: st
   return place >= 0 && [training, inference].every(({ outputs }) => outputs[place + 1] === outputs[0])
 }
 
-/** @throws {ArgumentError} where what is untrained is no list of states */
-export function requireStates({
-  name,
-  states,
-  untrained = [],
-}: Pick<TracedCell, 'name' | 'states' | 'untrained'>) {
-  if (Array.isArray(untrained) && untrained.every((each) => Object.hasOwn(states, each))) return
-  throw new ArgumentError(
-    `cell ${name}: untrained must be a list of {${Object.keys(states).join(', ')}}; received ${String(untrained)}`,
-  )
+/** @throws {ArgumentError} where what is untrained is no list of states, or what is fixed none of parameters */
+export function requireUntrained(cell: Omit<TracedCell, 'training' | 'inference'>): void {
+  for (const what of ['untrained', 'fixed'] as const) {
+    const [all, given = []] = [what === 'fixed' ? cell.params : cell.states, cell[what]]
+    if (Array.isArray(given) && given.every((each) => Object.hasOwn(all, each))) continue
+    throw new ArgumentError(
+      `cell ${cell.name}: ${what} must be a list of {${Object.keys(all).join(', ')}}; received ${String(given)}`,
+    )
+  }
 }
 
 function named(names: readonly string[], values: readonly Value[]): Values {

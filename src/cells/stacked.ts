@@ -36,6 +36,8 @@ function traceStack(cells: readonly Cell[], inputs: number): TracedCell {
     Object.fromEntries(
       stack.flatMap((cell, k) => Object.entries(of(cell)).map(([name, value]) => [`${k} ${name}`, value])),
     )
+  const those = (of: (cell: TracedCell) => readonly string[] | undefined) =>
+    stack.flatMap((cell, k) => (of(cell) ?? []).map((name) => `${k} ${name}`))
   const { feedback } = stack[stack.length - 1]!
   return traceStep(
     {
@@ -43,7 +45,8 @@ function traceStack(cells: readonly Cell[], inputs: number): TracedCell {
       inputs,
       states: numbered(({ states }) => states),
       params: numbered(({ params }) => params),
-      untrained: stack.flatMap((cell, k) => (cell.untrained ?? []).map((name) => `${k} ${name}`)),
+      untrained: those(({ untrained }) => untrained),
+      fixed: those(({ fixed }) => fixed),
       feedback: feedback === undefined ? undefined : `${stack.length - 1} ${feedback}`,
     },
     ({ x, state, params, training }) => {

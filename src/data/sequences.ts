@@ -24,6 +24,8 @@ export interface SequencesOptions extends Order {
   readonly mask?: readonly Sequence[]
   /** How much sequences weigh in the loss: one number each, or for each as many as it has steps. */
   readonly weights?: Targets
+  /** Targets are labels of no step in particular, for `ctc`: i32 [B, S], −1 behind each row's last. Default: false. */
+  readonly labels?: boolean
 }
 
 export interface NamedSequencesOptions extends Order {
@@ -66,7 +68,7 @@ export function sequences(
   targets: Named<Targets>,
   options: SequencesOptions | NamedSequencesOptions,
 ): Batches<NamedBatch> {
-  requireOptions('sequences', options, ['batch', 'mask', 'weights', 'shuffle', 'seed'])
+  requireOptions('sequences', options, ['batch', 'mask', 'weights', 'labels', 'shuffle', 'seed'])
   const { batch, shuffle = false, seed = 0 } = options
   requireInteger('batch', batch, 1)
   requireFlag('sequences', 'shuffle', shuffle)
@@ -98,13 +100,21 @@ interface Table<B> {
   batchOf(picked: Int32Array): Omit<B, 'reset'>
 }
 
-function single(inputs: Inputs, targets: Targets, { mask, weights }: SequencesOptions): Table<Batch> {
+function single(
+  inputs: Inputs,
+  targets: Targets,
+  { mask, weights, labels = false }: SequencesOptions,
+): Table<Batch> {
+  requireFlag('sequences', 'labels', labels)
   const even = isTensor(inputs)
   const rows = alike('inputs', even ? rowsOf(inputs) : inputs)
   const lengths = lengthsOf(rows)
-  const one = oneARow(targets)
-  const targetsOf =
-    one !== undefined ? perRow('targets', one, rows.length) : perStep(targets as Sequence[], lengths)
+  const one = labels ? undefined : oneARow(targets)
+  const targetsOf = labels
+    ? labelRows(targets, rows.length)
+    : one !== undefined
+      ? perRow('targets', one, rows.length)
+      : perStep(targets as Sequence[], lengths)
   const timeless = one !== undefined && isTimeless(rows)
   if (timeless) requireSameSize(lengths)
   const there = presence(lengths, { timeless, even }, mask)
@@ -231,6 +241,31 @@ function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
   const advice = 'Give one target a step, or a tensor with one row a sequence.'
   const rows = asLong('targets', targets, lengths, advice)
   return (picked) => padded(rows, picked)
+}
+
+/** Labels of each row, as many as it has, filled up with −1. */
+function labelRows(all: Targets, count: number): Rows {
+  if (!Array.isArray(all) || all.length !== count) {
+    throw new DataError(
+      `targets: expected a list of labels for each of the ${count} sequences; received ${Array.isArray(all) ? all.length : typeof all}`,
+    )
+  }
+  const rows = all.map((each: Sequence | number, i) => {
+    const own = isTensor(each) ? each.data : each
+    const isList = Array.isArray(own) || own instanceof Int32Array
+    if (isList && own.every((label: unknown) => Number.isInteger(label) && Number(label) >= 0))
+      return own as Int32Array
+    throw new DataError(
+      `targets: labels are a list of integers of at least 0; received ${String(own)} for sequence ${i}`,
+    )
+  })
+  return (picked) => {
+    const own = Array.from(picked, (row) => rows[row]!)
+    const most = own.reduce((length, labels) => Math.max(length, labels.length), 1)
+    const data = new Int32Array(own.length * most).fill(-1)
+    for (const [b, labels] of own.entries()) data.set(labels, b * most)
+    return tensor(data, [own.length, most])
+  }
 }
 
 /** The rows of a tensor [N, …], over its own numbers. */

@@ -39,6 +39,11 @@ export type Initializer =
       readonly maxRadius: number
       readonly maxPhase: number
     }
+  /**
+   * [H, H] of an echo state network: uniform in ±1, each there with a chance of `connectivity`, else 0, and all scaled so that
+   * the largest |eigenvalue| is `spectralRadius`, to one part in 10⁴ (Jaeger 2001).
+   */
+  | { readonly kind: 'reservoir'; readonly spectralRadius: number; readonly connectivity: number }
   /** One after the other along the last axis. */
   | { readonly kind: 'joined'; readonly parts: readonly Parameter[] }
 
@@ -67,6 +72,7 @@ export const NUMBERS: {
   orthogonal: ['gain'],
   identity: ['gain'],
   ring: ['minRadius', 'maxRadius', 'maxPhase'],
+  reservoir: ['spectralRadius', 'connectivity'],
   joined: [],
 }
 
@@ -144,6 +150,7 @@ export function parameter(shape: readonly number[], init: Initializer): Paramete
 function makes(init: Initializer, shape: readonly number[]): boolean {
   if (init.kind === 'orthogonal' || init.kind === 'identity') return shape.length === 2
   if (init.kind === 'ring') return shape.length === 2 && shape[0] === 3
+  if (init.kind === 'reservoir') return shape.length === 2 && shape[0] === shape[1]
   if (init.kind !== 'joined') return true
   const last = shape.length - 1
   const lasts = init.parts.reduce((sum, part) => sum + part.shape[last]!, 0)

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { ArgumentError } from '../tensor/errors.ts'
 import { type Initializer, joined, normal, parameter, requireInitializer, uniform } from './initializers.ts'
-import { initialize } from './numbers.ts'
+import { brought, initialize } from './numbers.ts'
+import { fillReservoir } from './reservoir.ts'
 
 const shape = [300, 200]
 const numbersOf = (init: Initializer, seed = 1, path = 'a/U') =>
@@ -43,6 +44,44 @@ test('eigenvalues lie on their ring, as dense everywhere', () => {
   for (const [i, gamma] of row(2).entries()) expect(gamma ** 2 + radii[i]! ** 2).toBeCloseTo(1, 5)
 })
 
+test('a reservoir comes with its cell', () => {
+  const init = { kind: 'reservoir', spectralRadius: 1, connectivity: 1 } as const
+  expect(() => initialize(parameter([2, 2], init), 0, 'a/W')).toThrow(/a\/W: a reservoir needs echoStateCell/)
+  brought.reservoir = fillReservoir
+  expect(initialize(parameter([2, 2], init), 0, 'a/W').every((value) => value !== 0)).toBe(true)
+})
+
+test.each([
+  [1, 1, 0.7],
+  [2, 1, 1.5],
+  [5, 0.6, 0.9],
+  [60, 1, 1.5],
+  [100, 0.05, 0.3],
+])(
+  'a reservoir of %i units, %f of its weights there, has the spectral radius %f',
+  (units, connectivity, spectralRadius) => {
+    const init = { kind: 'reservoir', spectralRadius, connectivity } as const
+    const W = initialize(parameter([units, units], init), 3, 'a/W')
+    const there = W.filter((value) => value !== 0).length / W.length
+    expect(Math.abs(there - connectivity)).toBeLessThan(2 / units)
+    // Powers of a matrix vanish below 1 and grow without bound above: here, the 2²⁰-th.
+    const grown = (scale: number) => {
+      let power = Float64Array.from(W, (value) => value / scale)
+      for (let k = 0; k < 20 && power.every((value) => Math.abs(value) < 1e100); k++) {
+        const old = power
+        power = old.map((_, at) => {
+          const [row, column] = [Math.floor(at / units), at % units]
+          return old
+            .subarray(0, units)
+            .reduce((sum, _, i) => sum + old[row * units + i]! * old[i * units + column]!, 0)
+        })
+      }
+      return power.some((value) => Math.abs(value) > 1)
+    }
+    expect([grown(spectralRadius * 0.9998), grown(spectralRadius * 1.0002)]).toEqual([true, false])
+  },
+)
+
 test('numbers depend on seed and path alone', () => {
   for (const kind of ['heUniform', 'lecunNormal'] as const) {
     expect(numbersOf({ kind })).toEqual(numbersOf({ kind }))
@@ -70,6 +109,17 @@ test.each<[string, () => unknown, RegExp]>([
     'a ring in two rows',
     () => parameter([2, 4], { kind: 'ring', minRadius: 0, maxRadius: 1, maxPhase: 1 }),
     /ring does not make \[2, 4\]/,
+  ],
+  [
+    'a reservoir that is not square',
+    () => parameter([2, 4], { kind: 'reservoir', spectralRadius: 1, connectivity: 1 }),
+    /reservoir does not make \[2, 4\]/,
+  ],
+  [
+    'a reservoir without a cycle',
+    () =>
+      initialize(parameter([3, 3], { kind: 'reservoir', spectralRadius: 1, connectivity: 0.01 }), 0, 'a/W'),
+    /a\/W: the reservoir of 3 units has no cycle to scale/,
   ],
   ['bounds the wrong way', () => uniform(1, 0, 4), /low ≤ high; received 1 and 0/],
   ['sizes in no list', () => parameter(4 as never, { kind: 'heNormal' }), /list of sizes; received 4/],

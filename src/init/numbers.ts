@@ -2,10 +2,28 @@
  * The numbers that initializers make. Enters: a parameter, a seed, the parameter's path; leaves: its numbers, row-major.
  * Holds: they depend on these alone, on no engine.
  */
+import { dot } from '../tensor/dot.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { log } from '../tensor/math.ts'
 import { fillNormal, fillUniform, streamOf, uniform } from '../tensor/random.ts'
 import { elementCount } from '../tensor/tensor.ts'
 import type { Initializer, Parameter, Scaling } from './initializers.ts'
+
+/** Writes the numbers of an initializer of that kind into `data`, zeros [size, size]. */
+export type Fill<K extends Initializer['kind']> = (
+  data: Float32Array,
+  size: number,
+  init: Extract<Initializer, { kind: K }>,
+  seed: number,
+  path: string,
+) => void
+
+/** What few models need comes with the cell that asks for it, so that no other page downloads it. */
+export const brought: { reservoir: Fill<'reservoir'> } = {
+  reservoir: (_data, _size, _init, _seed, path) => {
+    throw new ArgumentError(`${path}: a reservoir needs echoStateCell`)
+  },
+}
 
 /** Variance = scale / n, n being the fan in or the mean of fan in and fan out. */
 const SCALINGS: {
@@ -45,6 +63,9 @@ export function initialize({ shape, init }: Parameter, seed: number, path: strin
       return data
     case 'ring':
       fillRing(data, shape[1]!, init, seed, stream)
+      return data
+    case 'reservoir':
+      brought.reservoir(data, shape[0]!, init, seed, path)
       return data
     case 'joined':
       fillJoined(data, shape[shape.length - 1]!, init.parts, seed, path)
@@ -135,18 +156,4 @@ function orthogonalize(data: Float32Array, [rows, columns]: readonly [number, nu
     for (let i = 0; i < length; i++) data[at(vector, i)] = gain * own[i]!
   }
   return data
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  // Four sums at once: one alone waits for each of its additions.
-  let [p, q, r, s] = [0, 0, 0, 0]
-  const whole = a.length - (a.length % 4)
-  for (let i = 0; i < whole; i += 4) {
-    p += a[i]! * b[i]!
-    q += a[i + 1]! * b[i + 1]!
-    r += a[i + 2]! * b[i + 2]!
-    s += a[i + 3]! * b[i + 3]!
-  }
-  for (let i = whole; i < a.length; i++) p += a[i]! * b[i]!
-  return p + q + (r + s)
 }

@@ -42,12 +42,13 @@ export const flowOutput = (path: string) => `d ${path}`
 /** Rows are padded, not packed: a weight that changes from step to step stands beside all rows of its step. */
 export function traceFlow(model: Model, option: LossOption, options: FlowOptions): Flow {
   const loss = lossOf(option)
+  const losses = new Map([[SOLE_OUTPUT, loss]])
   const leaves = { training: true, carry: [], mask: options.mask }
   const numbers = (['at', 'cut'] as const).filter((name) => options[name])
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),
-    ...targetSpecs(model, new Map([[SOLE_OUTPUT, loss]])),
-    ...(options.weights === true ? weightSpecs(model) : []),
+    ...targetSpecs(model, losses),
+    ...(options.weights === true ? weightSpecs(model, losses) : []),
     ...numbers.map((name) => ({ name, shape: [], dtype: 'i32' }) as const),
   ]
   const states = statesOf(model, specs, leaves)

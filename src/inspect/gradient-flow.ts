@@ -84,10 +84,16 @@ export async function gradientFlow(
   if (!isTensor(batch?.inputs) || model.outputs.size > 1) {
     throw new ArgumentError('gradientFlow: expected a model with one input and one output')
   }
-  const bindings = bindBatch(model, new Map([[SOLE_OUTPUT, loss]]), batch)
+  const losses = new Map([[SOLE_OUTPUT, loss]])
+  const bindings = bindBatch(model, losses, batch)
   const T = bindings.get('T') ?? 0
   const isMasked = batch.lengths !== undefined || batch.mask !== undefined
   const mask = isMasked ? maskOf(batch) : undefined
+  if (at !== undefined && loss.rows) {
+    throw new ArgumentError(
+      `gradientFlow: at names one step's loss, but ${loss.name} is of all steps at once: leave it out`,
+    )
+  }
   if (at !== undefined) requireStep(model, at, T, mask)
   if (truncate !== undefined) {
     requireUnits('gradientFlow', truncate, 'truncate')
@@ -109,7 +115,7 @@ export async function gradientFlow(
     ['x', batch.inputs.data],
     ['y', batch.targets.data],
     ...(mask === undefined ? [] : ([['mask', mask]] as const)),
-    ...(batch.weights === undefined ? [] : weightsOf(model, batch)),
+    ...(batch.weights === undefined ? [] : weightsOf(model, batch, losses)),
     ...(at === undefined ? [] : ([['at', Int32Array.of(at)]] as const)),
     ...(truncate === undefined ? [] : ([['cut', Int32Array.of((at ?? T - 1) - truncate + 1)]] as const)),
     ...weightInputs(model, seed),

@@ -8,7 +8,7 @@ import {
   type CellOptions,
   feedsBack,
   MEMBER_NAME,
-  requireStates,
+  requireUntrained,
   type TracedCell,
 } from '../cells/define.ts'
 import type { Graph } from '../graph/node.ts'
@@ -49,6 +49,7 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
     params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
     feedback: cell.feedback,
     untrained: cell.untrained?.length === 0 ? undefined : cell.untrained,
+    fixed: cell.fixed?.length === 0 ? undefined : cell.fixed,
     graphs: writer.graphs,
     training,
     inference,
@@ -114,6 +115,7 @@ export const readCell: Read<Cell> = object((fields) => {
     params: fields.get('params', named(readParameter)),
     feedback: fields.maybe('feedback', text),
     untrained: fields.maybe('untrained', list(text)),
+    fixed: fields.maybe('fixed', list(text)),
     training: fields.get('training', root),
     inference: fields.get('inference', root),
   }
@@ -130,7 +132,7 @@ export const readCell: Read<Cell> = object((fields) => {
       `its feedback names ${shown(traced.feedback)}, which is no state that holds its output`,
     )
   }
-  within(fields.where, () => requireStates(traced))
+  within(fields.where, () => requireUntrained(traced))
   return {
     name,
     options,

@@ -209,6 +209,7 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
     ['q'],
     /untrained must be a list of \{h, n\}; received q/,
   ],
+  ['fixed that is no parameter', 'cells.0.fixed', ['h'], /fixed must be a list of \{.*\}; received h/],
   ['feedback that is not the output', 'cells.0.feedback', 'n', /no state that holds its output/],
   ['a cell that is not there', 'layers.0.cell', 7, /layers\[0\]\.cell: there is no cell 7/],
   ['an unknown layer', 'layers.1.kind', 'lambda', /unknown layer "lambda"/],

@@ -77,7 +77,9 @@ export class Recurrent implements Layer {
       )
     }
     const cell = this.cell.trace(featuresOf(this.kind, signal))
-    const params = Object.entries(cell.params).map(([name, parameter]) => scope.param(name, parameter))
+    const params = Object.entries(cell.params).map(([name, parameter]) =>
+      scope[cell.fixed?.includes(name) ? 'variable' : 'param'](name, parameter),
+    )
     const graph = scope.training ? cell.training : cell.inference
     const names = Object.keys(cell.states)
     // The last output is a state of its own unless the cell says that it is one already.

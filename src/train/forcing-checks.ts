@@ -18,7 +18,7 @@ export function checkForcing(model: Model, losses: Losses): void {
   if (targets === 'numbers') return
   throw new ArgumentError(
     `teacherForcing expects a loss on numbers of the output's shape, such as meanSquaredError: they are fed back in its ` +
-      `place; received ${name}, whose targets are classes, which cannot be fed back as they are`,
+      `place; received ${name}, whose targets are ${targets}, which cannot be fed back as they are`,
   )
 }
 

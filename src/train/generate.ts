@@ -6,9 +6,9 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
 import { streamOf, uniform } from '../tensor/random.ts'
-import { fedBack, finalOutput, freshRows, freshStates, weightInputs } from './leaves.ts'
+import { constantOf } from '../tensor/size.ts'
 import { pause } from './run.ts'
-import { forwardSession } from './sessions.ts'
+import { reader } from './stepping.ts'
 
 export interface GenerateOptions {
   /** Tokens that the model reads first; at least one. */
@@ -33,38 +33,16 @@ export async function* generate(model: Model, options: GenerateOptions): AsyncGe
   requireSeed('generate', seed)
   model.requireForward('generate')
   checkOptions(model, options, temperature)
-  const paths = [...model.built.states.keys()]
-  const session = await forwardSession(model, { training: false, carry: paths }, options.backend)
-  const weights = weightInputs(model)
-  let inputs = new Map<string, TensorData>([
-    ['x', Int32Array.from(prompt)],
-    ...freshRows(paths, 1, true),
-    ...freshStates(model, 1),
-    ...weights,
-  ])
-  let steps = prompt.length
+  const read = await reader(model, 1, options.backend)
   const stream = streamOf('generate')
+  const classes = constantOf(model.output.shape.at(-1)!)!
+  let tokens = Int32Array.from(prompt)
   for (let i = 0; i < length; i++) {
-    const results = await session.call(
-      new Map([
-        ['B', 1],
-        ['T', steps],
-      ]),
-      inputs,
-      ['output', ...paths.map(finalOutput)],
-    )
-    const logits = results['output']!
-    const classes = logits.length / steps
+    const logits = await read(tokens, tokens.length)
     const token = draw(logits.subarray(logits.length - classes), temperature, uniform(seed, stream, i))
     yield token
     await pause()
-    steps = 1
-    inputs = new Map([
-      ['x', Int32Array.of(token)],
-      ...freshRows(paths, 1, false),
-      ...fedBack(paths, results),
-      ...weights,
-    ])
+    tokens = Int32Array.of(token)
   }
 }
 

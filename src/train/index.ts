@@ -1,8 +1,11 @@
 /** Training and running models. */
 
 export type { ClippingOptions } from './clipping.ts'
+export { type CtcOptions, ctc } from './ctc.ts'
+export { type CtcDecodeOptions, ctcDecode, labelErrorRate } from './ctc-decode.ts'
 export type { EarlyStoppingOptions } from './early-stopping.ts'
 export { type FitOptions, fit, type ValidationOptions } from './fit.ts'
+export { type FreeRunOptions, freeRun } from './free-run.ts'
 export { type GenerateOptions, generate } from './generate.ts'
 export type { TensorLike } from './inputs.ts'
 export {
@@ -50,6 +53,7 @@ export {
   predict,
   predictWithStates,
 } from './predict.ts'
+export { fitReadout, type ReadoutOptions } from './readout.ts'
 export type { BestEpoch, EndEvent, EpochEvent, History, Run, StepEvent, TrainingEvent } from './run.ts'
 export {
   type CosineOptions,

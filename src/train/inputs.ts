@@ -95,8 +95,7 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
 export function bindBatch(model: Model, losses: Losses, batch: NamedBatch): Bindings {
   requireTensors(batch)
   const bindings = bindInputs(model, mapNamed(batch.inputs, asTensor))
-  checkTargets(model, losses, batch, bindings)
-  return bindings
+  return checkTargets(model, losses, batch, bindings)
 }
 
 /** What a batch says of a time: a sequence that has it, and which steps are there. */
@@ -127,7 +126,7 @@ export function timesIn(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset
 }
 
 /** The time of an output that is a sequence, if an input has it. */
-function timeOf({ shape, sequence }: OpenShape, times: ReadonlyMap<string, Time>): Time | undefined {
+export function timeOf({ shape, sequence }: OpenShape, times: ReadonlyMap<string, Time>): Time | undefined {
   return sequence ? times.get(shape[0]!.key) : undefined
 }
 
@@ -169,15 +168,20 @@ function requireTensors(batch: NamedBatch): void {
   requireFlag('batch', 'reset', batch.reset)
 }
 
-/** Throws unless targets fit the model's outputs under their losses, their numbers included. */
-function checkTargets(model: Model, losses: Losses, batch: NamedBatch, bindings: Bindings): void {
+/** Throws unless targets fit the model's outputs under their losses, their numbers included; the sizes with theirs. */
+function checkTargets(model: Model, losses: Losses, batch: NamedBatch, bindings: Bindings): Bindings {
   const { outputs } = model.built
   const targets = entriesOf(batch.targets, SOLE_OUTPUT)
   if (batch.targets !== undefined) requireNames('targets', targets, [...outputs.keys()])
+  const all = new Map(bindings)
   for (const [name, loss] of losses) {
-    const own = targets.find(([output]) => output === name)?.[1]
-    checkTarget(loss, own, outputs.get(name)!, bindings, presence(model, batch, outputs.get(name)!))
+    const own = targets.find(([each]) => each === name)?.[1]
+    const output = outputs.get(name)!
+    const isThere = presence(model, batch, output)
+    if (!loss.rows) checkTarget(loss, own, output, bindings, isThere)
+    else for (const [size, bound] of loss.rows.bind(own, bindings.get('B')!, output)) all.set(size, bound)
   }
+  return all
 }
 
 function checkTarget(

@@ -6,12 +6,14 @@ import type { Named } from '../data/batches.ts'
 import { abs, exp, iota, log, logSoftmax, sizeValue, Value, where } from '../graph/value.ts'
 import { Dense } from '../layers/dense.ts'
 import type { Signal } from '../layers/layer.ts'
-import type { Model } from '../layers/model.ts'
+import type { Model, OpenShape } from '../layers/model.ts'
 import type { RowPacking } from '../layers/packing.ts'
 import { inside, masked, swapped } from '../layers/signals.ts'
 import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { printShape, productOf } from '../tensor/size.ts'
+import { type Bindings, printShape, productOf } from '../tensor/size.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { NamedSpec } from './session.ts'
 
 /**
  * ℓ, from a model's output and the targets, both time-major: [T, B, …], or [B, …] where there is no time. One number a
@@ -21,8 +23,11 @@ export type LossFunction = (output: Value, target: Value) => Value
 
 export interface Loss {
   readonly name: string
-  /** `numbers`: f32 of the output's shape. `classes`: i32 0 … V−1 of that shape without its last axis, of V. */
-  readonly targets: 'numbers' | 'classes'
+  /**
+   * `numbers`: f32 of the output's shape. `classes`: i32 0 … V−1 of that shape without its last axis, of V. `labels`: as `rows`
+   * says.
+   */
+  readonly targets: 'numbers' | 'classes' | 'labels'
   readonly terms: LossFunction
   /** What a target must be, where not any number will do. */
   readonly accepts?: { readonly what: string; readonly test: (target: number) => boolean }
@@ -30,6 +35,17 @@ export interface Loss {
   readonly logits?: boolean
   /** A step's ℓ is a function of that step alone, so that [N, …], the steps that are there, may stand for [T, B, …]. */
   readonly byStep?: boolean
+  /** Of a loss over rows as wholes, each of which counts once; for `labels`. */
+  readonly rows?: RowLoss
+}
+
+/** What a loss over rows, such as `ctc`, does in the place of the rest. */
+export interface RowLoss {
+  /** What targets are, batch-first. */
+  readonly target: Omit<NamedSpec, 'name'>
+  /** The sizes that targets bring. @throws {RecurraError} for those that do not fit B rows of the output */
+  bind(targets: Tensor | undefined, rows: number, output: OpenShape): Bindings
+  measured(output: Signal, target: Value, weights?: Value): Measured
 }
 
 export type LossName =
@@ -139,7 +155,7 @@ export function lossOf(loss: LossOption): Loss {
     if (accepts !== undefined && typeof accepts?.test !== 'function') {
       throw new ArgumentError(`loss ${name}: accepts must be { what, test }; received ${String(accepts)}`)
     }
-    if (loss.targets === 'numbers' || loss.targets === 'classes') return loss
+    if (loss.targets === 'numbers' || loss.targets === 'classes' || loss.rows) return loss
     throw new ArgumentError(
       `loss ${loss.name}: targets must be 'numbers' or 'classes'; received ${String(loss.targets)}`,
     )
@@ -167,6 +183,7 @@ export interface Measured {
 
 /** The target and the weights, of steps or rows, are batch-first, the output as inside. */
 export function measured(loss: Loss, output: Signal, target: Value, weights?: Value): Measured {
+  if (loss.rows) return loss.rows.measured(output, target, weights)
   const { packing, mask } = output
   const clean = (value: Value) => masked({ ...output, value }).value
   const own = (value: Value) => clean(inside({ ...output, value }).value)

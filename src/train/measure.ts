@@ -77,7 +77,7 @@ export async function meanOver(
       ...freshRows(carry, rows, batch.reset || rows !== before),
       ...weightInputs(model),
       ...there.inputs,
-      ...(weighted ? weightsOf(model, batch) : []),
+      ...(weighted ? weightsOf(model, batch, losses) : []),
     ])
     if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
@@ -121,7 +121,7 @@ function lossSession(
   const all = [...others, ...metrics].map(numberOf)
   const key = `${keyOf(leaves, backend)} ${weighted} ${all} ${JSON.stringify(lossWeights)}`
   return sessionOf(model, first!, key, () => {
-    const own = weighted ? weightSpecs(model) : []
+    const own = weighted ? weightSpecs(model, losses) : []
     const named = traceNamed([...leafSpecs(model, leaves), ...targetSpecs(model, losses), ...own], (get) => {
       const { outputs, states } = forwardWhole(model, get, leaves)
       const parts = [...losses].map(([name, loss]) =>

@@ -43,7 +43,7 @@ const onClasses = expects('classes, such as softmaxCrossEntropy', ({ targets }) 
 const onNumbers = expects('numbers, such as meanSquaredError', ({ targets }) => targets === 'numbers')
 const onSides = expects(
   'classes, or on logits of two sides such as binaryCrossEntropy',
-  ({ targets, logits }) => targets === 'classes' || logits === true,
+  ({ targets, logits }) => targets === 'classes' || (targets === 'numbers' && logits === true),
 )
 const mean = ([sum]: readonly number[], count: number) => sum! / count
 

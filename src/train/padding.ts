@@ -7,7 +7,7 @@ import { type InputSpec, isOpen, type Model } from '../layers/model.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { asTensor, lengthsOf, maskOf, type TensorLike, timesIn } from './inputs.ts'
+import { asTensor, lengthsOf, maskOf, type TensorLike, type Time, timesIn } from './inputs.ts'
 import { type LeafOptions, maskInput, partOf } from './leaves.ts'
 
 /** Nested arrays or a tensor, [B, T, …]; or a list of sequences, [T, …] each, whose lengths may differ. */
@@ -23,10 +23,7 @@ interface Rows {
 
 /** @throws {RecurraError} that names the row, for sequences that are not alike in all but length */
 export function paddedInputs(model: Model, x: Named<InputLike>, { lengths, mask }: Rows): Padded {
-  if (isOne(x)) {
-    const spec = model.isBuilt ? model.input : undefined
-    return paddedInput(spec, x, { lengths, mask } as OneRows)
-  }
+  if (isOne(x)) return soleInput(model, x, { lengths, mask } as OneRows)
   const all = Object.entries(x).map(([name, own]) => {
     const of = { lengths: ofName(lengths, name), mask: ofName(mask, name) } as OneRows
     return [name, paddedInput(model.built.inputs.get(name), own, of)] as const
@@ -38,6 +35,11 @@ export function paddedInputs(model: Model, x: Named<InputLike>, { lengths, mask 
     ...(all.some(([, own]) => own.lengths) && { lengths: named('lengths') }),
     ...(all.some(([, own]) => own.mask) && { mask: named('mask') }),
   }
+}
+
+/** Of a model with one input. */
+export function soleInput(model: Model, x: InputLike, rows: OneRows): Time {
+  return paddedInput(model.isBuilt ? model.input : undefined, x, rows)
 }
 
 interface OneRows {
@@ -52,7 +54,7 @@ function isOne(x: Named<InputLike>): x is InputLike {
   return Array.isArray(x) || typeof x !== 'object' || x === null || isTensor(x) || 'shape' in x
 }
 
-function paddedInput(spec: InputSpec | undefined, x: InputLike, { lengths, mask }: OneRows) {
+function paddedInput(spec: InputSpec | undefined, x: InputLike, { lengths, mask }: OneRows): Time {
   const dtype = spec?.dtype ?? 'f32'
   const rows = isList(x) ? alike('inputs', x, dtype) : undefined
   const inputs = rows === undefined ? asTensor(x as TensorLike) : pad(rows)

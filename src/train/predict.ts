@@ -8,7 +8,7 @@ import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { evaluateSize } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireBatches } from './fit-options.ts'
-import { asTensor, bindInputs, entriesOf, type TensorLike } from './inputs.ts'
+import { asTensor, bindInputs, entriesOf, type TensorLike, timeOf, timesIn } from './inputs.ts'
 import { dataInput, finalOutput, freshRows, outputName, stateInput, weightInputs } from './leaves.ts'
 import type { EvaluateOptions, Evaluation } from './measure.ts'
 import type { MetricOption, NameOf } from './metrics.ts'
@@ -31,8 +31,8 @@ export interface Prediction {
   readonly output: Tensor
   /** All outputs by name. */
   readonly outputs: Readonly<Record<string, Tensor>>
-  /** i32 [B], where rows have lengths of their own. */
-  readonly lengths?: Named<Tensor>
+  /** i32 [B]: those of `output`, where rows have lengths of their own. */
+  readonly lengths?: Tensor
   /** States after the last step, by path: of the layers that say `returnState`, or of all if none does. */
   readonly states: Readonly<Record<string, Tensor>>
 }
@@ -64,7 +64,7 @@ export async function predictWithStates(
   requireModel('predict', model)
   requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
   const padded = paddedInputs(model, x, options)
-  const { inputs, lengths } = padded
+  const { inputs } = padded
   const bindings = bindInputs(model, inputs)
   const rows = bindings.get('B')!
   const initial = initialStates(model, options.initialState ?? {}, rows)
@@ -93,10 +93,11 @@ export async function predictWithStates(
       dtype: 'f32',
     },
   ])
+  const lengths = timeOf(open[0]![1], timesIn(model, padded))?.lengths
   return {
     output: outputs[0]![1],
     outputs: Object.fromEntries(outputs),
-    ...(lengths === undefined ? {} : { lengths }),
+    ...(lengths && { lengths }),
     states: Object.fromEntries(
       paths.map((path, i) => [
         path,

@@ -99,7 +99,8 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
 
 /** The targets of losses, batch-first, for a model that is built. */
 export function targetSpecs({ built }: Model, losses: Losses): NamedSpec[] {
-  return [...losses].map(([name, { targets }]) => {
+  return [...losses].map(([name, { targets, rows }]) => {
+    if (rows) return { name: targetInput(name), ...rows.target }
     const shape = ['B', ...built.outputs.get(name)!.shape]
     return targets === 'classes'
       ? { name: targetInput(name), dtype: 'i32', shape: shape.slice(0, -1) }
@@ -126,10 +127,11 @@ export const PLAIN: StepKind = { lengths: false, mask: false, weights: false, ch
 export const SEGMENT = 'segment'
 
 /** The weights of losses, batch-first, for a model that is built. */
-export function weightSpecs({ built }: Model): NamedSpec[] {
-  return [...built.outputs].map(([name, { shape, sequence }]) => ({
-    ...{ name: weightInput(name), shape: sequence ? ['B', shape[0]!] : ['B'] },
-  }))
+export function weightSpecs({ built }: Model, losses: Losses): NamedSpec[] {
+  return [...losses].map(([name, { rows }]) => {
+    const { shape, sequence } = built.outputs.get(name)!
+    return { name: weightInput(name), shape: sequence && !rows ? ['B', shape[0]!] : ['B'] }
+  })
 }
 
 /** How a step is traced. */
@@ -151,10 +153,11 @@ export function traceStep(model: Model, options: StepOptions, tracing: StepTraci
   const losses = lossesOf(model, options.loss)
   const leaves: LeafOptions = { training: true, carry, packing, mask }
   const { params } = model.built
+  if (params.size === 0) throw new ArgumentError('a training step: the model has no parameters to train')
   const specs: NamedSpec[] = [
     ...reading.specs(model, leaves),
     ...targetSpecs(model, losses).map((spec) => reading.target(spec, teacherForcing)),
-    ...(weighted ? weightSpecs(model) : []),
+    ...(weighted ? weightSpecs(model, losses) : []),
     { name: 'learningRate', shape: [] },
     ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
     ...held.slots.flatMap((slot) =>

@@ -292,7 +292,7 @@ export class TrainingStep {
 
   async #weights(batch: NamedBatch): Promise<(readonly [string, Float32Array])[]> {
     const { weightsOf } = await import('./weights.ts')
-    return weightsOf(this.#model, batch, this.#options.classWeight)
+    return weightsOf(this.#model, batch, this.#losses, this.#options.classWeight)
   }
 
   /** The step to call. The first batch with lengths, a mask, or weights brings another one, which goes on from where that stands. */

@@ -22,11 +22,14 @@ export type ClassWeight = Readonly<Record<number, number>>
 export function weightsOf(
   model: Model,
   batch: NamedBatch,
+  losses: Losses,
   classWeight: ClassWeight = {},
 ): (readonly [string, Float32Array])[] {
   const bindings = bindInputs(model, batch.inputs)
   const [all, targets] = [batch.weights, batch.targets].map((each) => new Map(entriesOf(each, SOLE_OUTPUT)))
-  return [...model.built.outputs].map(([name, output]) => {
+  return [...losses].map(([name, { rows: whole }]) => {
+    const { shape, sequence } = model.built.outputs.get(name)!
+    const output = { shape, sequence: sequence && !whole }
     const sizes = output.shape.map((size) => evaluateSize(size, bindings))
     const [rows, steps] = [bindings.get('B')!, output.sequence ? sizes[0]! : 1]
     const isThere = presence(model, batch, output)

@@ -19,17 +19,8 @@ const LENGTHS = 'lengths'
 /** The two parts, whose rows are packed each on its own: up to the carry, and after it. */
 const PARTS = { before: CARRIED, after: subSize(ALL, CARRIED) }
 
-/**
- * As leafSpecs, with x [B, P + T, …] and a mask [B, P + T].
- * @throws {ArgumentError} for a model that has variables: a window's two parts would have statistics of their own
- */
+/** As leafSpecs, with x [B, P + T, …] and a mask [B, P + T]. */
 export function windowSpecs(model: Model, leaves: LeafOptions): NamedSpec[] {
-  const [variable] = model.built.variables.keys()
-  if (variable !== undefined) {
-    throw new ArgumentError(
-      `truncate with k1 < k2 runs a window in two parts, of which ${variable} would see each by itself: give k1 = k2`,
-    )
-  }
   const packings = Object.entries(PARTS).flatMap(([part, steps]) => packingSpecs(steps, part))
   return [
     ...leafSpecs(model, { ...leaves, packing: undefined }).map((spec) =>
@@ -44,7 +35,10 @@ function windowSpec(spec: NamedSpec): NamedSpec {
   return { ...spec, shape: ['B', ALL, ...spec.shape.slice(2)] }
 }
 
-/** The batch's own outputs, and the states after C steps. Targets to be read are [B, P + T, …]. */
+/**
+ * The batch's own outputs, and the states after C steps. Targets to be read are [B, P + T, …].
+ * @throws {ArgumentError} for a model whose variables change: a window's two parts would have statistics of their own
+ */
 export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) => {
   const x = get('x')
   const scope = leafScope(get, leaves)
@@ -59,6 +53,12 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
   const early = facesOf('before', 0, CARRIED)
   const late = facesOf('after', CARRIED, ALL)
   const before = model.forward(early, { ...scope, forced: forcedIn(0, CARRIED) })
+  const [variable] = before.variables.keys()
+  if (variable !== undefined) {
+    throw new ArgumentError(
+      `truncate with k1 < k2 runs a window in two parts, of which ${variable} would see each by itself: give k1 = k2`,
+    )
+  }
   const after = model.forward(late, {
     ...scope,
     forced: forcedIn(CARRIED, ALL),

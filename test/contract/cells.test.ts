@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { clockworkCell } from '../../src/cells/clockwork.ts'
 import { coupledLstmCell } from '../../src/cells/coupled-lstm.ts'
 import { type Cell, defineCell } from '../../src/cells/define.ts'
+import { echoStateCell } from '../../src/cells/echo-state.ts'
 import { elmanCell } from '../../src/cells/elman.ts'
 import { gruCell } from '../../src/cells/gru.ts'
 import { indRnnCell } from '../../src/cells/ind-rnn.ts'
@@ -113,6 +114,7 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   irnn: (options) => irnnCell({ ...options, activation: 'sigmoid' }),
   leaky: (options) => leakyCell({ ...options, leakRate: 0.3 }),
   clockwork: ({ units }) => clockworkCell({ units: 2 * units, periods: [1, 3] }),
+  'echo state': (options) => echoStateCell({ ...options, leakRate: 0.6 }),
   sru: sruCell,
   qrnn: qrnnCell,
   'minimal gru': minGruCell,

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { clockworkCell } from '../../src/cells/clockwork.ts'
 import { coupledLstmCell } from '../../src/cells/coupled-lstm.ts'
+import { echoStateCell } from '../../src/cells/echo-state.ts'
 import { elmanCell } from '../../src/cells/elman.ts'
 import { gruCell } from '../../src/cells/gru.ts'
 import { indRnnCell } from '../../src/cells/ind-rnn.ts'
@@ -23,10 +24,12 @@ import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
+import { echoState } from '../../src/layers/echo-state.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import { layerNorm } from '../../src/layers/layer-norm.ts'
 import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
 import { ArgumentError } from '../../src/tensor/errors.ts'
+import { ctc } from '../../src/train/ctc.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
 import { huber } from '../../src/train/losses.ts'
 import { movingAverage } from '../../src/train/moving-average.ts'
@@ -125,6 +128,21 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['minimalGated', minimalGatedCell, { units: 2 }, gates],
   ['indRnn', indRnnCell, { units: 2 }, basics],
   ['irnn', irnnCell, { units: 2 }, basics],
+  [
+    'echoState',
+    echoStateCell,
+    { units: 2 },
+    {
+      ...{ units: 'count', spectralRadius: 'above0', leakRate: 'portion', connectivity: 'portion' },
+      ...{ inputScaling: 'above0', biasScaling: 'atLeast0', activation: 'choice' },
+    },
+  ],
+  [
+    'echoState',
+    echoState,
+    { units: 2, outputs: 1 },
+    { units: 'count', outputs: 'count', spectralRadius: 'above0', returnSequences: 'flag' },
+  ],
   ['leaky', leakyCell, { units: 2, leakRate: 0.5 }, { ...basics, leakRate: 'portion' }],
   ['clockwork', clockworkCell, { units: 4 }, { ...basics, periods: 'periods' }],
   [
@@ -199,6 +217,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['adamW', adamW, undefined, { ...adamOptions, weightDecay: 'atLeast0' }],
   ['movingAverage', (options) => movingAverage(adam(), options), undefined, { momentum: 'share' }],
   ['huber', huber, undefined, { delta: 'above0' }],
+  ['ctc', ctc, undefined, { blank: 'countOr0', zeroInfinity: 'flag' }],
   ['cosineDecay', (options) => cosineDecay(1, 10, options), undefined, { end: 'fraction' }],
   [
     'earlyStopping',

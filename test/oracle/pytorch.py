@@ -1,4 +1,4 @@
-"""Answers cases of pytorch.test.ts: python3 pytorch.py CASES.json ANSWERS.json. All in double precision.
+"""Answers cases of pytorch.test.ts and ctc.test.ts: python3 pytorch.py CASES.json ANSWERS.json. All in double precision.
 
 A model is recurrent layers (rnn, rnn_1, …) and a dense layer. Weights come under Recurra's paths and in its layout;
 PyTorch's are their transposes, in the same order of gates (i f c o = i f g o). bias_hh stays 0, so a single bias has
@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
+    ctc_loss,
     huber_loss,
     l1_loss,
     mse_loss,
@@ -174,7 +175,24 @@ def training(case):
     return {"losses": losses, "norms": norms, **model.weights()}
 
 
-KINDS = {"gradients": gradients, "training": training}
+def ctc(case):
+    """Terms of each row, and the gradient of their sum for logits [T, B, V]."""
+    logits = tensor(case["logits"], [case[name] for name in ("T", "B", "V")]).requires_grad_()
+    labels = torch.tensor(case["labels"]).reshape(case["B"], case["S"])
+    terms = ctc_loss(
+        logits.log_softmax(2),
+        labels,
+        torch.tensor(case["lengths"]),
+        (labels >= 0).sum(1),
+        blank=case["blank"],
+        reduction="none",
+        zero_infinity=case["zeroInfinity"],
+    )
+    terms.sum().backward()
+    return {"terms": terms.tolist(), "d logits": logits.grad.flatten().tolist()}
+
+
+KINDS = {"gradients": gradients, "training": training, "ctc": ctc}
 
 with open(sys.argv[1]) as file:
     cases = json.load(file)

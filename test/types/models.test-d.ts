@@ -74,6 +74,8 @@ export function cells(): Cell {
   })
   // @ts-expect-error untrained names states
   defineCell<{ units: number }>()({ state: () => ({ h: 1 }), params: () => ({}), untrained: ['c'] })
+  // @ts-expect-error fixed names parameters
+  defineCell<{ units: number }>()({ state: () => ({ h: 1 }), params: () => ({}), fixed: ['h'] })
   // @ts-expect-error feedback names a state
   defineCell<{ units: number }>()({ state: () => ({ h: 1 }), params: () => ({}), feedback: 'c' })
 

@@ -270,6 +270,7 @@ CASES = [
         {"lambda": (3, 3), "U": (I, 6), "V": (6, 2), "D": (I, 2)},
         {"re": (3, numbers), "im": (3, numbers)},
     ),
+    case("echoStateCell", leaky, {**u, "leakRate": 0.6}, simple(1), h),
 ]
 
 if __name__ == "__main__":
