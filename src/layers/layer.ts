@@ -88,6 +88,11 @@ export interface Layer {
   readonly cells?: readonly Cell[]
   /** It reads from the end, so that no state of it can go on from one window to the next. */
   readonly readsBackwards?: boolean
+  /**
+   * A step of its output is a function of other steps than those before: of its first input too (`all`), or only of its
+   * further ones. What is written step by step cannot go through it.
+   */
+  readonly mixesSteps?: 'all' | 'others'
   apply(signal: Signal, scope: LayerScope): Signal
 }
 

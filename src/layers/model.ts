@@ -52,7 +52,8 @@ export interface ModelScope {
   random(): Pick<RandomKey, 'seed' | 'update'>
   /** i32 [T]: the number of each step. Default: from 0 on. */
   readonly time?: Value | undefined
-  initial(path: string, begin: Value): Value
+  /** The state a recurrence begins with; `given`: by another layer, so that it is no state of the model's own. */
+  initial(path: string, begin: Value, given: boolean): Value
 }
 
 /** What a call has made. */
@@ -165,7 +166,8 @@ export class Model {
         draws = true
         return { seed: 0, update: 0 }
       },
-      initial: (path, begin) => {
+      initial: (path, begin, given) => {
+        if (given) return begin
         states.set(
           path,
           begin.shape.slice(1).map((size) => constantOf(size)!),
@@ -330,9 +332,10 @@ function called(
     random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
     initial: (key, begin) => {
       const value = begins.get(key)
-      if (value === undefined) return scope.initial(`${name}/${key}`, begin)
       begins.delete(key)
-      if (sameShape(value.shape, begin.shape)) return value
+      if (value === undefined || sameShape(value.shape, begin.shape)) {
+        return scope.initial(`${name}/${key}`, value ?? begin, value !== undefined)
+      }
       throw new ShapeError(
         `${name}: state ${key} must be f32${printShape(begin.shape)}; received ${printShape(value.shape)} as its initial state`,
       )

@@ -87,8 +87,8 @@ export function leafScope(get: (name: string) => Value, { training, carry }: Lea
     param: (path) => get(path),
     variable: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
-    initial: (path, begin) => {
-      if (!carry.includes(path)) return begin
+    initial: (path, begin, given) => {
+      if (given || !carry.includes(path)) return begin
       const rows = get(FRESH).reshape(['B', ...begin.shape.slice(1).map(() => 1)])
       return where(rows, begin, get(stateInput(path)))
     },
@@ -99,10 +99,15 @@ export function leafScope(get: (name: string) => Value, { training, carry }: Lea
 export function facesOf(
   { built }: Model,
   get: (name: string) => Value,
-  { packing: packings, mask = false }: LeafOptions,
+  {
+    packing: packings,
+    mask = false,
+    without,
+  }: Omit<LeafOptions, 'training' | 'carry'> & { readonly without?: string },
 ): Map<string, Signal> {
+  const inputs = [...built.inputs].filter(([name]) => name !== without)
   return new Map(
-    [...built.inputs].map(([name, spec]): [string, Signal] => {
+    inputs.map(([name, spec]): [string, Signal] => {
       const value = get(dataInput(name))
       if (!isOpen(spec)) return [name, { value, sequence: false }]
       const time = String(spec.shape[0] ?? TIME)

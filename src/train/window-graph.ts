@@ -63,7 +63,7 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
     ...scope,
     forced: forcedIn(CARRIED, ALL),
     time: iota([ALL]).slice(0, CARRIED, ALL),
-    initial: (path) => before.states.get(path)!,
+    initial: (path, begin, given) => (given ? begin : before.states.get(path)!),
   })
   const [first, last] = [before, after].map(({ outputs }) => outputs.get(SOLE_OUTPUT)!) as [Signal, Signal]
   const found = (output: Signal) => {
