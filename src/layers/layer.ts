@@ -19,6 +19,10 @@ export interface Signal {
   readonly packing?: RowPacking | undefined
   /** bool [T, B]: which steps are there; absent where all are, or rows are packed. */
   readonly mask?: Value | undefined
+  /** bool [T, B, S, …] or [N, S, …]: what of each step is there, where steps are sequences themselves. */
+  readonly inner?: Value | undefined
+  /** bool [B]: which rows are there, where steps of sequences stand as rows; absent where all are. */
+  readonly rows?: Value | undefined
   /** What else a layer yields, by name. */
   readonly others?: Readonly<Record<string, Signal>> | undefined
 }
@@ -26,12 +30,12 @@ export interface Signal {
 /** A layer's step: the states after it, and what it yields. */
 export type Step = (args: { readonly carry: Values; readonly x: Values }) => { carry: Values; y: Values }
 
-/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have, if not B. */
+/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have. */
 export type Fold = (
   options: { readonly carry: Values; readonly xs: Values; readonly reverse: boolean },
   signal: Signal,
   scope: LayerScope,
-  stepFor: (rows: Size | undefined) => Step,
+  stepFor: (rows: Size) => Step,
 ) => ScanResult<Values, Values>
 
 /** What a layer may ask for while it is traced. */
@@ -78,6 +82,8 @@ export interface Layer {
   readonly cells?: readonly Cell[]
   /** It reads from the end, so that no state of it can go on from one window to the next. */
   readonly readsBackwards?: boolean
+  /** It does not go from step to step, and no state carries what it reads into the next window. */
+  readonly readsAround?: boolean
   apply(signal: Signal, scope: LayerScope): Signal
 }
 

@@ -42,7 +42,7 @@ export interface Call {
 /** What a model is told while it is traced; paths are `layer/name`. */
 export interface ModelScope {
   readonly training: boolean
-  /** Targets for the last layer to read in the place of its own outputs, as they lie inside. */
+  /** Targets, batch-first, for the last layer to read in the place of its own outputs. */
   readonly forced?: Value | undefined
   /** How recurrent layers fold their steps, if not by a plain scan. */
   readonly fold?: Fold | undefined
@@ -269,12 +269,13 @@ export class Model {
     }
   }
 
-  /** @throws {ArgumentError} where a layer reads backwards: its states cannot go on from window to window */
+  /** @throws {ArgumentError} where what a layer reads is not carried on by states from window to window */
   requireForward(what: string): void {
-    const backwards = this.calls.find(({ layer }) => layer.readsBackwards)
-    if (backwards === undefined) return
+    const odd = this.calls.find(({ layer }) => layer.readsBackwards || layer.readsAround)
+    if (odd === undefined) return
+    const reads = odd.layer.readsBackwards ? 'reads from the end' : 'does not go from step to step'
     throw new ArgumentError(
-      `${what}: states go on from one window to the next, but layer ${backwards.name} reads from the end; ` +
+      `${what}: states go on from one window to the next, but layer ${odd.name} ${reads}; ` +
         'give whole sequences and carry no states',
     )
   }
@@ -299,7 +300,8 @@ function called(
   scope: ModelScope,
   shared: Map<string, Value>,
 ): Called {
-  const [input, ...others] = from.map(read) as [Signal, ...Signal[]]
+  const [first, ...others] = from.map(read) as [Signal, ...Signal[]]
+  const input = { ...first, others: undefined }
   const layout = layoutOf(input, scope)
   const states = new Map<string, Value>()
   const variables = new Map<string, Value>()
@@ -313,7 +315,7 @@ function called(
     prefix: `${name}/`,
     fold: scope.fold,
     others,
-    forced: scope.forced,
+    forced: scope.forced && inside({ ...input, value: scope.forced }).value,
     param: (key, parameter) => {
       const value = scope.param(`${weights}/${key}`, parameter)
       shared.set(`${weights}/${key}`, value)

@@ -11,7 +11,6 @@ import {
   SOLE_OUTPUT,
 } from '../layers/model.ts'
 import { packingSpecs, RowPacking } from '../layers/packing.ts'
-import { inside } from '../layers/signals.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { seedWord } from '../tensor/random.ts'
 import { symbol } from '../tensor/size.ts'
@@ -122,13 +121,7 @@ export function forwardWhole(
   forced?: Value,
 ): Forward {
   const faces = facesOf(model, get, leaves)
-  return model.forward(faces, { ...leafScope(get, leaves), forced: forced && asInput(faces, forced) })
-}
-
-/** Targets as the one input lies inside. */
-export function asInput(faces: ReadonlyMap<string, Signal>, value: Value): Value {
-  const [face] = faces.values()
-  return inside({ ...face!, value }).value
+  return model.forward(faces, { ...leafScope(get, leaves), forced })
 }
 
 /** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */

@@ -10,7 +10,7 @@ import { packingSpecs, RowPacking } from '../layers/packing.ts'
 import { outside, swapped } from '../layers/signals.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { addSize, type SizeLike, subSize, symbol } from '../tensor/size.ts'
-import { asInput, type LeafOptions, leafScope, leafSpecs, type Reading } from './leaves.ts'
+import { type LeafOptions, leafScope, leafSpecs, type Reading } from './leaves.ts'
 import type { NamedSpec } from './session.ts'
 
 const [PAST, CARRIED] = [symbol('P'), symbol('C')]
@@ -54,14 +54,12 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
     const own = { packing, mask: mask?.slice(0, start, end) }
     return new Map<string, Signal>([[SOLE_INPUT, { value: x.slice(1, start, end), sequence: true, ...own }]])
   }
-  const forcedIn = (faces: ReadonlyMap<string, Signal>, start: SizeLike, end: SizeLike) =>
-    forced && asInput(faces, forced.slice(1, start, end))
   const early = facesOf('before', 0, CARRIED)
   const late = facesOf('after', CARRIED, ALL)
-  const before = model.forward(early, { ...scope, forced: forcedIn(early, 0, CARRIED) })
+  const before = model.forward(early, { ...scope, forced: forced?.slice(1, 0, CARRIED) })
   const after = model.forward(late, {
     ...scope,
-    forced: forcedIn(late, CARRIED, ALL),
+    forced: forced?.slice(1, CARRIED, ALL),
     time: iota([ALL]).slice(0, CARRIED, ALL),
     initial: (path) => before.states.get(path)!,
   })
@@ -71,13 +69,14 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
   }
   if (last.sequence) {
     const whole = ownSteps(concat([first, last].map(outside), 1), 1)
-    const own = mask && ownSteps(mask, 0)
-    const there = leaves.lengths ? less(iota([whole.shape[1]!, 1]), get(LENGTHS)) : own
-    return found({ value: swapped(whole), sequence: true, mask: there })
+    const own = last.mask && ownSteps(concat([first.mask!, last.mask], 0), 0)
+    const there = last.packing && less(iota([whole.shape[1]!, 1]), get(LENGTHS))
+    return found({ value: swapped(whole), sequence: true, mask: there ?? own })
   }
   // A row whose last step stands before the carry has its last output there.
-  const { packing } = late.get(SOLE_INPUT)!
-  const steps = packing?.lengths ?? mask?.slice(0, CARRIED, ALL).toF32().sum(0)
+  const ending = after.calls.find(({ inputs, output }) => inputs[0]!.sequence && !output.sequence)
+  const { packing, mask: there } = ending!.inputs[0]!
+  const steps = packing?.lengths ?? there?.toF32().sum(0)
   const goesOn = steps?.greater(0).reshape(['B', ...last.value.shape.slice(1).map(() => 1)])
   const value = goesOn === undefined ? last.value : where(goesOn, last.value, first.value)
   return found({ value, sequence: false })
