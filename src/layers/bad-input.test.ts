@@ -138,6 +138,12 @@ test.each<[string, () => unknown, code: string, said: string]>([
     'add: | [T, B, 2] and [T, B, 3]',
   ],
   [
+    'two inputs where one is read',
+    () => over(dense({ units }), (x) => [x]),
+    'argument',
+    'dense: it reads one input; received 2',
+  ],
+  [
     'three to subtract',
     () => over(subtract(), (x) => [x, x]),
     'argument',

@@ -310,11 +310,15 @@ function called(
       ? done[given]!.states
       : Object.entries(given ?? {}).map(([key, source]) => [key, read(source).value]),
   )
+  let unread = others.length > 0
   const own: LayerScope = {
     training: scope.training,
     prefix: `${name}/`,
     fold: scope.fold,
-    others,
+    get others() {
+      unread = false
+      return others
+    },
     forced: scope.forced && inside({ ...input, value: scope.forced }).value,
     param: (key, parameter) => {
       const value = scope.param(`${weights}/${key}`, parameter)
@@ -342,6 +346,7 @@ function called(
     final: (key, value) => states.set(key, value),
   }
   const output = layer.apply(input, own)
+  if (unread) throw new ArgumentError(`${name}: it reads one input; received ${others.length + 1}`)
   const [odd] = begins.keys()
   if (odd === undefined) return { inputs: [input, ...others], output, states, variables }
   throw new ArgumentError(

@@ -3,6 +3,7 @@
  * row's length or masked changes no bit; a file gives the same layer back.
  */
 import { describe, expect, test } from 'vitest'
+import { defineCell } from '../../src/cells/define.ts'
 import { loadModel, saveModel } from '../../src/io/model.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { conv1d } from '../../src/layers/conv1d.ts'
@@ -16,7 +17,7 @@ import { masking } from '../../src/layers/masking.ts'
 import { add, average, concatenate, maximum, multiply, subtract } from '../../src/layers/merge.ts'
 import type { InputSpec, Model } from '../../src/layers/model.ts'
 import { averagePooling1d, maxPooling1d } from '../../src/layers/pooling.ts'
-import { elman, type RecurrentOptions } from '../../src/layers/recurrent.ts'
+import { elman, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { repeatVector } from '../../src/layers/repeat-vector.ts'
 import { residual } from '../../src/layers/residual.ts'
 import { timeDistributed } from '../../src/layers/time-distributed.ts'
@@ -92,6 +93,13 @@ const pooled = (sight: Sight, f: (...numbers: number[]) => number, is = all) => 
 const mean = (...numbers: number[]) => plus(...numbers) / numbers.length
 const present = (row: Row) => row.filter((x) => x !== undefined)
 
+/** h ← tanh(x + h), y = 2 h */
+const twice = defineCell<object>()({ name: 'twice', state: () => ({ h: 2 }), params: () => ({}) }).step(
+  ({ x, state: { h } }) => {
+    const next = x.add(h).tanh()
+    return { output: next.mul(2), state: { h: next } }
+  },
+)
 const rnn = (more: RecurrentOptions = {}) => elman({ units: 2, returnSequences: true, ...more })
 const merged = (merge: Layer) => (x: Flow) => call(merge, [x, x.to(dense({ units: F }))])
 const withDense = (f: (...numbers: number[]) => number) =>
@@ -139,6 +147,18 @@ const CASES: Record<string, Case> = {
   'timeDistributed around a sequence': {
     ...{ shape: [null, S, F], layers: [timeDistributed(rnn({ goBackwards: true }))] },
     expected: each((x, w) => elmanOf(chunks(x).reverse(), w, 'timeDistributed/').reverse().flat()),
+  },
+  'timeDistributed around a cell whose output is no state': {
+    ...{
+      shape: [null, S, 2],
+      layers: [timeDistributed(recurrent(twice({}), { initialState: 'trainable' }))],
+    },
+    expected: each((x, w) => {
+      const begin = w['timeDistributed/initial h']!
+      return chunks(x)
+        .reduce((h, step) => zip((a, b) => Math.tanh(a + b), step, h), begin)
+        .map((h) => 2 * h)
+    }),
   },
   'timeDistributed twice': {
     ...{
