@@ -44,18 +44,28 @@ export {
   uniform,
   zeros,
 } from './init/initializers.ts'
+export { attention, pointer } from './layers/attention.ts'
 export { batchNorm } from './layers/batch-norm.ts'
 export { bidirectional } from './layers/bidirectional.ts'
+export { conv1d } from './layers/conv1d.ts'
 export { dense } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { echoState } from './layers/echo-state.ts'
 export { embedding } from './layers/embedding.ts'
 export { call, type Flow, input, model } from './layers/functional.ts'
+export { globalAveragePooling1d, globalMaxPooling1d } from './layers/global-pooling.ts'
+export { highway } from './layers/highway.ts'
 export { layerNorm } from './layers/layer-norm.ts'
+export { masking } from './layers/masking.ts'
+export { add, average, concatenate, maximum, multiply, subtract } from './layers/merge.ts'
 export type { Model } from './layers/model.ts'
+export { averagePooling1d, maxPooling1d } from './layers/pooling.ts'
 export { elman, gru, jordan, lstm, recurrent } from './layers/recurrent.ts'
+export { repeatVector } from './layers/repeat-vector.ts'
+export { residual } from './layers/residual.ts'
 export { sequential } from './layers/sequential.ts'
 export { summary } from './layers/summary.ts'
+export { timeDistributed } from './layers/time-distributed.ts'
 export {
   ArgumentError,
   DataError,
@@ -66,6 +76,7 @@ export {
 export { type NestedNumbers, type Tensor, tensor } from './tensor/tensor.ts'
 export { ctc } from './train/ctc.ts'
 export { ctcDecode, labelErrorRate } from './train/ctc-decode.ts'
+export { type Decoded, type DecodeOptions, decode } from './train/decode.ts'
 export { type FitOptions, fit } from './train/fit.ts'
 export { freeRun } from './train/free-run.ts'
 export { type GenerateOptions, generate } from './train/generate.ts'

@@ -22,7 +22,7 @@ export interface Probes {
 
 export function probedFold({ state, weights, read, cut }: Probes): Fold {
   return ({ carry, xs, reverse }, { value, mask }, { prefix }, stepFor) => {
-    const [steps, step] = [value.shape[0]!, stepFor(undefined)]
+    const [steps, step] = [value.shape[0]!, stepFor(value.shape[1]!)]
     const names = Object.keys(carry)
     const added = names.map((name) => state(`${prefix}${name}`, [steps, ...carry[name]!.shape]))
     const shared = weights(prefix)

@@ -1,10 +1,10 @@
 /** Attention over a sequence: which of its steps count, seen from another sequence's steps. */
 import { choice, count, type Fields, type Filled, fill, flag, optional, text } from '../cells/options.ts'
-import { iota, less, matmul, softmax, tanh, type Value, where } from '../graph/value.ts'
+import { matmul, softmax, tanh, type Value, where } from '../graph/value.ts'
 import { glorotUniform } from '../init/initializers.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
-import { inside, outside } from './signals.ts'
+import { inside, outside, padded } from './signals.ts'
 
 export interface AttentionOptions {
   /**
@@ -43,7 +43,7 @@ export class Attention implements Layer {
   readonly name: string | undefined
   readonly options: Filled<typeof FIELDS>
   /** Steps of the values are read all together. */
-  readonly mixesSteps = 'others'
+  readonly readsAround = 'others'
 
   constructor(kind: Attention['kind'], options: AttentionOptions) {
     this.kind = kind
@@ -64,19 +64,18 @@ export class Attention implements Layer {
         `${this.kind}: expected two or three inputs, call(${this.kind}(), [queries, values]); received one`,
       )
     }
-    const there = presenceOf(this.kind, values)
+    if (!values.sequence || !keys.sequence) {
+      throw new ShapeError(`${this.kind}: expected values that are a sequence (returnSequences: true)`)
+    }
+    const [v, k] = [padded(values), padded(keys)]
+    const there = v.mask?.transpose()
     const q = query.sequence ? outside(query) : query.value.expandDims(1)
-    const e = this.#scores(
-      q,
-      outside(keys),
-      [featuresOf(this.kind, query), featuresOf(this.kind, keys)],
-      scope,
-    )
+    const e = this.#scores(q, outside(k), [featuresOf(this.kind, query), featuresOf(this.kind, k)], scope)
     const scores = there === undefined ? e : where(there.expandDims(1), e, NEVER)
     if (this.kind === 'pointer') return laid(query, scores)
     const weights = softmax(scores)
     return {
-      ...laid(query, matmul(weights, outside(values))),
+      ...laid(query, matmul(weights, outside(v))),
       others: { weights: laid(query, weights) },
     }
   }
@@ -102,16 +101,6 @@ export class Attention implements Layer {
     const e = matmul(own, k.transpose([0, 2, 1]))
     return scaled ? e.mul(1 / Math.sqrt(E)) : e
   }
-}
-
-/** bool [B, S]: which steps are there, where not all are. */
-function presenceOf(kind: string, { value, sequence, packing, mask }: Signal): Value | undefined {
-  if (!sequence) throw new ShapeError(`${kind}: expected values that are a sequence (returnSequences: true)`)
-  if (packing !== undefined) {
-    const steps = packing.unpack(value).shape[1]!
-    return less(iota([1, steps], 1), packing.lengths.expandDims(1))
-  }
-  return mask?.transpose()
 }
 
 /** [B, T, …] as the queries lie. */

@@ -5,13 +5,23 @@ import { lstmCell } from '../cells/lstm.ts'
 import { stacked } from '../cells/stacked.ts'
 import { RecurraError } from '../tensor/errors.ts'
 import { bidirectional } from './bidirectional.ts'
+import { conv1d } from './conv1d.ts'
 import { dense } from './dense.ts'
 import { dropout } from './dropout.ts'
 import { embedding } from './embedding.ts'
+import { call, type Flow, input, model } from './functional.ts'
+import { globalMaxPooling1d } from './global-pooling.ts'
+import { highway } from './highway.ts'
 import type { Layer } from './layer.ts'
 import { layerNorm } from './layer-norm.ts'
+import { masking } from './masking.ts'
+import { add, average, concatenate, subtract } from './merge.ts'
+import { maxPooling1d } from './pooling.ts'
 import { elman, gru, jordan, lstm, recurrent } from './recurrent.ts'
+import { repeatVector } from './repeat-vector.ts'
+import { residual } from './residual.ts'
 import { sequential } from './sequential.ts'
+import { timeDistributed } from './time-distributed.ts'
 
 /** What TypeScript would not let through. */
 const odd = (value: unknown) => value as never
@@ -20,8 +30,14 @@ const words = () => embedding({ inputDim: 5, outputDim: 3 })
 const tied = (units: number, tiedTo = 'embedding') => dense({ units, tiedTo })
 const ofTokens = (...layers: Layer[]) => sequential(layers, { input: { shape: [null], dtype: 'i32' } })
 const ofNumbers = (...layers: Layer[]) => sequential(layers, { input: { shape: [null, 2], dtype: 'f32' } })
+const ofRows = (...layers: Layer[]) => sequential(layers, { input: { shape: [2], dtype: 'f32' } })
 const back = gru({ units, goBackwards: true })
 const noise = (noiseShape: (number | null)[]) => ofNumbers(dropout({ rate: 0.5, noiseShape }))
+/** A layer over series and what `others` makes of them. */
+const over = (layer: Layer, others: (x: Flow) => Flow[], shape: (number | string | null)[] = [null, 2]) => {
+  const x = input({ shape })
+  return model({ inputs: x, outputs: call(layer, [x, ...others(x)]) })
+}
 const diagonal = { kind: 'identity', gain: 1 } as const
 
 test.each<[string, () => unknown, code: string, said: string]>([
@@ -52,6 +68,118 @@ test.each<[string, () => unknown, code: string, said: string]>([
     'dense: k | "zeros"',
   ],
   ['a bias', () => ofNumbers(elman({ units, biasInitializer: diagonal })), 'argument', 'identity | [2]'],
+  [
+    'repeated sequences',
+    () => ofNumbers(repeatVector({ n: 2 })),
+    'shape',
+    'repeatVector: | without time | [T, B, 2]',
+  ],
+  [
+    'a cell for a layer',
+    () => timeDistributed(odd(gruCell)),
+    'argument',
+    'timeDistributed: | a layer | function',
+  ],
+  [
+    'states of steps',
+    () => timeDistributed(gru({ units, returnState: true })),
+    'argument',
+    'timeDistributed: the states of gru end with each step',
+  ],
+  [
+    'no time to distribute',
+    () => ofRows(timeDistributed(dense({ units }))),
+    'shape',
+    '[T, B, …]; received [B, 2] without',
+  ],
+  [
+    'two sequences to distribute over',
+    () => over(timeDistributed(dense({ units })), (x) => [x]),
+    'shape',
+    'timeDistributed: expected one sequence | and 1 more',
+  ],
+  [
+    'no sequence inside',
+    () => ofNumbers(timeDistributed(gru({ units }))),
+    'shape',
+    'gru: expected a sequence | [B·T, 2] without time',
+  ],
+  ['masked tokens', () => ofTokens(masking()), 'shape', 'masking: expected f32 | i32[T, B]'],
+  ['masked rows', () => ofRows(masking()), 'shape', 'masking: expected a sequence | [B, 2] without time'],
+  [
+    'strides of what is dilated',
+    () => conv1d({ filters: 1, kernelSize: 2, strides: 2, dilationRate: 3 }),
+    'argument',
+    'conv1d: expected strides or a dilationRate above 1; received both, 2 and 3',
+  ],
+  [
+    'filters over rows',
+    () => ofRows(conv1d({ filters: 1, kernelSize: 2 })),
+    'shape',
+    'conv1d: | [B, 2] without time',
+  ],
+  [
+    'windows by the longest row',
+    () => ofNumbers(masking(), conv1d({ filters: 1, kernelSize: 2, strides: 2, padding: 'same' })),
+    'shape',
+    'conv1d: with padding same and strides of 2 | use valid or causal',
+  ],
+  ['pooled rows', () => ofRows(globalMaxPooling1d()), 'shape', 'globalMaxPooling1d: | [B, 2] without time'],
+  [
+    'one to add',
+    () => ofNumbers(add()),
+    'argument',
+    'add: expected several inputs, as call(add(), [a, b]) | one',
+  ],
+  [
+    'unlike sizes',
+    () => over(add(), (x) => [x.to(dense({ units: 3 }))]),
+    'shape',
+    'add: | [T, B, 2] and [T, B, 3]',
+  ],
+  [
+    'two inputs where one is read',
+    () => over(dense({ units }), (x) => [x]),
+    'argument',
+    'dense: it reads one input; received 2',
+  ],
+  [
+    'three to subtract',
+    () => over(subtract(), (x) => [x, x]),
+    'argument',
+    'subtract: expected two inputs; received 3',
+  ],
+  [
+    'unlike times',
+    () => over(average(), (x) => [x.to(conv1d({ filters: 2, kernelSize: 2 }))]),
+    'shape',
+    'average: expected sequences of one number of steps; received [T, B, 2] and [T-1, B, 2]',
+  ],
+  [
+    'rows one behind the other',
+    () => over(concatenate({ axis: 1 }), (x) => [x]),
+    'shape',
+    'axis | features; received 1',
+  ],
+  [
+    'unlike sizes beside the axis',
+    () => over(concatenate({ axis: 3 }), (x) => [x.to(timeDistributed(maxPooling1d()))], [null, 4, 2]),
+    'shape',
+    'concatenate: expected inputs that differ in axis 3 alone; received [T, B, 4, 2] and [T, B, 2, 2]',
+  ],
+  [
+    'residual of another size',
+    () => ofNumbers(residual(dense({ units: 3 }))),
+    'shape',
+    'residual: dense must keep the shape of its input, [T, B, 2]; it makes [T, B, 3]',
+  ],
+  [
+    'a highway without its steps',
+    () => ofNumbers(highway(gru({ units }))),
+    'shape',
+    'highway: gru must keep | [B, 2] (does it need returnSequences: true?)',
+  ],
+  ['a highway around nothing', () => highway(odd({})), 'argument', 'highway: expected a layer | object'],
   ['a name', () => dense({ units, name: odd(3) }), 'argument', 'dense: name must be a text; received 3'],
   ['no epsilon', () => layerNorm({ epsilon: 0 }), 'argument', 'epsilon must be a number above 0; received 0'],
   ['layer norm of tokens', () => ofTokens(layerNorm()), 'shape', 'layerNorm: expected f32 | i32[T, B]'],

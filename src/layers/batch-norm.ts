@@ -4,6 +4,7 @@ import { type Initializer, parameter } from '../init/initializers.ts'
 import { requireNumber } from '../tensor/checks.ts'
 import { productOf } from '../tensor/size.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
+import { presenceOf } from './signals.ts'
 
 export interface BatchNormOptions {
   /** How much of the moving statistics stays in each training step. Default: 0.99. */
@@ -70,7 +71,7 @@ export class BatchNorm implements Layer {
       mean: scope.variable('movingMean', parameter(shape, movingMeanInitializer)),
       variance: scope.variable('movingVariance', parameter(shape, movingVarianceInitializer)),
     }
-    const { mean, variance } = scope.training ? statistics(signal.value, signal.mask) : moving
+    const { mean, variance } = scope.training ? statistics(signal.value, presenceOf(signal)) : moving
     if (scope.training) {
       const moved = (old: Value, now: Value) => old.mul(momentum).add(now.mul(1 - momentum))
       scope.next('movingMean', moved(moving.mean, mean))

@@ -1,11 +1,12 @@
 import type { Cell } from '../cells/define.ts'
-import { choice, type Fields, type Filled, fill, text } from '../cells/options.ts'
+import { choice, type Field, type Fields, type Filled, fill, text } from '../cells/options.ts'
 import { concat, type Value } from '../graph/value.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, sameShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
 import { Recurrent } from './recurrent.ts'
+import { within } from './wrapping.ts'
 
 /** How the outputs of both directions become one: one after the other along the last axis, or number by number. */
 const MERGES = {
@@ -18,15 +19,23 @@ const MERGES = {
 export type MergeMode = keyof typeof MERGES
 
 export interface BidirectionalOptions {
-  /** Default: concat. */
-  readonly mergeMode?: MergeMode
+  /** null: both outputs, the forward one and, as `get('backward')`, the other. Default: concat. */
+  readonly mergeMode?: MergeMode | null
   /** Default: a second layer like the first, with parameters of its own, the other way. */
   readonly backwardLayer?: Recurrent | undefined
   readonly name?: string | undefined
 }
 
+const merge = choice('concat', Object.keys(MERGES) as MergeMode[])
+const mergeMode: Field<MergeMode | null> = {
+  fallback: merge.fallback,
+  check: (what, name, value) => {
+    if (value !== null) merge.check(what, name, value)
+  },
+}
+
 const FIELDS = {
-  mergeMode: choice('concat', Object.keys(MERGES) as MergeMode[]),
+  mergeMode,
   name: text,
 } satisfies Fields<Omit<BidirectionalOptions, 'backwardLayer'>>
 
@@ -63,6 +72,7 @@ export class Bidirectional implements Layer {
     const forward = this.forward.apply(signal, within(scope, 'forward'))
     const backward = this.backward.apply(signal, within(scope, 'backward'))
     const { mergeMode } = this.options
+    if (mergeMode === null) return { ...forward, others: { backward } }
     if (mergeMode !== 'concat' && !sameShape(forward.value.shape, backward.value.shape)) {
       const shapes = [forward, backward].map(({ value }) => printShape(value.shape)).join(' and ')
       throw new ShapeError(
@@ -97,20 +107,6 @@ function requireRecurrent(layer: Layer): void {
   throw new ArgumentError(
     `bidirectional: expected a recurrent layer; received ${layer?.kind ?? typeof layer}`,
   )
-}
-
-/** What a layer inside another one asks for bears its part's name. */
-function within(scope: LayerScope, part: string): LayerScope {
-  return {
-    ...scope,
-    prefix: `${scope.prefix}${part} `,
-    param: (name, parameter) => scope.param(`${part} ${name}`, parameter),
-    variable: (name, parameter) => scope.variable(`${part} ${name}`, parameter),
-    next: (name, value) => scope.next(`${part} ${name}`, value),
-    random: (name) => scope.random(`${part} ${name}`),
-    initial: (name, begin) => scope.initial(`${part} ${name}`, begin),
-    final: (name, value) => scope.final(`${part} ${name}`, value),
-  }
 }
 
 /**

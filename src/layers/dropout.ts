@@ -102,7 +102,8 @@ function drawKept(
   if (packing === undefined && sequence && shared.time) one.add(0)
   const shape = value.shape.map((size, axis) => (one.has(axis) ? 1 : size))
   const numbers = shared.rows ? packing && rows?.mul(0) : rows
-  const place = { rowAxis, rows: numbers, time: shared.time ? 0 : time }
+  const timeless = shared.time || (!sequence && shared.rows)
+  const place = { rowAxis, rows: numbers, time: timeless ? 0 : time }
   // As f32, so that a comparison in f64 draws the same.
   return randomUniform(shape, { ...key, ...place }).less(Math.fround(1 - rate))
 }

@@ -1,9 +1,10 @@
-import { count, type Fields, type Filled, fill, initializer, text } from '../cells/options.ts'
-import { gather } from '../graph/value.ts'
+import { count, type Fields, type Filled, fill, flag, initializer, text } from '../cells/options.ts'
+import { gather, not, where } from '../graph/value.ts'
 import { type Initializer, parameter } from '../init/initializers.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
+import { onlyWhere } from './masks.ts'
 
 export interface EmbeddingOptions {
   /** V, the size of the vocabulary. */
@@ -12,6 +13,8 @@ export interface EmbeddingOptions {
   readonly outputDim: number
   /** How the table begins. Default: uniform within ±0.05. */
   readonly embeddingsInitializer?: Initializer
+  /** Token 0 is padding: it reads zeros, and layers after this one take its step as masked. Default: false. */
+  readonly maskZero?: boolean
   readonly name?: string | undefined
 }
 
@@ -19,10 +22,14 @@ const FIELDS = {
   inputDim: count,
   outputDim: count,
   embeddingsInitializer: initializer({ kind: 'uniform', low: -0.05, high: 0.05 }),
+  maskZero: flag(false),
   name: text,
 } satisfies Fields<EmbeddingOptions>
 
-/** Row x of a table [V, D] for every token x. A token outside 0 … V−1 reads zeros. */
+/**
+ * Row x of a table [V, D] for every token x. A token outside 0 … V−1 reads zeros. With `maskZero`, steps of token 0 are
+ * masked; where steps are sequences of tokens themselves, [T, B, S], what stands inside of them.
+ */
 export class Embedding implements Layer {
   readonly kind = 'embedding'
   readonly name: string | undefined
@@ -39,9 +46,11 @@ export class Embedding implements Layer {
         `embedding: expected i32 tokens; received ${signal.value.dtype}${printShape(signal.value.shape)}`,
       )
     }
-    const { inputDim, outputDim, embeddingsInitializer } = this.options
+    const { inputDim, outputDim, embeddingsInitializer, maskZero } = this.options
     const table = scope.param('E', parameter([inputDim, outputDim], embeddingsInitializer))
-    return { ...signal, value: gather(table, signal.value) }
+    if (!maskZero) return { ...signal, value: gather(table, signal.value) }
+    const own = signal.sequence ? onlyWhere(signal, (tokens) => not(tokens.equal(0))) : signal
+    return { ...own, value: gather(table, where(own.value.equal(0), -1, own.value)) }
   }
 }
 

@@ -19,6 +19,10 @@ export interface Signal {
   readonly packing?: RowPacking | undefined
   /** bool [T, B]: which steps are there; absent where all are, or rows are packed. */
   readonly mask?: Value | undefined
+  /** bool [T, B, S, …] or [N, S, …]: what of each step is there, where steps are sequences themselves. */
+  readonly inner?: Value | undefined
+  /** bool [B]: which rows are there, where steps of sequences stand as rows; absent where all are. */
+  readonly rows?: Value | undefined
   /** What else a layer yields, by name. */
   readonly others?: Readonly<Record<string, Signal>> | undefined
 }
@@ -26,12 +30,12 @@ export interface Signal {
 /** A layer's step: the states after it, and what it yields. */
 export type Step = (args: { readonly carry: Values; readonly x: Values }) => { carry: Values; y: Values }
 
-/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have, if not B. */
+/** A scan over a signal's steps; `stepFor` makes the step for the size that a step's rows have. */
 export type Fold = (
   options: { readonly carry: Values; readonly xs: Values; readonly reverse: boolean },
   signal: Signal,
   scope: LayerScope,
-  stepFor: (rows: Size | undefined) => Step,
+  stepFor: (rows: Size) => Step,
 ) => ScanResult<Values, Values>
 
 /** What a layer reads in the place of its own output of the step before. */
@@ -89,10 +93,10 @@ export interface Layer {
   /** It reads from the end, so that no state of it can go on from one window to the next. */
   readonly readsBackwards?: boolean
   /**
-   * A step of its output is a function of other steps than those before: of its first input too (`all`), or only of its
-   * further ones. What is written step by step cannot go through it.
+   * It does not go from step to step, and no state carries what it reads into the next window; `others`: of what it reads
+   * besides its first input.
    */
-  readonly mixesSteps?: 'all' | 'others'
+  readonly readsAround?: boolean | 'others'
   apply(signal: Signal, scope: LayerScope): Signal
 }
 

@@ -271,12 +271,13 @@ export class Model {
     }
   }
 
-  /** @throws {ArgumentError} where a layer reads backwards: its states cannot go on from window to window */
+  /** @throws {ArgumentError} where what a layer reads is not carried on by states from window to window */
   requireForward(what: string): void {
-    const backwards = this.calls.find(({ layer }) => layer.readsBackwards)
-    if (backwards === undefined) return
+    const odd = this.calls.find(({ layer }) => layer.readsBackwards || layer.readsAround)
+    if (odd === undefined) return
+    const reads = odd.layer.readsBackwards ? 'reads from the end' : 'does not go from step to step'
     throw new ArgumentError(
-      `${what}: states go on from one window to the next, but layer ${backwards.name} reads from the end; ` +
+      `${what}: states go on from one window to the next, but layer ${odd.name} ${reads}; ` +
         'give whole sequences and carry no states',
     )
   }
@@ -301,7 +302,8 @@ function called(
   scope: ModelScope,
   shared: Map<string, Value>,
 ): Called {
-  const [input, ...others] = from.map(read) as [Signal, ...Signal[]]
+  const [first, ...others] = from.map(read) as [Signal, ...Signal[]]
+  const input = { ...first, others: undefined }
   const layout = layoutOf(input, scope)
   const states = new Map<string, Value>()
   const variables = new Map<string, Value>()
@@ -310,11 +312,15 @@ function called(
       ? done[given]!.states
       : Object.entries(given ?? {}).map(([key, source]) => [key, read(source).value]),
   )
+  let unread = others.length > 0
   const own: LayerScope = {
     training: scope.training,
     prefix: `${name}/`,
     fold: scope.fold,
-    others,
+    get others() {
+      unread = false
+      return others
+    },
     forced: scope.forced,
     param: (key, parameter) => {
       const value = scope.param(`${weights}/${key}`, parameter)
@@ -343,6 +349,7 @@ function called(
     final: (key, value) => states.set(key, value),
   }
   const output = layer.apply(input, own)
+  if (unread) throw new ArgumentError(`${name}: it reads one input; received ${others.length + 1}`)
   const [odd] = begins.keys()
   if (odd === undefined) return { inputs: [input, ...others], output, states, variables }
   throw new ArgumentError(

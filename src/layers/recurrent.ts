@@ -14,7 +14,7 @@ import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
-import { printShape } from '../tensor/size.ts'
+import { printShape, type Size } from '../tensor/size.ts'
 import { type Fold, featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
 /** The carry that holds the last output; no state of a cell can be named so. */
@@ -32,6 +32,8 @@ export interface RecurrentOptions {
   readonly initialState?: 'zeros' | 'trainable'
   /** From the last step to the first. The output of step t stays at t. Default: false. */
   readonly goBackwards?: boolean
+  /** With returnSequences, 0 where a mask has no step, instead of the output of the step before. Default: false. */
+  readonly zeroOutputForMask?: boolean
   readonly name?: string
 }
 
@@ -40,13 +42,15 @@ const FIELDS = {
   returnState: flag(false),
   initialState: choice('zeros', ['zeros', 'trainable']),
   goBackwards: flag(false),
+  zeroOutputForMask: flag(false),
   name: text,
 } satisfies Fields<RecurrentOptions>
 
 /**
  * Runs a cell over a sequence [T, B, I]. With lengths, a row's states hold once it has ended, its later outputs are
  * 0, and going backwards begins at its own last step. With a mask, states hold where a step is masked, and its output
- * is that of the step before it (going backwards: after it), 0 where there is none yet, as in Keras.
+ * is that of the step before it (going backwards: after it), 0 where there is none yet, as in Keras; or always 0, with
+ * `zeroOutputForMask`.
  */
 export class Recurrent implements Layer {
   readonly kind: string
@@ -84,11 +88,12 @@ export class Recurrent implements Layer {
     const names = Object.keys(cell.states)
     // The last output is a state of its own unless the cell says that it is one already.
     const outputState = names[graph.outputs.indexOf(graph.outputs[0]!, 1) - 1]
-    const { returnSequences, goBackwards } = this.options
+    const { returnSequences, goBackwards, zeroOutputForMask } = this.options
+    const rows = packing === undefined ? value.shape[1]! : packing.sizes.rows
     const carriesOutput = !returnSequences && outputState === undefined
     const begins = Object.fromEntries(
       names.map((name) => {
-        const begin = scope.initial(name, this.begin(cell, name, scope))
+        const begin = scope.initial(name, this.begin(cell, name, rows, scope))
         return [name, packing === undefined ? begin : packing.sorted(begin)]
       }),
     )
@@ -99,11 +104,11 @@ export class Recurrent implements Layer {
         : { name: feedback, ...scope.forced(begins[feedback]!, signal) }
     const own = names.filter((name) => name !== forced?.name)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
-    if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape)
+    if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape.with(0, rows))
     const xs = { x: value, ...(forced && { before: forced.before }) }
-    const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (rows) => {
+    const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (alive) => {
       // The cell was traced for B rows.
-      const step = rows === undefined ? graph : resized(graph, new Map([['B', rows]]))
+      const step = resized(graph, new Map([['B', alive]]))
       return ({ carry: states, x: { x, before } }) => {
         const [y, ...next] = callGraph(step, [x!, ...names.map((name) => states[name] ?? before!), ...params])
         const after: Record<string, Value> = Object.fromEntries(
@@ -115,21 +120,23 @@ export class Recurrent implements Layer {
     })
     const inOrder = (state: Value) => (packing === undefined ? state : packing.unsorted(state))
     for (const name of names) scope.final(name, inOrder(result.carry[name] ?? forced!.final))
-    if (returnSequences) return { ...signal, value: held(result.ys['output']!, mask, goBackwards) }
+    const output = result.ys['output']!
+    if (returnSequences)
+      return { ...signal, value: zeroOutputForMask ? output : held(output, mask, goBackwards) }
     return { value: inOrder(result.carry[outputState ?? OUTPUT]!), sequence: false }
   }
 
-  private begin(cell: TracedCell, name: string, scope: LayerScope): Value {
+  private begin(cell: TracedCell, name: string, rows: Size, scope: LayerScope): Value {
     const shape = cell.states[name]!
     if (this.options.initialState !== 'trainable' || cell.untrained?.includes(name))
-      return zeros(['B', ...shape])
-    return scope.param(`initial ${name}`, zeroParameter(...shape)).broadcastTo(['B', ...shape])
+      return zeros([rows, ...shape])
+    return scope.param(`initial ${name}`, zeroParameter(...shape)).broadcastTo([rows, ...shape])
   }
 }
 
-const folded: Fold = (options, { packing, mask }, _, stepFor) =>
+const folded: Fold = (options, { value, packing, mask }, _, stepFor) =>
   packing === undefined
-    ? scan({ ...options, ...(mask && { mask }) }, stepFor(undefined))
+    ? scan({ ...options, ...(mask && { mask }) }, stepFor(value.shape[1]!))
     : packing.scan(options, stepFor(packing.sizes.alive))
 
 /** The output [T, B, …], repeated where the mask has no step; nothing but selects, so that repeating has the same bits. */
@@ -188,7 +195,7 @@ function layerOf<O extends object>(
   options: O & RecurrentOptions,
 ): Recurrent {
   requireKnown(kind, options, [...Object.keys(fields), ...Object.keys(FIELDS)])
-  const { returnSequences, returnState, initialState, goBackwards, name, ...own } = options
-  const layer = { returnSequences, returnState, initialState, goBackwards, name }
+  const { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, name, ...own } = options
+  const layer = { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, name }
   return new Recurrent(cell(own as unknown as O), layer)
 }

@@ -150,7 +150,7 @@ function dependentsOf({ calls }: Model, feedback: string): Set<number> {
     const [, ...others] = from
     if (![...from, ...begins].some(depends)) continue
     found.add(at)
-    const mixes = layer.mixesSteps === 'all' || (layer.mixesSteps === 'others' && others.some(depends))
+    const mixes = layer.readsAround === true || (layer.readsAround === 'others' && others.some(depends))
     if (!mixes && !layer.readsBackwards) continue
     throw new ArgumentError(
       `decode: what is written step by step goes through layer ${name}, which reads steps that are not written yet`,

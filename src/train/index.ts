@@ -3,6 +3,7 @@
 export type { ClippingOptions } from './clipping.ts'
 export { type CtcOptions, ctc } from './ctc.ts'
 export { type CtcDecodeOptions, ctcDecode, labelErrorRate } from './ctc-decode.ts'
+export { type Decoded, type DecodeOptions, decode } from './decode.ts'
 export type { EarlyStoppingOptions } from './early-stopping.ts'
 export { type FitOptions, fit, type ValidationOptions } from './fit.ts'
 export { type FreeRunOptions, freeRun } from './free-run.ts'

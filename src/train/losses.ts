@@ -181,10 +181,19 @@ export interface Measured {
   sum(values: Value): Value
 }
 
-/** The target and the weights, of steps or rows, are batch-first, the output as inside. */
+/**
+ * The target and the weights, of steps or rows, are batch-first, the output as inside.
+ * @throws {ShapeError} where steps are masked inside of steps
+ */
 export function measured(loss: Loss, output: Signal, target: Value, weights?: Value): Measured {
   if (loss.rows) return loss.rows.measured(output, target, weights)
-  const { packing, mask } = output
+  const { packing, mask, inner } = output
+  if (inner !== undefined) {
+    throw new ShapeError(
+      `${loss.name} counts whole steps, but inside of those of the output ${printShape(output.value.shape)} some are masked: ` +
+        'make each one with timeDistributed(lstm({ units })) or timeDistributed(globalAveragePooling1d())',
+    )
+  }
   const clean = (value: Value) => masked({ ...output, value }).value
   const own = (value: Value) => clean(inside({ ...output, value }).value)
   const [z, y] = [clean(output.value), own(target)]

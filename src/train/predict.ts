@@ -27,7 +27,7 @@ export interface PredictOptions {
 }
 
 export interface Prediction {
-  /** [B, T, …] or [B, …]; 0 beyond a row's length. Of several outputs the first. */
+  /** [B, T, …] or [B, …]; 0 beyond a row's length unless a layer masks. Of several outputs the first. */
   readonly output: Tensor
   /** All outputs by name. */
   readonly outputs: Readonly<Record<string, Tensor>>
@@ -40,6 +40,7 @@ export interface Prediction {
 /**
  * The model's output for a batch of inputs: nested arrays, a tensor, or a list of sequences. Those of unlike lengths are
  * padded, and so is the output of every step, [B, T, …]: it is 0 beyond a row's length, which `predictWithStates` says.
+ * Behind a layer that masks, what stands where nothing is is what that layer's readers make of it.
  *
  *     await predict(net, [[[0.1]], [[0.2], [0.3]]])
  *

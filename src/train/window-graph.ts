@@ -71,13 +71,14 @@ export const forwardWindow: Reading['forward'] = (model, get, leaves, forced) =>
   }
   if (last.sequence) {
     const whole = ownSteps(concat([first, last].map(outside), 1), 1)
-    const own = mask && ownSteps(mask, 0)
-    const there = leaves.packing ? less(iota([whole.shape[1]!, 1]), get(LENGTHS)) : own
-    return found({ value: swapped(whole), sequence: true, mask: there })
+    const own = last.mask && ownSteps(concat([first.mask!, last.mask], 0), 0)
+    const there = last.packing && less(iota([whole.shape[1]!, 1]), get(LENGTHS))
+    return found({ value: swapped(whole), sequence: true, mask: there ?? own })
   }
   // A row whose last step stands before the carry has its last output there.
-  const { packing } = late.get(SOLE_INPUT)!
-  const steps = packing?.lengths ?? mask?.slice(0, CARRIED, ALL).toF32().sum(0)
+  const ending = after.calls.find(({ inputs, output }) => inputs[0]!.sequence && !output.sequence)
+  const { packing, mask: there } = ending!.inputs[0]!
+  const steps = packing?.lengths ?? there?.toF32().sum(0)
   const goesOn = steps?.greater(0).reshape(['B', ...last.value.shape.slice(1).map(() => 1)])
   const value = goesOn === undefined ? last.value : where(goesOn, last.value, first.value)
   return found({ value, sequence: false })

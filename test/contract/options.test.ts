@@ -22,12 +22,21 @@ import { slstmCell } from '../../src/cells/slstm.ts'
 import { sruCell } from '../../src/cells/sru.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
+import { conv1d } from '../../src/layers/conv1d.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
 import { echoState } from '../../src/layers/echo-state.ts'
 import { embedding } from '../../src/layers/embedding.ts'
+import { globalAveragePooling1d, globalMaxPooling1d } from '../../src/layers/global-pooling.ts'
+import { highway } from '../../src/layers/highway.ts'
 import { layerNorm } from '../../src/layers/layer-norm.ts'
+import { masking } from '../../src/layers/masking.ts'
+import { add, average, concatenate, maximum, multiply, subtract } from '../../src/layers/merge.ts'
+import { averagePooling1d, maxPooling1d } from '../../src/layers/pooling.ts'
 import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
+import { repeatVector } from '../../src/layers/repeat-vector.ts'
+import { residual } from '../../src/layers/residual.ts'
+import { timeDistributed } from '../../src/layers/time-distributed.ts'
 import { ArgumentError } from '../../src/tensor/errors.ts'
 import { ctc } from '../../src/train/ctc.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
@@ -74,6 +83,7 @@ const WRONG = {
   flag: [null, 0, 1, 'true', 'false', Number.NaN, {}, []],
   text: [null, 1, true, {}, [], Number.NaN],
   choice: [null, '', 'other', 'toString', 1, true, {}],
+  choiceOrNull: ['', 'other', 'toString', 1, true, {}],
   initializer: [
     null,
     'zeros',
@@ -101,8 +111,10 @@ const layer: Kinds = {
   returnState: 'flag',
   goBackwards: 'flag',
   initialState: 'choice',
+  zeroOutputForMask: 'flag',
   name: 'text',
 }
+const pool: Kinds = { poolSize: 'count', strides: 'count', padding: 'choice', name: 'text' }
 const gates: Kinds = { ...basics, recurrentActivation: 'choice' }
 const adamOptions: Kinds = { learningRate: 'rate', beta1: 'share', beta2: 'share', epsilon: 'above0' }
 
@@ -186,7 +198,10 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     'embedding',
     embedding,
     { inputDim: 3, outputDim: 2 },
-    { inputDim: 'count', outputDim: 'count', embeddingsInitializer: 'initializer', name: 'text' },
+    {
+      ...{ inputDim: 'count', outputDim: 'count', maskZero: 'flag', name: 'text' },
+      embeddingsInitializer: 'initializer',
+    },
   ],
   ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],
   ['layerNorm', layerNorm, undefined, { epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' }],
@@ -204,8 +219,47 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     'bidirectional',
     (options) => bidirectional(lstm({ units: 2 }), options),
     undefined,
-    { mergeMode: 'choice', name: 'text' },
+    { mergeMode: 'choiceOrNull', name: 'text' },
   ],
+  ['repeatVector', repeatVector, { n: 2 }, { n: 'count', name: 'text' }],
+  [
+    'timeDistributed',
+    (options) => timeDistributed(dense({ units: 2 }), options),
+    undefined,
+    { name: 'text' },
+  ],
+  ['residual', (options) => residual(dense({ units: 2 }), options), undefined, { name: 'text' }],
+  [
+    'highway',
+    (options) => highway(dense({ units: 2 }), options),
+    undefined,
+    { kernelInitializer: 'initializer', biasInitializer: 'initializer', name: 'text' },
+  ],
+  ['masking', masking, undefined, { maskValue: 'number', name: 'text' }],
+  [
+    'conv1d',
+    conv1d,
+    { filters: 2, kernelSize: 2 },
+    {
+      ...{
+        filters: 'count',
+        kernelSize: 'count',
+        strides: 'count',
+        dilationRate: 'count',
+        padding: 'choice',
+      },
+      ...{ activation: 'choice', useBias: 'flag', name: 'text' },
+      ...{ kernelInitializer: 'initializer', biasInitializer: 'initializer' },
+    },
+  ],
+  ['maxPooling1d', maxPooling1d, undefined, pool],
+  ['averagePooling1d', averagePooling1d, undefined, pool],
+  ['globalMaxPooling1d', globalMaxPooling1d, undefined, { keepDims: 'flag', name: 'text' }],
+  ['globalAveragePooling1d', globalAveragePooling1d, undefined, { keepDims: 'flag', name: 'text' }],
+  ['concatenate', concatenate, undefined, { axis: 'integer', name: 'text' }],
+  ...Object.entries({ add, subtract, multiply, average, maximum }).map(
+    ([name, merge]) => [name, merge, undefined, { name: 'text' }] as const,
+  ),
   ['sgd', sgd, undefined, { learningRate: 'rate', momentum: 'share', nesterov: 'flag' }],
   [
     'rmsprop',

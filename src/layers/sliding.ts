@@ -1,0 +1,96 @@
+/** Layers that read several steps at once: what their windows see, and where what they make of it stands. */
+import * as build from '../graph/build.ts'
+import { and, derive, type Value } from '../graph/value.ts'
+import { ShapeError } from '../tensor/errors.ts'
+import {
+  addSize,
+  floorDivSize,
+  maxSize,
+  mulSize,
+  printShape,
+  type Size,
+  type SizeLike,
+  subSize,
+} from '../tensor/size.ts'
+import { featuresOf, type Signal } from './layer.ts'
+import { masked, padded, swapped } from './signals.ts'
+
+/** A window of `size` steps, `dilation` apart, that begins `strides` steps after the one before it. */
+export interface Sliding {
+  readonly size: number
+  readonly strides: number
+  readonly dilation: number
+  /** Zeros around: none; so many that there are ⌈T / strides⌉ windows; before the first step alone. */
+  readonly padding: 'valid' | 'same' | 'causal'
+}
+
+export interface Windows {
+  /** [T + zeros, B, I]: 0 where nothing is there. */
+  readonly value: Value
+  /** Zeros around [T, B, …], as around the value. */
+  around(value: Value): Value
+  /** What stands at one place of each window, of what has zeros around it. */
+  at(place: number, value: Value): Value
+  /** Which steps are there, of those without zeros around; undefined where all are. */
+  readonly mask: Value | undefined
+  /** The layer's output, of one number of features a window. */
+  output(value: Value): Signal
+}
+
+/**
+ * A sequence [T, B, I] under windows. Where each step has its own, rows are packed and masked as before; else a window is
+ * there where all of its steps are, or with `causal` where its last is.
+ *
+ * @throws {ShapeError} for what is no such sequence, and with `same` for windows whose place in a row would depend on how
+ * far the others reach
+ */
+export function windowsOf(kind: string, signal: Signal, sliding: Sliding): Windows {
+  const { size, strides, dilation, padding } = sliding
+  featuresOf(kind, signal)
+  if (!signal.sequence || signal.value.rank !== (signal.packing === undefined ? 3 : 2)) {
+    throw new ShapeError(
+      `${kind}: expected a sequence [T, B, features]; received ${printShape(signal.value.shape)}` +
+        `${signal.sequence ? '' : ' without time'}`,
+    )
+  }
+  const { value, mask } = masked(padded(signal))
+  const steps = value.shape[0]!
+  if (padding === 'same' && strides > 1 && mask !== undefined) {
+    throw new ShapeError(
+      `${kind}: with padding same and strides of ${strides} a row's windows would lie by the longest row's length, not ` +
+        'its own: use valid or causal for rows of unlike lengths and masks',
+    )
+  }
+  const reach = (size - 1) * dilation
+  const [low, high] = marginsOf(steps, reach, sliding)
+  const around = (each: Value) => derive([each], ([node]) => build.pad(node!, 0, low, high))
+  const at = (place: number, each: Value) => {
+    const start = place * dilation
+    return each.slice(0, start, subSize(each.shape[0]!, reach - start), strides)
+  }
+  const output = (made: Value): Signal => {
+    if (strides === 1 && (padding !== 'valid' || reach === 0)) {
+      const { packing } = signal
+      return packing === undefined
+        ? masked({ ...signal, value: made })
+        : { ...signal, value: packing.pack(swapped(made)) }
+    }
+    return masked({ value: made, sequence: true, mask: mask && whole(mask) })
+  }
+  const whole = (there: Value) => {
+    if (padding !== 'valid') return there.slice(0, 0, steps, strides)
+    return Array.from({ length: size }, (_, place) => at(place, there)).reduce(and)
+  }
+  return { value: around(value), around, at, mask, output }
+}
+
+/** Zeros before and after; the odd one after, as in Keras. */
+function marginsOf(steps: Size, reach: number, { strides, padding }: Sliding): [SizeLike, SizeLike] {
+  if (padding === 'valid') return [0, 0]
+  if (padding === 'causal') return [reach, 0]
+  if (strides === 1) return [Math.floor(reach / 2), Math.ceil(reach / 2)]
+  const last = mulSize(floorDivSize(addSize(steps, -1), strides), strides)
+  const total = maxSize(0, subSize(addSize(last, reach + 1), steps))
+  const low = floorDivSize(total, 2)
+  return [low, subSize(total, low)]
+}
