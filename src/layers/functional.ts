@@ -5,7 +5,15 @@
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Layer } from './layer.ts'
-import { type Call, type InputSpec, Model, SOLE_INPUT, SOLE_OUTPUT, type Source } from './model.ts'
+import {
+  type Call,
+  type InputSpec,
+  Model,
+  printInput,
+  SOLE_INPUT,
+  SOLE_OUTPUT,
+  type Source,
+} from './model.ts'
 
 export interface CallOptions {
   /** States that a recurrent layer begins with: by name, or all of another layer's (an encoder's) last ones. */
@@ -16,6 +24,8 @@ interface Application {
   readonly layer: Layer
   readonly from: readonly Flow[]
   readonly initialState: CallOptions['initialState']
+  /** What was called before has a smaller one. */
+  readonly order: number
 }
 
 /** What flows from an input, or out of a layer that was called. */
@@ -73,13 +83,17 @@ export function call(layer: Layer, from: readonly Flow[], options: CallOptions =
     throw new ArgumentError(`${layer.kind}: expected a list of what it reads; received ${typeof from}`)
   }
   const { initialState } = options
-  const all = [
-    ...from,
-    ...(initialState instanceof Flow ? [initialState] : Object.values(initialState ?? {})),
-  ]
-  for (const each of all) requireFlow(layer.kind, each)
-  return new Flow({ layer, from, initialState })
+  for (const each of readBy({ from, initialState })) requireFlow(layer.kind, each)
+  if (initialState instanceof Flow && !('layer' in initialState.origin && initialState.part === undefined)) {
+    throw new ArgumentError(
+      `${layer.kind}: initialState must be a recurrent layer's output, of which all states are taken, or states by name ` +
+        "({ h: encoded.get('h') })",
+    )
+  }
+  return new Flow({ layer, from, initialState, order: called++ })
 }
+
+let called = 0
 
 export interface ModelOptions {
   /** One input, or several by name. */
@@ -106,47 +120,53 @@ export function model(options: ModelOptions): Model {
   const inputs = listed('inputs', options.inputs, SOLE_INPUT)
   const outputs = listed('outputs', options.outputs, SOLE_OUTPUT)
   const names = new Map(inputs.map(([name, { origin }]) => [origin, name]))
-  const calls: Omit<Call, 'name' | 'weights'>[] = []
-  const places = new Map<Application, number>()
+  const called = calledBy(outputs.map(([, flow]) => flow))
+  const places = new Map(called.map((each, place) => [each, place]))
   const used = new Set<string>()
   const sourceOf = ({ origin, part }: Flow): Source => {
-    if ('layer' in origin) return { call: placeOf(origin), ...(part === undefined ? {} : { part }) }
+    if ('layer' in origin) return { call: places.get(origin)!, ...(part === undefined ? {} : { part }) }
     const name = names.get(origin)
     if (name === undefined) {
       throw new ArgumentError(
-        `model: an output depends on an input f32 or tokens [${origin.shape.join(', ')}] that is not among its inputs: ${[...names.values()].join(', ')}`,
+        `model: an output depends on an input ${printInput(origin)} that is not among its inputs: ${[...names.values()].join(', ')}`,
       )
     }
     used.add(name)
     return { input: name }
   }
-  const placeOf = (own: Application): number => {
-    const known = places.get(own)
-    if (known !== undefined) return known
-    const from = own.from.map(sourceOf)
-    const states = statesOf(own)
-    const place = calls.push({ layer: own.layer, from, states }) - 1
-    places.set(own, place)
-    return place
-  }
-  const statesOf = ({ initialState, layer }: Application): Call['states'] => {
+  const statesOf = ({ initialState }: Application): Call['states'] => {
     if (!(initialState instanceof Flow)) {
       return (
         initialState &&
         Object.fromEntries(Object.entries(initialState).map(([name, flow]) => [name, sourceOf(flow)]))
       )
     }
-    if ('layer' in initialState.origin && initialState.part === undefined) return placeOf(initialState.origin)
-    throw new ArgumentError(
-      `${layer.kind}: initialState must be a recurrent layer's output, of which all states are taken, or states by name ` +
-        '({ h: encoded.get("h") })',
-    )
+    return places.get(initialState.origin as Application)!
   }
+  const calls = called.map((own) => ({
+    ...{ layer: own.layer, from: own.from.map(sourceOf), states: statesOf(own) },
+  }))
   const sources = new Map(outputs.map(([name, flow]) => [name, sourceOf(flow)]))
   const unused = inputs.find(([name]) => !used.has(name))
   if (unused !== undefined) throw new ArgumentError(`model: no output depends on the input ${unused[0]}`)
   const specs = new Map(inputs.map(([name, { origin }]) => [name, origin as InputSpec]))
   return new Model(calls, sources).buildAll(specs)
+}
+
+/** All that flows depend on, in the order in which it was called. */
+function calledBy(flows: readonly Flow[]): Application[] {
+  const found = new Set<Application>()
+  const visit = ({ origin }: Flow) => {
+    if (!('layer' in origin) || found.has(origin)) return
+    found.add(origin)
+    for (const flow of readBy(origin)) visit(flow)
+  }
+  for (const flow of flows) visit(flow)
+  return [...found].sort((a, b) => a.order - b.order)
+}
+
+function readBy({ from, initialState }: Pick<Application, 'from' | 'initialState'>): Flow[] {
+  return [...from, ...(initialState instanceof Flow ? [initialState] : Object.values(initialState ?? {}))]
 }
 
 function listed(what: string, given: ModelOptions['inputs'], sole: string): [string, Flow][] {
