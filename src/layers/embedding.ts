@@ -27,17 +27,20 @@ const FIELDS = {
 } satisfies Fields<EmbeddingOptions>
 
 /**
- * Row x of a table [V, D] for every token x. A token outside 0 … V−1 reads zeros. With `maskZero`, steps of token 0 are
+ * Row x of a table [V, D] for every token x. `fit`, `evaluate`, `predict` and `decode` refuse tokens outside
+ * 0 … V−1, which would read zeros. With `maskZero`, steps of token 0 are
  * masked; where steps are sequences of tokens themselves, [T, B, S], what stands inside of them.
  */
 export class Embedding implements Layer {
   readonly kind = 'embedding'
   readonly name: string | undefined
+  readonly vocabulary: number
   readonly options: Filled<typeof FIELDS>
 
   constructor(options: EmbeddingOptions) {
     this.options = fill('embedding', FIELDS, options)
     this.name = options.name
+    this.vocabulary = this.options.inputDim
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {

@@ -88,6 +88,8 @@ export interface Layer {
   readonly name?: string | undefined
   /** Its final states belong to the model's results. */
   readonly returnState?: boolean
+  /** V, where it looks tokens up, 0 … V − 1. */
+  readonly vocabulary?: number
   /** The cells that it folds through time. */
   readonly cells?: readonly Cell[]
   /** It reads from the end, so that no state of it can go on from one window to the next. */

@@ -133,7 +133,7 @@ export function timeOf({ shape, sequence }: OpenShape, times: ReadonlyMap<string
 /** Says whether a step of an output is there, by lengths or mask, both checked. */
 export function presence(
   model: Model,
-  batch: NamedBatch,
+  batch: Omit<NamedBatch, 'targets' | 'reset'>,
   output: OpenShape,
 ): (row: number, step: number) => boolean {
   const time = timeOf(output, timesIn(model, batch))

@@ -46,6 +46,26 @@ test('the word that went wrong: its error reaches every word before it, and one 
   expect(after).toMatch(/^song /)
 })
 
+test('new molecules: what is written is judged, and some of it is new', () => {
+  const { status, stdout, stderr } = run(
+    join(examples, 'molecules.mjs'),
+    '--molecules',
+    '600',
+    '--units',
+    '64',
+  )
+  expect([status, stderr]).toEqual([0, ''])
+  const [, written, valid, news] = stdout
+    .match(/(\d+) written: (\d+) are molecules, (\d+) of them new/)!
+    .map(Number)
+  expect(written).toBe(100)
+  expect(valid).toBeGreaterThan(5)
+  expect([news! > 0, news! <= valid!]).toEqual([true, true])
+  expect(run(join(examples, 'molecules.mjs'), '--units', '0').stderr).toMatch(
+    /--units must be a whole number of at least 1; received 0/,
+  )
+}, 60_000)
+
 test('the study of gradients: tables, and files with every number', () => {
   const [T, H, radii] = [12, 6, [0.5, 2]]
   const sizes = ['--units', String(H), '--steps', String(T), '--rows', '3', '--truncate', '4']
