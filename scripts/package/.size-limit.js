@@ -1,7 +1,7 @@
 /**
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
- * what is measured besides the training's loss, weights of losses, teacher forcing, truncation with k1 < k2) is another
+ * what is measured besides the training's loss, weights of losses, what watches the loss, teacher forcing, truncation with k1 < k2) is another
  * download.
  */
 const onDemand = [
@@ -13,6 +13,7 @@ const onDemand = [
   'metrics',
   'weights',
   'forcing-checks',
+  'early-stopping',
   'plateau',
   'window-graph',
 ].map((name) => `*/${name}.js`)

@@ -1,7 +1,15 @@
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
-import { activation, BASICS, biases, type CellBasics, type Fields, type Filled, fill } from './options.ts'
+import {
+  activation,
+  BASICS,
+  biases,
+  type CellBasics,
+  type Fields,
+  type Filled,
+  fill,
+  weight,
+} from './options.ts'
 
 export interface ElmanOptions extends CellBasics {
   /** φ. Default: tanh. */
@@ -23,10 +31,10 @@ export function elmanCell(options: ElmanOptions) {
 const define = defineCell<Filled<typeof ELMAN>>()({
   name: 'elman',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
-    U: parameter([inputs, units], kernelInitializer),
-    W: parameter([units, units], recurrentInitializer),
-    ...biases(useBias, { b: parameter([units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, options.units]),
+    W: weight('recurrent', options, [options.units, options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const sum = x.matmul(params.U).add(h.matmul(params.W))

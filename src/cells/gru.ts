@@ -1,8 +1,7 @@
 import { sub, type Value } from '../graph/value.ts'
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
-import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
+import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, weight } from './options.ts'
 
 export interface GruOptions extends GatedBasics {
   /** Whether the reset gate acts after the product with W instead of before it. Default: true. */
@@ -30,11 +29,12 @@ export function gruCell(options: GruOptions) {
 const define = defineCell<Filled<typeof GRU>>()({
   name: 'gru',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const b = parameter(options.resetAfter ? [2, 3 * units] : [3 * units], options.biasInitializer)
+  params: ({ inputs, ...options }) => {
+    const { units } = options
+    const b = weight('bias', options, options.resetAfter ? [2, 3 * units] : [3 * units])
     return {
-      U: parameter([inputs, 3 * units], kernelInitializer),
-      W: parameter([units, 3 * units], recurrentInitializer),
+      U: weight('kernel', options, [inputs, 3 * units]),
+      W: weight('recurrent', options, [units, 3 * units]),
       ...biases(options.useBias, { b }),
     }
   },

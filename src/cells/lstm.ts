@@ -1,7 +1,7 @@
 import { joined, ones, parameter } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
-import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
+import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, weight } from './options.ts'
 
 export interface LstmOptions extends GatedBasics {
   /** The forget gate's bias begins at 1 (Jozefowicz et al. 2015). Default: true. */
@@ -12,11 +12,15 @@ export const LSTM = { ...GATED, unitForgetBias: flag(true) } satisfies Fields<Ls
 
 /** b [4H] of gates in the order i, f, c, o: the forget gate's begin at 1 where that is asked for. */
 export function gateBiases(
-  options: Pick<Filled<typeof LSTM>, 'units' | 'unitForgetBias' | 'biasInitializer'>,
+  options: Pick<
+    Filled<typeof LSTM>,
+    'units' | 'unitForgetBias' | `bias${'Initializer' | 'Regularizer' | 'Constraint'}`
+  >,
 ) {
   const { units, unitForgetBias, biasInitializer } = options
   const bias = (size: number) => parameter([size], biasInitializer)
-  return unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+  const init = unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)).init : biasInitializer
+  return weight('bias', options, [4 * units], init)
 }
 
 /**
@@ -37,10 +41,10 @@ const define = defineCell<Filled<typeof LSTM>>()({
   name: 'lstm',
   state: ({ units }) => ({ h: units, c: units }),
   params: ({ inputs, ...options }) => {
-    const { units, kernelInitializer, recurrentInitializer } = options
+    const { units } = options
     return {
-      U: parameter([inputs, 4 * units], kernelInitializer),
-      W: parameter([units, 4 * units], recurrentInitializer),
+      U: weight('kernel', options, [inputs, 4 * units]),
+      W: weight('recurrent', options, [units, 4 * units]),
       ...biases(options.useBias, { b: gateBiases(options) }),
     }
   },

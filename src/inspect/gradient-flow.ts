@@ -61,7 +61,8 @@ export interface GradientFlow {
  *
  * ∂L/∂s(t) counts all that reads the state s that step t made: the next step, the output, and other states of the same
  * step, as in an LSTM h(t) reads c(t). L is the mean over rows, so that a row's own gradient stands there divided by
- * their number. The batch's weights count in it, as in `evaluate`. A weight W stands in every step; the gradient of the sum of its uses is the sum of theirs (Werbos 1990):
+ * their number. The batch's weights count in it, as in `evaluate`;
+ * penalties of regularizers, which no step makes, do not. A weight W stands in every step; the gradient of the sum of its uses is the sum of theirs (Werbos 1990):
  * ∂L/∂W = Σ_t ∂L/∂W(t), of which `contributions` gives the terms.
  *
  * @throws {ArgumentError} for options outside their range, and `at` or `truncate` where the model has no such steps

@@ -11,8 +11,11 @@ import {
   requireStates,
   type TracedCell,
 } from '../cells/define.ts'
+import { callGraph } from '../graph/inline.ts'
 import type { Graph } from '../graph/node.ts'
+import { traceWith } from '../graph/trace.ts'
 import { type Initializer, NUMBERS, type Parameter, parameter } from '../init/initializers.ts'
+import { type Rule, rule } from '../init/rules.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
 import {
@@ -65,15 +68,49 @@ function plain(value: unknown, depth: number): Json | undefined {
   return Object.fromEntries(entries.map(([name, each]) => [name, plain(each, depth + 1)]))
 }
 
-function writeParameter({ shape, init }: Parameter): { readonly [field: string]: Json } {
+function writeParameter({ shape, init, regularizer, constraint }: Parameter): {
+  readonly [field: string]: Json | undefined
+} {
+  return {
+    ...writePart({ shape, init }),
+    regularizer: regularizer && writeRule(regularizer, shape),
+    constraint: constraint && writeRule(constraint, shape),
+  }
+}
+
+function writePart({ shape, init }: Parameter): { readonly [field: string]: Json } {
   return { shape, init: writeInitializer(init) }
 }
+
+type AnyRule = Rule<'regularizer' | 'constraint'>
+
+/** A rule as what it makes of weights of this shape. */
+export function writeRule({ name, apply }: AnyRule, shape: readonly number[]): Json {
+  const writer = new GraphWriter()
+  const { graph } = traceWith(
+    [{ name: 'weight', shape }],
+    ([weight]) => [apply(weight!)],
+    (outputs) => outputs,
+  )
+  const root = writer.root(graph)
+  return { name, graphs: writer.graphs, root }
+}
+
+/** What the graph makes of a weight is checked where a parameter has the rule. */
+export function readRule<K extends AnyRule['kind']>(kind: K): Read<Rule<K>> {
+  return object((fields) => {
+    const name = fields.get('name', text)
+    const graph = fields.get('root', rootReader([], fields.get('graphs', graphsReader([]))))
+    return rule(kind, name, (weight) => callGraph(graph, [weight])[0]!)
+  })
+}
+const [regularizer, constraint] = [readRule('regularizer'), readRule('constraint')]
 
 export function writeInitializer(init: Initializer): Json {
   const fields = Object.entries(init).map(
     ([name, value]: [string, string | number | readonly Parameter[]]): [string, Json] => {
       if (typeof value === 'string') return [name, value]
-      return [name, typeof value === 'number' ? writeNumber(value) : value.map(writeParameter)]
+      return [name, typeof value === 'number' ? writeNumber(value) : value.map(writePart)]
     },
   )
   // In the order of names, whoever made the object: loading and saving again gives the same file.
@@ -92,7 +129,11 @@ export function readInitializer(fields: Fields): Initializer {
 function readParameter(fields: Fields): Parameter {
   const shape = fields.get('shape', extents)
   const init = fields.get('init', object(readInitializer))
-  return within(fields.where, () => parameter(shape, init))
+  const rules = {
+    regularizer: fields.maybe('regularizer', regularizer),
+    constraint: fields.maybe('constraint', constraint),
+  }
+  return within(fields.where, () => parameter(shape, init, rules))
 }
 
 /** Reads a cell. It has been traced: for the number of inputs that it was saved with. */

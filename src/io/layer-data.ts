@@ -4,6 +4,7 @@
  */
 import type { Cell } from '../cells/define.ts'
 import type { Activation, Initializer } from '../cells/index.ts'
+import type { Rule } from '../init/rules.ts'
 import { BatchNorm, type BatchNormOptions } from '../layers/batch-norm.ts'
 import { Bidirectional, type BidirectionalOptions } from '../layers/bidirectional.ts'
 import { Dense, type DenseOptions } from '../layers/dense.ts'
@@ -13,7 +14,7 @@ import type { Layer } from '../layers/layer.ts'
 import { LayerNorm, type LayerNormOptions } from '../layers/layer-norm.ts'
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { readInitializer, writeInitializer } from './cell-data.ts'
+import { readInitializer, readRule, writeInitializer } from './cell-data.ts'
 import {
   choice,
   entryOf,
@@ -31,9 +32,13 @@ import {
   writeNumber,
 } from './fields.ts'
 
+type RuleKind = 'regularizer' | 'constraint'
+/** Writes a rule of a layer's own parameter; nothing where there is none, such as a bias that is not used. */
+export type WriteRule = (leaf: string, rule: Rule<RuleKind>) => Json | undefined
+
 /** An option's way to the file and back. */
 interface Option<T> {
-  write(value: T): Json
+  write(value: T, writeRule: WriteRule): Json | undefined
   readonly read: Read<T>
 }
 
@@ -50,6 +55,10 @@ const real: Option<number> = { read: number, write: writeNumber }
 /** The constructor knows which there are. */
 const activation = asIs(text as Read<Activation>)
 const initializer: Option<Initializer> = { read: object(readInitializer), write: writeInitializer }
+/** A rule of the parameter of that name. */
+function ruleOf<K extends RuleKind>(kind: K, leaf: string): Option<Rule<K>> {
+  return { read: readRule(kind), write: (value, writeRule) => writeRule(leaf, value) }
+}
 
 const BATCH_NORM: Options<BatchNormOptions> = {
   momentum: real,
@@ -67,6 +76,10 @@ const DENSE: Options<DenseOptions> = {
   useBias: truth,
   kernelInitializer: initializer,
   biasInitializer: initializer,
+  kernelRegularizer: ruleOf('regularizer', 'V'),
+  biasRegularizer: ruleOf('regularizer', 'c'),
+  kernelConstraint: ruleOf('constraint', 'V'),
+  biasConstraint: ruleOf('constraint', 'c'),
   tiedTo: asIs(text),
 }
 const DROPOUT: Options<DropoutOptions> = {
@@ -78,6 +91,8 @@ const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
   outputDim: size,
   embeddingsInitializer: initializer,
+  embeddingsRegularizer: ruleOf('regularizer', 'E'),
+  embeddingsConstraint: ruleOf('constraint', 'E'),
 }
 const LAYER_NORM: Options<LayerNormOptions> = { epsilon: real, center: truth, scale: truth }
 const RECURRENT: Options<RecurrentOptions> = {
@@ -91,7 +106,13 @@ const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
 }
 
 /** `place` says where in the file a layer's cell stands. */
-export function writeLayer(name: string, layer: Layer, place: (layer: Recurrent) => number): Json {
+export function writeLayer(
+  name: string,
+  layer: Layer,
+  place: (layer: Recurrent) => number,
+  writeRule: WriteRule,
+): Json {
+  const write = <O extends object>(options: Options<O>, values: O) => written(options, values, writeRule)
   const recurrence = (each: Recurrent) => ({ cell: place(each), options: write(RECURRENT, each.options) })
   if (layer instanceof BatchNorm)
     return { kind: 'batchNorm', name, options: write(BATCH_NORM, layer.options) }
@@ -143,13 +164,17 @@ export function layerReader(cells: readonly Cell[]): Read<Layer> {
   })
 }
 
-function write<O extends object>(options: Options<O>, values: O): { readonly [name: string]: Json } {
+function written<O extends object>(
+  options: Options<O>,
+  values: O,
+  writeRule: WriteRule,
+): { readonly [name: string]: Json | undefined } {
   const given = new Map<string, unknown>(Object.entries(values))
-  const written = Object.entries<Option<unknown>>(options).map(([name, option]) => {
+  const all = Object.entries<Option<unknown>>(options).map(([name, option]) => {
     const value = given.get(name)
-    return [name, value === undefined ? undefined : option.write(value)]
+    return [name, value === undefined ? undefined : option.write(value, writeRule)]
   })
-  return Object.fromEntries(written)
+  return Object.fromEntries(all)
 }
 
 /** Options that are missing though they must be there are the constructors' business. */

@@ -10,7 +10,7 @@ import { type InputSpec, Sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { readCell, writeCell } from './cell-data.ts'
+import { readCell, writeCell, writeRule } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
 import {
   fault,
@@ -135,7 +135,7 @@ function notFinite(params: Tensors, all: readonly (Tensors | undefined)[]): stri
 }
 
 function describe(model: Sequential): Json {
-  const { input, shapes, variables } = model.built
+  const { input, params, shapes, variables } = model.built
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
@@ -146,7 +146,12 @@ function describe(model: Sequential): Json {
     places.set(key, known)
     return known
   }
-  const layers = model.layers.map(({ name, layer }, at) => writeLayer(name, layer, place(at)))
+  const layers = model.layers.map(({ name, layer }, at) =>
+    writeLayer(name, layer, place(at), (leaf, rule) => {
+      const parameter = params.get(`${name}/${leaf}`)
+      return parameter && writeRule(rule, parameter.shape)
+    }),
+  )
   const nonTrainable = variables.size === 0 ? {} : { nonTrainable: [...variables.keys()] }
   return { format: FORMAT, input: { shape: input.shape, dtype: input.dtype }, layers, cells, ...nonTrainable }
 }

@@ -16,8 +16,8 @@ export type { FitOptions, ValidationOptions } from './fit-options.ts'
  *     for await (const event of run) console.log(event)
  *
  * @throws {ArgumentError} at once, for options outside their range
- * @throws {RecurraError} through the run: what does not fit model or loss (shapes, forcing, weights of classes), no batches, a
- * loss that is not finite; the model then keeps what it had learnt before
+ * @throws {RecurraError} through the run: options of what watches the loss, what does not fit model or loss (shapes, forcing,
+ * weights of classes), no batches, a loss that is not finite; the model then keeps what it had learnt before
  */
 export function fit(model: Sequential, batches: Iterable<Batch>, options: FitOptions): Run {
   requireModel('fit', model)

@@ -74,6 +74,15 @@ export function forwardWhole(
   return { ...model.forward(get('x'), { ...scope, forced }), counted: { mask: scope.mask } }
 }
 
+/** A loss and what the model's regularizers add to it. */
+export function penalized(model: Sequential, get: (path: string) => Value, loss: Value): Value {
+  return [...model.built.params].reduce(
+    (sum, [path, { regularizer }]) =>
+      regularizer === undefined ? sum : sum.add(regularizer.apply(get(path))),
+    loss,
+  )
+}
+
 /** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */
 export interface Reading {
   specs(model: Sequential, leaves: LeafOptions): NamedSpec[]

@@ -6,11 +6,11 @@ import type { Batch } from '../data/batches.ts'
 import type { Sequential } from '../layers/sequential.ts'
 import { DataError, RecurraError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { EarlyStopping } from './early-stopping.ts'
+import type { EarlyStopping } from './early-stopping.ts'
 import type { FitOptions, ValidationOptions } from './fit-options.ts'
 import { lossOf } from './losses.ts'
 import type { Evaluation } from './measure.ts'
-import type { Plateau, ReduceOnPlateauOptions } from './plateau.ts'
+import type { Plateau } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
 import { TrainingStep } from './training-step.ts'
@@ -22,7 +22,7 @@ export class Loop implements Training {
   readonly #batches: Iterable<Batch>
   readonly #options: LoopOptions
   readonly #step: TrainingStep
-  readonly #stopping: EarlyStopping | undefined
+  #stopping: EarlyStopping | undefined
   #plateau: Plateau | undefined
   /** Once all is loaded that the run needs from its first step on. */
   readonly #ready: Promise<void>
@@ -43,9 +43,8 @@ export class Loop implements Training {
     const { epochs, validation, earlyStopping, reduceOnPlateau, signal, ...step } = options
     const { resume } = step
     this.#step = new TrainingStep(model, step)
-    if (earlyStopping !== undefined) this.#stopping = new EarlyStopping(earlyStopping)
     if (resume !== undefined) this.#restore(resume)
-    this.#ready = this.#load(reduceOnPlateau)
+    this.#ready = this.#load()
     this.#turn = this.#ready.catch(() => {})
   }
 
@@ -90,12 +89,19 @@ export class Loop implements Training {
     })
   }
 
-  async #load(plateau: ReduceOnPlateauOptions | undefined): Promise<void> {
-    if (plateau === undefined) return
-    const { optimizer, resume } = this.#options
-    const { Plateau } = await import('./plateau.ts')
-    this.#plateau = new Plateau(plateau, optimizer.learningRate)
-    if (resume !== undefined) this.#plateau.restore(resume)
+  /** What watches the loss, where it is asked for. */
+  async #load(): Promise<void> {
+    const { optimizer, resume, earlyStopping, reduceOnPlateau } = this.#options
+    if (earlyStopping !== undefined) {
+      const { EarlyStopping } = await import('./early-stopping.ts')
+      this.#stopping = new EarlyStopping(earlyStopping)
+    }
+    if (reduceOnPlateau !== undefined) {
+      const { Plateau } = await import('./plateau.ts')
+      this.#plateau = new Plateau(reduceOnPlateau, optimizer.learningRate)
+    }
+    if (resume === undefined) return
+    for (const watching of [this.#stopping, this.#plateau]) watching?.restore(resume)
   }
 
   #restore(state: TrainingState): void {
@@ -103,7 +109,6 @@ export class Loop implements Training {
     this.#done = counterIn(state, 'training batches')
     this.#tokens = exactlyIn(state, 'training tokens')
     this.#sum = exactlyIn(state, 'training loss')
-    this.#stopping?.restore(state)
   }
 
   async #end(control: Control): Promise<History> {

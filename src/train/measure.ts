@@ -13,6 +13,7 @@ import {
   freshStates,
   type LeafOptions,
   leafSpecs,
+  penalized,
   weightInputs,
 } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
@@ -118,7 +119,13 @@ function lossSession(
       const weights = weighted ? get('weights') : undefined
       const all = measured(loss, output, get('y'), { ...counted, weights })
       const sums = metrics.map((metric) => [sumsOf(metric), all.sum(metric.terms(all, loss))])
-      return { outputs: { loss: all.mean, ...Object.fromEntries(sums), ...finalOutputs(states) } }
+      return {
+        outputs: {
+          loss: penalized(model, get, all.mean),
+          ...Object.fromEntries(sums),
+          ...finalOutputs(states),
+        },
+      }
     })
     return Session.open(named, backend)
   })

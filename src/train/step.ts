@@ -7,7 +7,7 @@ import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { accumulated, heldBy, slotInput } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
-import { type LeafOptions, stateInput, WHOLE } from './leaves.ts'
+import { type LeafOptions, penalized, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
@@ -122,7 +122,8 @@ export function traceStep(
     const { output, states, variables, counted } = reading.forward(model, get, leaves, forced)
     const own = reading.own(target, teacherForcing)
     const weights = kind.weights === true ? get('weights') : undefined
-    const { mean, count } = measured(loss, output, own, { ...counted, weights })
+    const { mean: ofData, count } = measured(loss, output, own, { ...counted, weights })
+    const mean = penalized(model, get, ofData)
     const paths = [...params.keys()]
     const batch = gradient(mean, paths.map(get))
     const several =
@@ -146,8 +147,13 @@ export function traceStep(
         scalars,
         learningRate: get('learningRate'),
       })
-      updates.set(path, next.param)
-      for (const slot of optimizer.slots) updates.set(slotInput(slot, path), next.slots[slot]!)
+      const { constraint } = params.get(path)!
+      const held = (value: Value) => constraint?.apply(value) ?? value
+      updates.set(path, held(next.param))
+      for (const slot of optimizer.slots) {
+        const value = next.slots[slot]!
+        updates.set(slotInput(slot, path), slot === optimizer.final ? held(value) : value)
+      }
     }
     if (several !== undefined) {
       for (const [name, value] of updates) updates.set(name, where(several.due, value, get(name)))

@@ -19,6 +19,8 @@ import { peepholeLstmCell } from '../../src/cells/peephole-lstm.ts'
 import { qrnnCell } from '../../src/cells/qrnn.ts'
 import { slstmCell } from '../../src/cells/slstm.ts'
 import { sruCell } from '../../src/cells/sru.ts'
+import { maxNorm } from '../../src/init/constraints.ts'
+import { l2 } from '../../src/init/regularizers.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
@@ -81,6 +83,8 @@ const WRONG = {
     { kind: 'toString' },
     { kind: 'glorotUniform', gain: 1 },
   ],
+  regularizer: [null, 'l2', 1, {}, [], l2, maxNorm(), { kind: 'regularizer', name: 'l2' }],
+  constraint: [null, 'maxNorm', 1, {}, [], maxNorm, l2(), { kind: 'constraint', name: 'own' }],
 } as const satisfies Readonly<Record<string, readonly unknown[]>>
 type Kind = keyof typeof WRONG
 type Kinds = Readonly<Record<string, Kind>>
@@ -91,8 +95,15 @@ const inputOnly: Kinds = {
   useBias: 'flag',
   kernelInitializer: 'initializer',
   biasInitializer: 'initializer',
+  ...{ kernelRegularizer: 'regularizer', biasRegularizer: 'regularizer' },
+  ...{ kernelConstraint: 'constraint', biasConstraint: 'constraint' },
 }
-const basics: Kinds = { ...inputOnly, activation: 'choice', recurrentInitializer: 'initializer' }
+const ofState: Kinds = {
+  recurrentInitializer: 'initializer',
+  recurrentRegularizer: 'regularizer',
+  recurrentConstraint: 'constraint',
+}
+const basics: Kinds = { ...inputOnly, activation: 'choice', ...ofState }
 const layer: Kinds = {
   returnSequences: 'flag',
   returnState: 'flag',
@@ -142,7 +153,8 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     { units: 2 },
     {
       ...inputOnly,
-      ...{ recurrentInitializer: 'initializer', forgetActivation: 'choice', unitForgetBias: 'flag' },
+      ...ofState,
+      ...{ forgetActivation: 'choice', unitForgetBias: 'flag' },
     },
   ],
   [
@@ -161,14 +173,17 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     { units: 2 },
     {
       ...{ units: 'count', activation: 'choice', useBias: 'flag', tiedTo: 'text', name: 'text' },
-      ...{ kernelInitializer: 'initializer', biasInitializer: 'initializer' },
+      ...inputOnly,
     },
   ],
   [
     'embedding',
     embedding,
     { inputDim: 3, outputDim: 2 },
-    { inputDim: 'count', outputDim: 'count', embeddingsInitializer: 'initializer', name: 'text' },
+    {
+      ...{ inputDim: 'count', outputDim: 'count', embeddingsInitializer: 'initializer', name: 'text' },
+      ...{ embeddingsRegularizer: 'regularizer', embeddingsConstraint: 'constraint' },
+    },
   ],
   ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],
   ['layerNorm', layerNorm, undefined, { epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' }],
