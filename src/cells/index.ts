@@ -43,7 +43,14 @@ export type { Constraint, Regularizer } from '../init/rules.ts'
 export type { Activation } from './activations.ts'
 export { type ClockworkOptions, clockworkCell } from './clockwork.ts'
 export { type CoupledLstmOptions, coupledLstmCell } from './coupled-lstm.ts'
-export { type Cell, type CellOptions, defineCell, type StateShape, type TracedCell } from './define.ts'
+export {
+  type Cell,
+  type CellOptions,
+  defineCell,
+  type Noise,
+  type StateShape,
+  type TracedCell,
+} from './define.ts'
 export { type ElmanOptions, elmanCell } from './elman.ts'
 export { type GruOptions, gruCell } from './gru.ts'
 export { type IndRnnOptions, indRnnCell } from './ind-rnn.ts'

@@ -4,7 +4,14 @@
  */
 import { type Initializer, type Parameter, parameter, requireInitializer } from '../init/initializers.ts'
 import { type Constraint, type Regularizer, type Rule, requireRule } from '../init/rules.ts'
-import { requireChoice, requireFlag, requireKnown, requireNumber, requireUnits } from '../tensor/checks.ts'
+import {
+  requireChoice,
+  requireFlag,
+  requireKnown,
+  requireNumber,
+  requireSeed,
+  requireUnits,
+} from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 
@@ -79,6 +86,12 @@ export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { fallback: undefined, check }
 }
 
+/** A seed of a layer's own, or none. */
+export const seed = optional<number>({
+  fallback: undefined,
+  check: (what, _, value) => requireSeed(what, value),
+})
+
 /** A name of the user's own, or none. */
 export const text = optional<string>({
   fallback: undefined,
@@ -118,6 +131,17 @@ export interface CellBasics extends InputBasics {
   readonly recurrentConstraint?: Constraint | undefined
 }
 
+/** What cells can be told that drop numbers in training. */
+export interface Dropping {
+  /** The share of numbers of the input that are dropped, the same ones at all steps of a row. Default: 0. */
+  readonly dropout?: number
+  /**
+   * The share of numbers of h(t−1) that are dropped in its products with W, the same ones at all steps of a row and for
+   * all gates (Gal and Ghahramani 2016; Keras's GRU draws for each gate). Default: 0.
+   */
+  readonly recurrentDropout?: number
+}
+
 /** What cells with gates can be told. */
 export interface GatedBasics extends CellBasics {
   /** φ. Default: tanh. */
@@ -145,11 +169,24 @@ export const BASICS = {
   recurrentRegularizer: REGULARIZER,
   recurrentConstraint: CONSTRAINT,
 } satisfies Fields<CellBasics>
+const DROP = numberOf('of at least 0 and below 1', 0)
+export const DROPPING = { dropout: DROP, recurrentDropout: DROP } satisfies Fields<Dropping>
 export const GATED = {
   ...BASICS,
   activation: activation('tanh'),
   recurrentActivation: activation('sigmoid'),
 } satisfies Fields<GatedBasics>
+
+/** The noise `x` and `h` of a cell that drops numbers. */
+export function dropping(options: {
+  readonly inputs: number
+  readonly units: number
+  readonly dropout: number
+  readonly recurrentDropout: number
+}) {
+  const { inputs, units, dropout, recurrentDropout } = options
+  return { x: { shape: inputs, rate: dropout }, h: { shape: units, rate: recurrentDropout } }
+}
 
 type Role = 'kernel' | 'recurrent' | 'bias' | 'embeddings'
 type Said<R extends Role> = { readonly [K in `${R}Initializer`]?: Initializer | undefined } & {

@@ -121,7 +121,7 @@ function requireRules(what: string, given: Parameter): void {
   for (const kind of ['regularizer', 'constraint'] as const) {
     const own = given[kind]
     if (own === undefined) continue
-    requireRule(`${what}: its ${kind}`, kind, own)
+    requireRule(what, kind, own)
     own.apply(zeroWeight(given.shape))
   }
 }
@@ -132,11 +132,9 @@ function requireParts(what: string, parts: readonly Parameter[]): void {
   }
   for (const [i, part] of parts.entries()) {
     requireParameter(`${what} part ${i}`, part)
-    const own = part.regularizer ?? part.constraint
-    if (own === undefined) continue
-    throw new ArgumentError(
-      `${what} part ${i}: expected the ${own.kind} of the whole, parameter(shape, init, { ${own.kind} }); received one of a part`,
-    )
+    const { kind } = part.regularizer ?? part.constraint ?? {}
+    if (kind !== undefined)
+      throw new ArgumentError(`${what} part ${i}: a ${kind} is of the whole, not of a part`)
   }
 }
 
@@ -162,7 +160,6 @@ export function parameter(shape: readonly number[], init: Initializer, rules: Ru
     }
   }
   if (!makes(init, shape)) throw new ArgumentError(`${init.kind} does not make [${shape.join(', ')}]`)
-  requireKnown('a parameter', rules, ['regularizer', 'constraint'])
   const made = { shape, init, ...rules }
   requireRules('a parameter', made)
   return made

@@ -7,6 +7,7 @@ import { Dense } from '../layers/dense.ts'
 import { Embedding } from '../layers/embedding.ts'
 import type { Layer, LayerScope, Signal } from '../layers/layer.ts'
 import { LayerNorm } from '../layers/layer-norm.ts'
+import { noiseOf } from '../layers/noise.ts'
 import { inside, masked, type Sequential } from '../layers/sequential.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Shape } from '../tensor/size.ts'
@@ -42,7 +43,7 @@ export const flowOutput = (path: string) => `d ${path}`
 /** Rows are padded, not packed: a weight that changes from step to step stands beside all rows of its step. */
 export function traceFlow(model: Sequential, option: LossOption, options: FlowOptions): Flow {
   const loss = lossOf(option)
-  const leaves = { training: true, carry: [], lengths: false, mask: options.mask }
+  const leaves = { training: true, carry: [], lengths: false, mask: options.mask, noise: noiseOf }
   const numbers = (['at', 'cut'] as const).filter((name) => options[name])
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),

@@ -12,10 +12,10 @@ import {
   type TracedCell,
 } from '../cells/define.ts'
 import { callGraph } from '../graph/inline.ts'
-import type { Graph } from '../graph/node.ts'
 import { traceWith } from '../graph/trace.ts'
 import { type Initializer, NUMBERS, type Parameter, parameter } from '../init/initializers.ts'
 import { type Rule, rule } from '../init/rules.ts'
+import { requireNumber } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
 import {
@@ -51,6 +51,7 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
     states: Object.entries(cell.states).map(([name, shape]) => ({ name, shape })),
     params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
     feedback: cell.feedback,
+    noise: cell.noise && Object.entries(cell.noise).map(([name, each]) => ({ name, ...each })),
     untrained: cell.untrained?.length === 0 ? undefined : cell.untrained,
     graphs: writer.graphs,
     training,
@@ -136,6 +137,12 @@ function readParameter(fields: Fields): Parameter {
   return within(fields.where, () => parameter(shape, init, rules))
 }
 
+function readNoise(fields: Fields) {
+  const rate = fields.get('rate', number)
+  within(fields.where, () => requireNumber('noise', 'rate', rate, 'of at least 0 and below 1'))
+  return { shape: fields.get('shape', extents), rate }
+}
+
 /** Reads a cell. It has been traced: for the number of inputs that it was saved with. */
 export const readCell: Read<Cell> = object((fields) => {
   const name = fields.get('name', text)
@@ -155,11 +162,12 @@ export const readCell: Read<Cell> = object((fields) => {
     params: fields.get('params', named(readParameter)),
     feedback: fields.maybe('feedback', text),
     untrained: fields.maybe('untrained', list(text)),
+    noise: fields.maybe('noise', named(readNoise)),
     training: fields.get('training', root),
     inference: fields.get('inference', root),
   }
   for (const way of ['training', 'inference'] as const) {
-    requireInterface(traced, traced[way], `${fields.where}.${way}`)
+    requireInterface(traced, way, `${fields.where}.${way}`)
   }
   const outputs = [traced.training, traced.inference].map((graph) => printShape(graph.outputs[0]!.shape))
   if (outputs[0] !== outputs[1]) {
@@ -198,12 +206,15 @@ function named<T>(read: (fields: Fields) => T): Read<Readonly<Record<string, T>>
 }
 
 /** Refuses a graph that does not take x, states and parameters and give the output and the next states. */
-function requireInterface(cell: TracedCell, graph: Graph, where: string): void {
+function requireInterface(cell: TracedCell, way: 'training' | 'inference', where: string): void {
+  const graph = cell[way]
+  const noise = way === 'training' ? Object.entries(cell.noise ?? {}) : []
   const states = Object.entries(cell.states).map(([name, shape]) => [name, shapeOf(['B', ...shape])] as const)
   const expected: Named<Shape> = [
     ['x', shapeOf(['B', cell.inputs])],
     ...states,
     ...Object.entries(cell.params).map(([name, { shape }]) => [name, shapeOf(shape)] as const),
+    ...noise.map(([name, { shape }]) => [`noise ${name}`, shapeOf(['B', ...shape])] as const),
   ]
   const received = graph.params.map(({ shape, dtype }, i) => `${graph.names[i]} ${dtype}${printShape(shape)}`)
   const declared = expected.map(([name, shape]) => `${name} f32${printShape(shape)}`)

@@ -224,6 +224,26 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
     ruleOf([0]),
     /weight is f32\[3, 2\]; received f32\[2, 2\]/,
   ],
+  [
+    'a mask that no graph takes',
+    'cells.0.noise',
+    [{ name: 'x', shape: [3], rate: 0.5 }],
+    /training: the cell declares/,
+  ],
+  [
+    'a mask of zeros',
+    'cells.0.noise',
+    [{ name: 'x', shape: [3], rate: 1 }],
+    /rate must be a number of at least 0/,
+  ],
+  ['a mask without a name', 'cells.0.noise', [{ name: '', shape: [3], rate: 0.5 }], /"" is no name/],
+  [
+    'zoneout of nothing',
+    'layers.0.options.zoneout',
+    [{ state: 'x', rate: 0.5 }],
+    /zoneout is of states, h, n; received x/,
+  ],
+  ['zoneout without rates', 'layers.0.options.zoneout', 'h', /zoneout: expected a number; received "h"/],
   ['an unknown initializer', 'cells.0.params.1.init.kind', 'code', /unknown initializer "code"/],
   ['no parts to join', 'cells.0.params.1.init', { kind: 'joined', parts: [] }, /joined does not make \[2\]/],
   [

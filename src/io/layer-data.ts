@@ -12,7 +12,7 @@ import { Dropout, type DropoutOptions } from '../layers/dropout.ts'
 import { Embedding, type EmbeddingOptions } from '../layers/embedding.ts'
 import type { Layer } from '../layers/layer.ts'
 import { LayerNorm, type LayerNormOptions } from '../layers/layer-norm.ts'
-import { Recurrent, type RecurrentOptions } from '../layers/recurrent.ts'
+import { Recurrent, type RecurrentOptions, type Zoneout } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { readInitializer, readRule, writeInitializer } from './cell-data.ts'
 import {
@@ -23,6 +23,7 @@ import {
   flag,
   integer,
   type Json,
+  list,
   number,
   object,
   openShape,
@@ -51,6 +52,7 @@ function asIs<T extends Json>(read: Read<T>): Option<T> {
 
 const size = asIs(extent)
 const truth = asIs(flag)
+const seed = asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 const real: Option<number> = { read: number, write: writeNumber }
 /** The constructor knows which there are. */
 const activation = asIs(text as Read<Activation>)
@@ -59,6 +61,13 @@ const initializer: Option<Initializer> = { read: object(readInitializer), write:
 function ruleOf<K extends RuleKind>(kind: K, leaf: string): Option<Rule<K>> {
   return { read: readRule(kind), write: (value, writeRule) => writeRule(leaf, value) }
 }
+
+/** One rate, or those of states in order. */
+const readRates = list(object((fields) => [fields.get('state', text), fields.get('rate', number)] as const))
+const readZoneout: Read<Zoneout> = (value, where) =>
+  Array.isArray(value) ? Object.fromEntries(readRates(value, where)) : number(value, where)
+const writeZoneout = (value: Zoneout): Json =>
+  typeof value === 'number' ? value : Object.entries(value).map(([state, rate]) => ({ state, rate }))
 
 const BATCH_NORM: Options<BatchNormOptions> = {
   momentum: real,
@@ -85,7 +94,7 @@ const DENSE: Options<DenseOptions> = {
 const DROPOUT: Options<DropoutOptions> = {
   rate: real,
   noiseShape: asIs(openShape),
-  seed: asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+  seed,
 }
 const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
@@ -100,6 +109,8 @@ const RECURRENT: Options<RecurrentOptions> = {
   returnState: truth,
   initialState: asIs(choice(['zeros', 'trainable'])),
   goBackwards: truth,
+  seed,
+  zoneout: { read: readZoneout, write: writeZoneout },
 }
 const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
   mergeMode: asIs(choice(['concat', 'sum', 'mul', 'ave'])),

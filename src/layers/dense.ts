@@ -72,12 +72,12 @@ export class Dense implements Layer {
     this.options = fill('dense', FIELDS, options)
     this.name = options.name
     if (options.tiedTo === undefined) return
-    for (const name of ['kernelInitializer', 'kernelRegularizer', 'kernelConstraint'] as const) {
-      if (options[name] === undefined) continue
-      throw new ArgumentError(
-        `dense: expected ${name} or tiedTo; received both, but of a kernel that is tied to ${options.tiedTo} this is said there`,
-      )
-    }
+    const own = ['kernelInitializer', 'kernelRegularizer', 'kernelConstraint'] as const
+    const said = own.find((name) => options[name] !== undefined)
+    if (said === undefined) return
+    throw new ArgumentError(
+      `dense: expected ${said} or tiedTo; received both, but ${options.tiedTo} says it of its own table`,
+    )
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {

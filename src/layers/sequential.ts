@@ -10,7 +10,7 @@ import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Fold, Layer, LayerScope, Signal } from './layer.ts'
+import type { Fold, Layer, LayerScope, NoiseOf, Signal } from './layer.ts'
 import type { RowPacking } from './packing.ts'
 
 /** What goes in, without the batch axis: `null` stands for time. Tokens: `{ shape: [null], dtype: 'i32' }`. */
@@ -34,6 +34,8 @@ export interface ModelScope {
   variable(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
   random(): Pick<RandomKey, 'seed' | 'update'>
+  /** What recurrent layers draw, in training of a model that draws. */
+  readonly noise?: NoiseOf | undefined
   /** i32 [T]: the number of each step. Default: from 0 on. */
   readonly time?: Value | undefined
   initial(path: string, begin: Value): Value
@@ -128,6 +130,11 @@ export class Sequential {
             draws = true
             return { seed: 0, update: 0 }
           },
+          noise: ({ noise = {} }) => {
+            draws = true
+            const masks = Object.values(noise).map(({ shape }) => zeros(['B', ...shape]))
+            return { xs: {}, masks: () => masks, after: (_, old) => old }
+          },
           initial: (path, begin) => {
             states.set(
               path,
@@ -208,6 +215,7 @@ export class Sequential {
           const known = [...shared.keys()].join(', ') || 'none'
           throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
         },
+        noise: scope.noise,
         random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
         initial: (key, begin) => {
           const value = scope.initial(`${name}/${key}`, begin)

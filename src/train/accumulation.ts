@@ -1,24 +1,6 @@
-/** Gradients of several batches summed up to one update: what a step holds for it, and how its graph goes on. */
+/** Gradients of several batches summed up to one update: how a step's graph goes on. Loaded only where there are several. */
 import { lessEqual, type Value, where } from '../graph/value.ts'
-import type { Optimizer } from './optimizers.ts'
-
-interface Accumulating {
-  readonly optimizer: Optimizer
-  readonly accumulate?: number | undefined
-}
-
-const SUM = 'accumulated'
-const [TOKENS, BATCHES] = ['accumulated tokens', 'accumulated batches']
-
-/** The input that holds an optimizer's slot of a parameter. */
-export const slotInput = (slot: string, path: string) => `${slot} of ${path}`
-
-/** What a step holds for each parameter, and once: the optimizer's, and the sums. */
-export function heldBy({ optimizer, accumulate = 1 }: Accumulating): Pick<Optimizer, 'slots' | 'scalars'> {
-  const { slots, scalars } = optimizer
-  if (accumulate === 1) return { slots, scalars }
-  return { slots: [...slots, SUM], scalars: { ...scalars, [TOKENS]: 0, [BATCHES]: 0 } }
-}
+import { BATCHES, SUM, slotInput, TOKENS } from './slots.ts'
 
 export interface Accumulated {
   /** Of the mean over all that was summed. */

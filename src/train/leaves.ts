@@ -1,5 +1,6 @@
 /** A model's parameters and carried states as inputs of a traced function. */
 import { type Value, where } from '../graph/value.ts'
+import type { NoiseOf } from '../layers/layer.ts'
 import { packingSpecs, RowPacking } from '../layers/packing.ts'
 import type { Forward, ModelScope, Sequential } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
@@ -17,6 +18,8 @@ export interface LeafOptions {
   readonly lengths: boolean
   /** Steps are there or not, row by row, instead of lengths. Default: false. */
   readonly mask?: boolean
+  /** For the training of models that draw. */
+  readonly noise?: NoiseOf | undefined
 }
 
 /** What random numbers are counted by. */
@@ -46,10 +49,11 @@ export function leafSpecs(
 /** The model's scope over those inputs. */
 export function leafScope(
   get: (name: string) => Value,
-  { training, carry, lengths, mask = false }: LeafOptions,
+  { training, carry, lengths, mask = false, noise }: LeafOptions,
 ): ModelScope {
   return {
     training,
+    noise,
     packing: lengths ? new RowPacking(get) : undefined,
     mask: mask ? get('mask').transpose() : undefined,
     param: (path) => get(path),

@@ -3,6 +3,7 @@ import type { Backend } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import type { Sequential } from '../layers/sequential.ts'
 import type { TensorData } from '../tensor/dtype.ts'
+import { DataError } from '../tensor/errors.ts'
 import { bindBatch, tokensOf } from './inputs.ts'
 import {
   fedBack,
@@ -92,6 +93,26 @@ export async function meanOver(
   }
   const reached = metrics.map((metric) => [metric.name, metric.result(sums.get(metric) ?? [], tokens)])
   return { loss: sum / tokens, tokens, metrics: Object.fromEntries(reached) }
+}
+
+type Validated = Pick<EvaluateOptions, 'loss' | 'backend'> & {
+  readonly truncate?: object
+  readonly validation?: Pick<EvaluateOptions, 'metrics'> & { readonly batches: Iterable<Batch> }
+}
+
+/** What a training's model reaches as it is; undefined when told to stop on the way. */
+export async function validate(
+  model: Sequential,
+  { loss, backend, truncate, validation }: Validated,
+  stopped: () => boolean,
+): Promise<Evaluation | undefined> {
+  const { batches, metrics = [] } = validation!
+  const options = { loss, metrics, carry: truncate !== undefined, ...(backend && { backend }) }
+  const measured = await meanOver(model, batches, options, stopped)
+  if (measured !== undefined && measured.tokens === 0) {
+    throw new DataError('fit: expected at least one batch in every validation; received none')
+  }
+  return measured
 }
 
 /** Metrics are told apart by being the same object or not. */

@@ -2,15 +2,17 @@
 import type { Backend } from '../codegen/compile.ts'
 import { gradient } from '../graph/grad.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
+import type { NoiseOf } from '../layers/layer.ts'
 import { requireModel, type Sequential } from '../layers/sequential.ts'
 import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
 import { shapeOf } from '../tensor/size.ts'
-import { accumulated, heldBy, slotInput } from './accumulation.ts'
+import type { accumulated } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
 import { type LeafOptions, penalized, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, type LossOption, lossOf, measured } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
+import { heldBy, slotInput } from './slots.ts'
 import type { TrainingState } from './state.ts'
 import type { ClassWeight } from './weights.ts'
 import { checkTruncation, type Truncation } from './windows.ts'
@@ -92,18 +94,27 @@ export function weightSpec(model: Sequential): NamedSpec {
   return { name: 'weights', shape: model.built.shapes.at(-1)![0] === null ? ['B', 'T'] : ['B'] }
 }
 
+/** What few steps need. */
+interface Parts {
+  /** For models that draw. */
+  readonly noise?: NoiseOf | undefined
+  /** For updates of several batches. */
+  readonly accumulated?: typeof accumulated | undefined
+}
+
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(
   model: Sequential,
   options: StepOptions,
   kind: Partial<StepKind> = {},
   reading = WHOLE,
+  { noise, accumulated }: Parts = {},
 ): NamedGraph {
   const { optimizer, accumulate = 1, teacherForcing = false } = options
   const held = heldBy(options)
   const carry = carried(model, options)
   const loss = lossOf(options.loss)
-  const leaves: LeafOptions = { training: true, carry, ...PLAIN, ...kind }
+  const leaves: LeafOptions = { training: true, carry, noise, ...PLAIN, ...kind }
   const { params } = model.built
   const targets = targetSpec(model, loss)
   const specs: NamedSpec[] = [
@@ -129,7 +140,7 @@ export function traceStep(
     const several =
       accumulate === 1
         ? undefined
-        : accumulated(get, new Map(paths.map((path, i) => [path, batch[i]!])), count, accumulate)
+        : accumulated!(get, new Map(paths.map((path, i) => [path, batch[i]!])), count, accumulate)
     const gradients = several?.gradients ?? batch
     const squares = gradients.map((each) => each.square().sum())
     const norm = sqrt(squares.reduce((sum, each) => sum.add(each)))

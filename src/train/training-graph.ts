@@ -1,5 +1,7 @@
 import type { Graph } from '../graph/node.ts'
+import { noiseOf } from '../layers/noise.ts'
 import type { Sequential } from '../layers/sequential.ts'
+import { accumulated } from './accumulation.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossOf } from './losses.ts'
@@ -16,5 +18,8 @@ export function trainingGraph(model: Sequential, options: StepOptions): Graph {
   if (teacherForcing === true) checkForcing(model, loss)
   if (classWeight !== undefined) checkClassWeight(classWeight, loss)
   const reading = overlaps(truncate) ? WINDOW : WHOLE
-  return traceStep(model, options, { weights: classWeight !== undefined }, reading).graph
+  return traceStep(model, options, { weights: classWeight !== undefined }, reading, {
+    noise: noiseOf,
+    accumulated,
+  }).graph
 }

@@ -6,11 +6,11 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { heldBy, slotInput } from './accumulation.ts'
 import { bindBatch, lengthsOf, maskOf, tokensOf } from './inputs.ts'
 import { counterInputs, freshRows, stateInput, WHOLE } from './leaves.ts'
 import { type Loss, lossOf, warnOfActivation } from './losses.ts'
 import { Session } from './session.ts'
+import { heldBy, slotInput } from './slots.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
 import { carried, checkStepOptions, PLAIN, type StepKind, type StepOptions, traceStep } from './step.ts'
 import { overlaps, Windows } from './windows.ts'
@@ -73,6 +73,7 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
+    await this.#windows.load()
     const { window, rows, others, kind, packings, sizes } = this.#plan(batch)
     const pending = this.#begin()
     const session = await this.#open(kind, others ? 0 : rows)
@@ -116,6 +117,7 @@ export class TrainingStep {
    * @throws {ShapeError | DataError | ArgumentError} for a batch that `run` would refuse
    */
   async memoryBytes(batch: Batch): Promise<number> {
+    await this.#windows.load()
     const { kind, sizes } = this.#plan(batch)
     return (await this.#compiled(kind)).memoryBytes(sizes)
   }
@@ -305,10 +307,12 @@ export class TrainingStep {
     if (own !== undefined && key === keyOf(this.#kind)) return own
     const known = this.#prepared.get(key)
     if (known !== undefined) return known
-    const { truncate, backend } = this.#options
+    const { truncate, accumulate = 1, backend } = this.#options
     await this.#check()
     const reading = overlaps(truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
-    const named = traceStep(this.#model, this.#options, kind, reading)
+    const noise = this.#model.built.draws ? (await import('../layers/noise.ts')).noiseOf : undefined
+    const several = accumulate > 1 ? await import('./accumulation.ts') : undefined
+    const named = traceStep(this.#model, this.#options, kind, reading, { noise, ...several })
     const session = await Session.open(named, backend)
     this.#prepared.set(key, session)
     return session

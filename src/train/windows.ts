@@ -16,9 +16,8 @@
 import type { Batch } from '../data/batches.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
-import type { Bindings } from '../tensor/size.ts'
-import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { lengthsOf, maskOf } from './inputs.ts'
+import { lengthsOf } from './inputs.ts'
+import type { Past, Window } from './overlap.ts'
 
 export interface Truncation {
   /** Steps between updates: those of each batch, at most. */
@@ -47,31 +46,15 @@ export function overlaps(truncate: Truncation | undefined): boolean {
   return truncate !== undefined && truncate.k2 > truncate.k1
 }
 
-/** What one update reads besides its batch. */
-export interface Window {
-  readonly x: Tensor
-  readonly y: Tensor
-  readonly sizes: Bindings
-  /** How many steps rows have, in each part that is run by itself. */
-  readonly parts: readonly { readonly part: string; readonly lengths: Int32Array; readonly steps: number }[]
-  /** Which steps of x are there, [B, P + T]; absent where x is the batch's inputs. */
-  readonly mask?: Int32Array
-  /** Whether it begins where the document does, instead of at a carried state. */
-  readonly fresh: boolean
-  /** C */
-  readonly carriedSteps: number
-}
+const NOTHING: Past = { past: undefined, pastTargets: undefined, pastMask: undefined }
 
-/** Makes windows of batches. A window counts as passed only when `pass` is told, after its update. */
+/** Makes windows of batches, once it is loaded. A window counts as passed only when `pass` is told, after its update. */
 export class Windows {
   readonly #truncate: Truncation | undefined
   readonly #teacherForcing: boolean
-  /** The steps that the next window begins with, [B, P, …]. */
-  #past: Tensor | undefined
-  /** Their targets, where these are fed back. */
-  #pastTargets: Tensor | undefined
-  /** Which of them are there, bool [B, P]. */
-  #pastMask: Tensor | undefined
+  #past: Past = NOTHING
+  /** What windows need that share steps. */
+  #overlap: typeof import('./overlap.ts') | undefined
   #rows = 0
   /** Whether the next window begins where the document does. */
   #fresh = true
@@ -87,9 +70,13 @@ export class Windows {
     return this.#rows
   }
 
+  async load(): Promise<void> {
+    if (overlaps(this.#truncate)) this.#overlap ??= await import('./overlap.ts')
+  }
+
   /** @throws {ArgumentError} for a batch of more than k1 steps */
   next(batch: Batch, sequence: boolean): Window {
-    const { inputs, targets } = batch
+    const { inputs } = batch
     const [rows, steps] = [inputs.shape[0]!, sequence ? inputs.shape[1]! : 1]
     const anew = batch.reset || rows !== this.#rows
     const fresh = anew || this.#fresh
@@ -104,52 +91,34 @@ export class Windows {
     if (!anew && this.#ragged) {
       throw new DataError('with k1 < k2, a batch after one whose rows have ended must reset; it does not')
     }
-    const past = anew ? undefined : this.#past
-    const x = past === undefined ? inputs : joined(past, inputs)
-    const pastTargets = anew ? undefined : this.#pastTargets
-    const y = pastTargets === undefined ? targets : joined(pastTargets, targets)
-    const own = tensor(maskOf(batch), [rows, steps], 'bool')
-    const mask = past === undefined ? own : joined(this.#pastMask!, own)
-    const P = past?.shape[1] ?? 0
-    const C = Math.max(0, P + steps - (k2 - k1))
-    const ends = lengthsOf(batch)
-    const parts = [
-      { part: 'before', lengths: ends.map((length) => Math.min(P + length, C)), steps: C },
-      { part: 'after', lengths: ends.map((length) => Math.max(P + length - C, 0)), steps: P + steps - C },
-    ]
-    const sizes = new Map(Object.entries({ P, C }))
-    return { x, y, sizes, parts, mask: mask.data as Int32Array, fresh, carriedSteps: C }
+    const past = anew ? NOTHING : this.#past
+    return { ...this.#overlap!.windowAfter(past, batch, k2 - k1), fresh }
   }
 
-  pass({ x, y, mask, fresh, carriedSteps }: Window, { inputs, lengths }: Batch): void {
+  pass(window: Window, { inputs, lengths }: Batch): void {
+    const { x, fresh, carriedSteps } = window
     this.#rows = x.shape[0]!
     this.#fresh = fresh && carriedSteps === 0
-    this.#past = mask && since(x, carriedSteps)
-    this.#pastTargets = mask && this.#teacherForcing ? since(y, carriedSteps) : undefined
-    this.#pastMask = mask && since(tensor(mask, x.shape.slice(0, 2), 'bool'), carriedSteps)
+    this.#past = window.mask === undefined ? NOTHING : this.#overlap!.pastOf(window, this.#teacherForcing)
     this.#ragged = lengths?.data.some((length) => length < inputs.shape[1]!) ?? false
   }
 
   /** The next batch begins anew: what the step held of the rows is lost. */
   forget(): void {
-    const past = { past: undefined, pastTargets: undefined, pastMask: undefined }
-    this.restore({ rows: 0, fresh: true, ragged: false, ...past })
+    this.restore({ rows: 0, fresh: true, ragged: false, ...NOTHING })
   }
 
   /** The host's part of a training state. */
   state() {
     const [rows, fresh, ragged] = [this.#rows, this.#fresh, this.#ragged]
-    const past = { past: this.#past, pastTargets: this.#pastTargets, pastMask: this.#pastMask }
-    return { rows, fresh, ragged, ...past }
+    return { rows, fresh, ragged, ...this.#past }
   }
 
-  restore({ rows, fresh, ragged, past, pastTargets, pastMask }: ReturnType<Windows['state']>): void {
+  restore({ rows, fresh, ragged, ...past }: ReturnType<Windows['state']>): void {
     this.#rows = rows
     this.#fresh = fresh
     this.#ragged = ragged
     this.#past = past
-    this.#pastTargets = pastTargets
-    this.#pastMask = pastMask
   }
 }
 
@@ -158,33 +127,4 @@ function plain(batch: Batch, fresh: boolean): Window {
   const steps = x.shape[1] ?? 1
   const parts = batch.mask === undefined ? [{ part: '', lengths: lengthsOf(batch), steps }] : []
   return { x, y, sizes: new Map(), parts, fresh, carriedSteps: steps }
-}
-
-/** a [B, S, …] and b [B, T, …] → [B, S + T, …] */
-function joined(a: Tensor, b: Tensor): Tensor {
-  const [rows, first, ...rest] = a.shape as [number, number, ...number[]]
-  const steps = first + b.shape[1]!
-  const width = elementCount(rest)
-  const data =
-    b.dtype === 'f32' ? new Float32Array(rows * steps * width) : new Int32Array(rows * steps * width)
-  for (let row = 0; row < rows; row++) {
-    const at = row * steps * width
-    data.set(a.data.subarray(row * first * width, (row + 1) * first * width), at)
-    const own = (steps - first) * width
-    data.set(b.data.subarray(row * own, (row + 1) * own), at + first * width)
-  }
-  return tensor(data, [rows, steps, ...rest], b.dtype)
-}
-
-/** Steps start … of every row. */
-function since({ data, shape, dtype }: Tensor, start: number): Tensor {
-  const [rows, steps, ...rest] = shape as [number, number, ...number[]]
-  const width = elementCount(rest)
-  const length = (steps - start) * width
-  const kept = dtype === 'f32' ? new Float32Array(rows * length) : new Int32Array(rows * length)
-  for (let row = 0; row < rows; row++) {
-    const at = (row * steps + start) * width
-    kept.set(data.subarray(at, at + length), row * length)
-  }
-  return tensor(kept, [rows, steps - start, ...rest], dtype)
 }

@@ -83,6 +83,19 @@ const WRONG = {
     { kind: 'toString' },
     { kind: 'glorotUniform', gain: 1 },
   ],
+  rates: [
+    null,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '1',
+    [1],
+    true,
+    Symbol('1'),
+    -0.1,
+    1,
+    { h: 1 },
+    { h: null },
+  ],
   regularizer: [null, 'l2', 1, {}, [], l2, maxNorm(), { kind: 'regularizer', name: 'l2' }],
   constraint: [null, 'maxNorm', 1, {}, [], maxNorm, l2(), { kind: 'constraint', name: 'own' }],
 } as const satisfies Readonly<Record<string, readonly unknown[]>>
@@ -109,21 +122,24 @@ const layer: Kinds = {
   returnState: 'flag',
   goBackwards: 'flag',
   initialState: 'choice',
+  zoneout: 'rates',
+  seed: 'integer',
   name: 'text',
 }
+const drops: Kinds = { dropout: 'share', recurrentDropout: 'share' }
 const gates: Kinds = { ...basics, recurrentActivation: 'choice' }
 const adamOptions: Kinds = { learningRate: 'rate', beta1: 'share', beta2: 'share', epsilon: 'above0' }
 
 /** What is built, what has to be given, and the kinds of all options. */
 const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[] = [
-  ['elman', elman, { units: 2 }, { ...basics, ...layer }],
-  ['gru', gru, { units: 2 }, { ...gates, ...layer, resetAfter: 'flag' }],
+  ['elman', elman, { units: 2 }, { ...basics, ...drops, ...layer }],
+  ['gru', gru, { units: 2 }, { ...gates, ...drops, ...layer, resetAfter: 'flag' }],
   ['jordan', jordan, { units: 2, outputs: 2 }, { ...basics, ...layer, outputs: 'count' }],
-  ['lstm', lstm, { units: 2 }, { ...gates, ...layer, unitForgetBias: 'flag' }],
-  ['elman', elmanCell, { units: 2 }, basics],
-  ['gru', gruCell, { units: 2 }, { ...gates, resetAfter: 'flag' }],
+  ['lstm', lstm, { units: 2 }, { ...gates, ...drops, ...layer, unitForgetBias: 'flag' }],
+  ['elman', elmanCell, { units: 2 }, { ...basics, ...drops }],
+  ['gru', gruCell, { units: 2 }, { ...gates, ...drops, resetAfter: 'flag' }],
   ['jordan', jordanCell, { units: 2, outputs: 2 }, { ...basics, outputs: 'count' }],
-  ['lstm', lstmCell, { units: 2 }, { ...gates, unitForgetBias: 'flag' }],
+  ['lstm', lstmCell, { units: 2 }, { ...gates, ...drops, unitForgetBias: 'flag' }],
   [
     'peepholeLstm',
     peepholeLstmCell,
@@ -135,7 +151,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['layerNormGru', layerNormGruCell, { units: 2 }, { ...gates, epsilon: 'above0' }],
   ['minimalGated', minimalGatedCell, { units: 2 }, gates],
   ['indRnn', indRnnCell, { units: 2 }, basics],
-  ['irnn', irnnCell, { units: 2 }, basics],
+  ['irnn', irnnCell, { units: 2 }, { ...basics, ...drops }],
   ['leaky', leakyCell, { units: 2, leakRate: 0.5 }, { ...basics, leakRate: 'portion' }],
   ['clockwork', clockworkCell, { units: 4 }, { ...basics, periods: 'periods' }],
   [

@@ -333,7 +333,7 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'a part',
     () => joined(zeros(1), parameter([1], { kind: 'heNormal' }, { regularizer: l2() })),
-    /part 1: expected the regularizer of the whole/,
+    /part 1: a regularizer is of the whole, not of a part/,
   ],
   [
     'a rule of an own cell',
@@ -344,7 +344,7 @@ test.each<[string, () => unknown, RegExp]>([
         input: sequenceOf,
       })
     },
-    /cell own: U: its constraint must be a constraint, .* received maxNorm/,
+    /cell own: U must be a constraint, .* received maxNorm/,
   ],
 ])('%s is refused', (_, act, message) => {
   expect(act).toThrow(message)

@@ -2,6 +2,7 @@
 import { compile } from '../../src/codegen/compile.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
+import { noiseOf } from '../../src/layers/noise.ts'
 import { packingInputs } from '../../src/layers/packing.ts'
 import { outside as batchFirst, type Sequential } from '../../src/layers/sequential.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
@@ -44,7 +45,7 @@ export function traceLoss(
   mask = false,
   carry: readonly string[] = [],
 ): NamedGraph {
-  const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask }]
+  const [loss, leaves] = [lossOf(option), { training: true, carry, lengths, mask, noise: noiseOf }]
   return traceNamed([...leafSpecs(model, leaves), targetSpec(model, loss)], (get) => {
     const { output, states, variables, counted } = forwardWhole(model, get, leaves)
     const { mean } = measured(loss, output, get('y'), counted)
