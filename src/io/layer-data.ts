@@ -4,6 +4,7 @@
  */
 import type { Cell } from '../cells/define.ts'
 import type { Activation, Initializer } from '../cells/index.ts'
+import type { Rule } from '../init/rules.ts'
 import { BatchNorm, type BatchNormOptions } from '../layers/batch-norm.ts'
 import { Bidirectional, type BidirectionalOptions } from '../layers/bidirectional.ts'
 import { Dense, type DenseOptions } from '../layers/dense.ts'
@@ -11,9 +12,9 @@ import { Dropout, type DropoutOptions } from '../layers/dropout.ts'
 import { Embedding, type EmbeddingOptions } from '../layers/embedding.ts'
 import type { Layer } from '../layers/layer.ts'
 import { LayerNorm, type LayerNormOptions } from '../layers/layer-norm.ts'
-import { Recurrent, type RecurrentOptions } from '../layers/recurrent.ts'
+import { Recurrent, type RecurrentOptions, type Zoneout } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { readInitializer, writeInitializer } from './cell-data.ts'
+import { readInitializer, readRule, writeInitializer } from './cell-data.ts'
 import {
   choice,
   entryOf,
@@ -22,6 +23,7 @@ import {
   flag,
   integer,
   type Json,
+  list,
   number,
   object,
   openShape,
@@ -31,9 +33,13 @@ import {
   writeNumber,
 } from './fields.ts'
 
+type RuleKind = 'regularizer' | 'constraint'
+/** Writes a rule of a layer's own parameter; nothing where there is none, such as a bias that is not used. */
+export type WriteRule = (leaf: string, rule: Rule<RuleKind>) => Json | undefined
+
 /** An option's way to the file and back. */
 interface Option<T> {
-  write(value: T): Json
+  write(value: T, writeRule: WriteRule): Json | undefined
   readonly read: Read<T>
 }
 
@@ -46,10 +52,22 @@ function asIs<T extends Json>(read: Read<T>): Option<T> {
 
 const size = asIs(extent)
 const truth = asIs(flag)
+const seed = asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 const real: Option<number> = { read: number, write: writeNumber }
 /** The constructor knows which there are. */
 const activation = asIs(text as Read<Activation>)
 const initializer: Option<Initializer> = { read: object(readInitializer), write: writeInitializer }
+/** A rule of the parameter of that name. */
+function ruleOf<K extends RuleKind>(kind: K, leaf: string): Option<Rule<K>> {
+  return { read: readRule(kind), write: (value, writeRule) => writeRule(leaf, value) }
+}
+
+/** One rate, or those of states in order. */
+const readRates = list(object((fields) => [fields.get('state', text), fields.get('rate', number)] as const))
+const readZoneout: Read<Zoneout> = (value, where) =>
+  Array.isArray(value) ? Object.fromEntries(readRates(value, where)) : number(value, where)
+const writeZoneout = (value: Zoneout): Json =>
+  typeof value === 'number' ? value : Object.entries(value).map(([state, rate]) => ({ state, rate }))
 
 const BATCH_NORM: Options<BatchNormOptions> = {
   momentum: real,
@@ -67,17 +85,23 @@ const DENSE: Options<DenseOptions> = {
   useBias: truth,
   kernelInitializer: initializer,
   biasInitializer: initializer,
+  kernelRegularizer: ruleOf('regularizer', 'V'),
+  biasRegularizer: ruleOf('regularizer', 'c'),
+  kernelConstraint: ruleOf('constraint', 'V'),
+  biasConstraint: ruleOf('constraint', 'c'),
   tiedTo: asIs(text),
 }
 const DROPOUT: Options<DropoutOptions> = {
   rate: real,
   noiseShape: asIs(openShape),
-  seed: asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+  seed,
 }
 const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
   outputDim: size,
   embeddingsInitializer: initializer,
+  embeddingsRegularizer: ruleOf('regularizer', 'E'),
+  embeddingsConstraint: ruleOf('constraint', 'E'),
 }
 const LAYER_NORM: Options<LayerNormOptions> = { epsilon: real, center: truth, scale: truth }
 const RECURRENT: Options<RecurrentOptions> = {
@@ -85,13 +109,21 @@ const RECURRENT: Options<RecurrentOptions> = {
   returnState: truth,
   initialState: asIs(choice(['zeros', 'trainable'])),
   goBackwards: truth,
+  seed,
+  zoneout: { read: readZoneout, write: writeZoneout },
 }
 const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
   mergeMode: asIs(choice(['concat', 'sum', 'mul', 'ave'])),
 }
 
 /** `place` says where in the file a layer's cell stands. */
-export function writeLayer(name: string, layer: Layer, place: (layer: Recurrent) => number): Json {
+export function writeLayer(
+  name: string,
+  layer: Layer,
+  place: (layer: Recurrent) => number,
+  writeRule: WriteRule,
+): Json {
+  const write = <O extends object>(options: Options<O>, values: O) => written(options, values, writeRule)
   const recurrence = (each: Recurrent) => ({ cell: place(each), options: write(RECURRENT, each.options) })
   if (layer instanceof BatchNorm)
     return { kind: 'batchNorm', name, options: write(BATCH_NORM, layer.options) }
@@ -143,13 +175,17 @@ export function layerReader(cells: readonly Cell[]): Read<Layer> {
   })
 }
 
-function write<O extends object>(options: Options<O>, values: O): { readonly [name: string]: Json } {
+function written<O extends object>(
+  options: Options<O>,
+  values: O,
+  writeRule: WriteRule,
+): { readonly [name: string]: Json | undefined } {
   const given = new Map<string, unknown>(Object.entries(values))
-  const written = Object.entries<Option<unknown>>(options).map(([name, option]) => {
+  const all = Object.entries<Option<unknown>>(options).map(([name, option]) => {
     const value = given.get(name)
-    return [name, value === undefined ? undefined : option.write(value)]
+    return [name, value === undefined ? undefined : option.write(value, writeRule)]
   })
-  return Object.fromEntries(written)
+  return Object.fromEntries(all)
 }
 
 /** Options that are missing though they must be there are the constructors' business. */

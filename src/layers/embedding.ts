@@ -1,6 +1,17 @@
-import { count, type Fields, type Filled, fill, initializer, text } from '../cells/options.ts'
+import {
+  CONSTRAINT,
+  count,
+  type Fields,
+  type Filled,
+  fill,
+  initializer,
+  REGULARIZER,
+  text,
+  weight,
+} from '../cells/options.ts'
 import { gather } from '../graph/value.ts'
-import { type Initializer, parameter } from '../init/initializers.ts'
+import type { Initializer } from '../init/initializers.ts'
+import type { Constraint, Regularizer } from '../init/rules.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
@@ -12,6 +23,10 @@ export interface EmbeddingOptions {
   readonly outputDim: number
   /** How the table begins. Default: uniform within ±0.05. */
   readonly embeddingsInitializer?: Initializer
+  /** What the table adds to the loss. Default: nothing. */
+  readonly embeddingsRegularizer?: Regularizer | undefined
+  /** What the table is held to. Default: nothing. */
+  readonly embeddingsConstraint?: Constraint | undefined
   readonly name?: string | undefined
 }
 
@@ -19,6 +34,8 @@ const FIELDS = {
   inputDim: count,
   outputDim: count,
   embeddingsInitializer: initializer({ kind: 'uniform', low: -0.05, high: 0.05 }),
+  embeddingsRegularizer: REGULARIZER,
+  embeddingsConstraint: CONSTRAINT,
   name: text,
 } satisfies Fields<EmbeddingOptions>
 
@@ -39,8 +56,8 @@ export class Embedding implements Layer {
         `embedding: expected i32 tokens; received ${signal.value.dtype}${printShape(signal.value.shape)}`,
       )
     }
-    const { inputDim, outputDim, embeddingsInitializer } = this.options
-    const table = scope.param('E', parameter([inputDim, outputDim], embeddingsInitializer))
+    const { inputDim, outputDim } = this.options
+    const table = scope.param('E', weight('embeddings', this.options, [inputDim, outputDim]))
     return { ...signal, value: gather(table, signal.value) }
   }
 }

@@ -10,7 +10,7 @@ import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
 import { constantOf, printShape, type Shape, type Size, sameShape, shapeOf } from '../tensor/size.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Fold, Forcing, Layer, LayerScope, Signal } from './layer.ts'
+import type { Fold, Forcing, Layer, LayerScope, NoiseOf, Signal } from './layer.ts'
 import { inside, masked } from './signals.ts'
 
 /**
@@ -50,6 +50,8 @@ export interface ModelScope {
   variable(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
   random(): Pick<RandomKey, 'seed' | 'update'>
+  /** What recurrent layers draw, in training of a model that draws. */
+  readonly noise?: NoiseOf | undefined
   /** i32 [T]: the number of each step. Default: from 0 on. */
   readonly time?: Value | undefined
   initial(path: string, begin: Value): Value
@@ -164,6 +166,11 @@ export class Model {
       random: () => {
         draws = true
         return { seed: 0, update: 0 }
+      },
+      noise: ({ noise = {} }) => {
+        draws = true
+        const masks = Object.values(noise).map(({ shape }) => zeros(['B', ...shape]))
+        return { xs: {}, masks: () => masks, after: (_, old) => old }
       },
       initial: (path, begin) => {
         states.set(
@@ -327,6 +334,7 @@ function called(
       const known = [...shared.keys()].join(', ') || 'none'
       throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
     },
+    noise: scope.noise,
     random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
     initial: (key, begin) => {
       const value = begins.get(key)

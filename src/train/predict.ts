@@ -69,7 +69,7 @@ export async function predictWithStates(
   const rows = bindings.get('B')!
   const initial = initialStates(model, options.initialState ?? {}, rows)
   const kind = await kindOf(model, padded)
-  const there = paddingInputs(model, padded, kind)
+  const there = await paddingInputs(model, padded, kind)
   const leaves = { training: false, carry: [...initial.keys()], ...kind }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([
