@@ -26,6 +26,7 @@ export { sruCell } from './cells/sru.ts'
 export { stacked } from './cells/stacked.ts'
 export { type ExplainOptions, explain } from './codegen/explain.ts'
 export { concat, relu, sigmoid, softmax, tanh, type Value, where } from './graph/value.ts'
+export { constraint, maxNorm, minMaxNorm, nonNeg, unitNorm } from './init/constraints.ts'
 export {
   filled,
   glorotNormal,
@@ -40,10 +41,13 @@ export {
   normal,
   ones,
   orthogonal,
+  parameter,
   truncatedNormal,
   uniform,
   zeros,
 } from './init/initializers.ts'
+export { l1, l1L2, l2, orthogonalRegularizer, regularizer } from './init/regularizers.ts'
+export type { Constraint, Regularizer } from './init/rules.ts'
 export { attention, pointer } from './layers/attention.ts'
 export { batchNorm } from './layers/batch-norm.ts'
 export { bidirectional } from './layers/bidirectional.ts'

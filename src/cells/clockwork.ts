@@ -1,5 +1,5 @@
 import { concat, constant, equal, floor, where } from '../graph/value.ts'
-import { type Parameter, parameter } from '../init/initializers.ts'
+import type { Parameter } from '../init/initializers.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
@@ -13,6 +13,7 @@ import {
   type Filled,
   fill,
   initializer,
+  weight,
 } from './options.ts'
 
 export interface ClockworkOptions extends CellBasics {
@@ -73,14 +74,15 @@ const define = defineCell<Filled<typeof CLOCKWORK>>()({
   name: 'clockwork',
   state: ({ units }) => ({ h: units, n: 1 }),
   untrained: ['n'],
-  params: ({ inputs, units, periods, kernelInitializer, recurrentInitializer, ...options }) => {
+  params: ({ inputs, periods, ...options }) => {
+    const { units } = options
     const size = units / periods.length
     const named: Record<string, Parameter> = {
-      U: parameter([inputs, units], kernelInitializer),
-      ...biases(options.useBias, { b: parameter([units], options.biasInitializer) }),
+      U: weight('kernel', options, [inputs, units]),
+      ...biases(options.useBias, { b: weight('bias', options, [units]) }),
     }
     for (const k of periods.keys()) {
-      named[`W${k}`] = parameter([units - k * size, size], recurrentInitializer)
+      named[`W${k}`] = weight('recurrent', options, [units - k * size, size])
     }
     return named
   },

@@ -3,7 +3,7 @@ import { joined, ones, parameter } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
-import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
+import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, weight } from './options.ts'
 
 export interface CoupledLstmOptions extends GatedBasics {
   /** The forget gate's bias begins at 1. Default: true. */
@@ -29,13 +29,13 @@ export function coupledLstmCell(options: CoupledLstmOptions) {
 const define = defineCell<Filled<typeof COUPLED_LSTM>>()({
   name: 'coupledLstm',
   state: ({ units }) => ({ h: units, c: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const bias = (size: number) => parameter([size], options.biasInitializer)
-    const b = options.unitForgetBias ? joined(ones(units), bias(2 * units)) : bias(3 * units)
+  params: ({ inputs, ...options }) => {
+    const { units, unitForgetBias, biasInitializer: init } = options
+    const begin = unitForgetBias ? joined(ones(units), parameter([2 * units], init)).init : init
     return {
-      U: parameter([inputs, 3 * units], kernelInitializer),
-      W: parameter([units, 3 * units], recurrentInitializer),
-      ...biases(options.useBias, { b }),
+      U: weight('kernel', options, [inputs, 3 * units]),
+      W: weight('recurrent', options, [units, 3 * units]),
+      ...biases(options.useBias, { b: weight('bias', options, [3 * units], begin) }),
     }
   },
 }).step(({ x, state: { h, c }, params, options }) => {

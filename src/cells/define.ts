@@ -3,11 +3,11 @@
  * It is traced once to a graph; from there on a user's cell and a built-in one are the same thing.
  */
 import type { Graph } from '../graph/node.ts'
-import { checkStates, type Values } from '../graph/scan.ts'
+import { checkStates } from '../graph/scan.ts'
 import { traceWith } from '../graph/trace.ts'
 import { Value } from '../graph/value.ts'
 import { type Parameter, requireParameter } from '../init/initializers.ts'
-import { requireKnown } from '../tensor/checks.ts'
+import { requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, sameShape, symbol } from '../tensor/size.ts'
 
@@ -16,6 +16,14 @@ export type CellOptions = Readonly<Record<string, unknown>>
 
 /** A state's shape without its leading batch axis. */
 export type StateShape = number | readonly number[]
+
+/** What training multiplies by a mask that all steps of a row share: each number is 0 with probability `rate`, else 1 / (1 − rate). */
+export interface Noise {
+  /** Of what is multiplied, without its leading batch axis. */
+  readonly shape: StateShape
+  /** At least 0, below 1. */
+  readonly rate: number
+}
 
 /** A cell traced for a number of inputs: all that a recurrence, a file or a picture needs. */
 export interface TracedCell {
@@ -29,7 +37,14 @@ export interface TracedCell {
   readonly untrained?: readonly string[] | undefined
   /** Parameters that no gradient changes: they are variables of the model. */
   readonly fixed?: readonly string[] | undefined
-  /** Parameters x [B, inputs], states [B, …], params …; outputs: the output [B, …], next states. */
+  /** Masks of rates above 0, by name; undefined where there are none. */
+  readonly noise?:
+    | Readonly<Record<string, { readonly shape: readonly number[]; readonly rate: number }>>
+    | undefined
+  /**
+   * Parameters x [B, inputs], states [B, …], params …, and in training the masks of noise, [B, …]; outputs: the output
+   * [B, …], next states.
+   */
   readonly training: Graph
   readonly inference: Graph
 }
@@ -41,12 +56,14 @@ export interface Cell {
   trace(inputs: number): TracedCell
 }
 
-export interface StepInput<O, S extends string, P extends string> {
+export interface StepInput<O, S extends string, P extends string, N extends string> {
   /** [B, inputs] */
   readonly x: Value
   readonly state: Readonly<Record<S, Value>>
   readonly params: Readonly<Record<P, Value>>
   readonly options: O
+  /** Functions that multiply by a mask in training, and else give back what they are given. */
+  readonly noise: Readonly<Record<N, (value: Value) => Value>>
   /** Whether this trace is the one that training runs. */
   readonly training: boolean
 }
@@ -57,7 +74,7 @@ export interface StepResult<S extends string> {
   readonly state: Readonly<Record<S, Value>>
 }
 
-interface Declaration<O, S extends string, P extends string> {
+interface Declaration<O, S extends string, P extends string, N extends string> {
   /** For messages, pictures and files. */
   readonly name?: string
   readonly state: (options: O & { readonly inputs: number }) => Readonly<Record<S, StateShape>>
@@ -68,6 +85,11 @@ interface Declaration<O, S extends string, P extends string> {
   readonly untrained?: readonly NoInfer<S>[]
   /** Parameters that keep the numbers they begin with: a reservoir's. They are saved with the model, but not trained. */
   readonly fixed?: readonly NoInfer<P>[]
+  /**
+   * What is dropped in training, by name: `noise: ({ units }) => ({ h: { shape: units, rate: 0.2 } })` gives the step
+   * `noise.h`, one mask a row for all of time (Gal and Ghahramani 2016): `noise.h(h).matmul(W)`.
+   */
+  readonly noise?: (options: O & { readonly inputs: number }) => Readonly<Record<N, Noise>>
 }
 
 /** Words, numbered in a stack: no name of a state or parameter can come to mean something else in a path. */
@@ -89,14 +111,17 @@ export const MEMBER_NAME = /^(?:\d+ )*[A-Za-z_]\w*$/
  * In two calls because TypeScript cannot infer names of states and parameters beside a type that is given.
  */
 export function defineCell<O extends object>() {
-  return <S extends string, P extends string>(declaration: Declaration<O, S, P>) => {
-    requireKnown('defineCell', declaration, ['name', 'state', 'params', 'feedback', 'untrained', 'fixed'])
+  return <S extends string, P extends string, N extends string = never>(
+    declaration: Declaration<O, S, P, N>,
+  ) => {
+    const known = ['name', 'state', 'params', 'feedback', 'untrained', 'fixed', 'noise']
+    requireKnown('defineCell', declaration, known)
     if (typeof (declaration.name ?? '') !== 'string') {
       throw new ArgumentError(`defineCell: name must be a text; received ${String(declaration.name)}`)
     }
     for (const key of ['state', 'params'] as const) requireFunction(key, declaration[key])
     return {
-      step(step: (input: StepInput<O, S, P>) => StepResult<S>): (options: O) => Cell {
+      step(step: (input: StepInput<O, S, P, N>) => StepResult<S>): (options: O) => Cell {
         requireFunction('step', step)
         return (options) => makeCell(declaration, step, options)
       },
@@ -113,14 +138,14 @@ function requireFunction(name: string, given: unknown): void {
 function requireNames(cell: string, what: string, given: object): void {
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) return
   throw new ArgumentError(
-    `cell ${cell}: ${what} must give an object of ${what === 'state' ? 'sizes' : 'parameters'} by name; received ` +
+    `cell ${cell}: ${what} must give an object, something for each name; received ` +
       `${Array.isArray(given) ? 'a list' : String(given)}`,
   )
 }
 
-function makeCell<O extends object, S extends string, P extends string>(
-  declaration: Declaration<O, S, P>,
-  step: (input: StepInput<O, S, P>) => StepResult<S>,
+function makeCell<O extends object, S extends string, P extends string, N extends string>(
+  declaration: Declaration<O, S, P, N>,
+  step: (input: StepInput<O, S, P, N>) => StepResult<S>,
   options: O,
 ): Cell {
   const { name = 'cell', feedback, untrained, fixed } = declaration
@@ -128,18 +153,38 @@ function makeCell<O extends object, S extends string, P extends string>(
     const shapes = declaration.state({ ...options, inputs })
     requireNames(name, 'state', shapes)
     const states = Object.fromEntries(
-      Object.entries<StateShape>(shapes).map(([key, shape]) => [key, stateShape(name, key, shape)]),
+      Object.entries<StateShape>(shapes).map(([key, shape]) => [
+        key,
+        sizesOf(`cell ${name}: state ${key}`, shape),
+      ]),
     )
     const params = declaration.params({ ...options, inputs })
     requireNames(name, 'params', params)
     for (const [key, each] of Object.entries<Parameter>(params)) {
       requireParameter(`cell ${name}: ${key}`, each)
     }
-    return traceStep({ name, inputs, states, params, feedback, untrained, fixed }, (input) =>
-      step({ ...input, options } as StepInput<O, S, P>),
-    )
+    const drawn = declaration.noise?.({ ...options, inputs }) ?? {}
+    requireNames(name, 'noise', drawn)
+    const declared = Object.entries<Noise>(drawn)
+    const noise = noiseOf(name, declared)
+    return traceStep({ name, inputs, states, params, feedback, untrained, fixed, noise }, (input) => {
+      const names = declared.map(([key]) => key)
+      const drop = names.map((key) => (value: Value) => input.masks.get(key)?.mul(value) ?? value)
+      const own = { ...input, options, noise: named(names, drop) }
+      return step(own as unknown as StepInput<O, S, P, N>)
+    })
   }
   return { name, options: options as CellOptions, trace: tracedOnce(trace) }
+}
+
+/** What is drawn at all, checked. */
+function noiseOf(cell: string, declared: readonly (readonly [string, Noise])[]): TracedCell['noise'] {
+  const drawn = declared.flatMap(([key, { shape, rate }]) => {
+    const what = `cell ${cell}: noise ${key}`
+    requireNumber(what, 'rate', rate, 'of at least 0 and below 1')
+    return rate === 0 ? [] : [[key, { shape: sizesOf(what, shape), rate }] as const]
+  })
+  return Object.fromEntries(drawn)
 }
 
 /** Remembers what was traced, by the number of inputs. */
@@ -155,13 +200,18 @@ export function tracedOnce(trace: Cell['trace']): Cell['trace'] {
 /** Traces a step, once for training and once for inference. */
 export function traceStep(
   cell: Omit<TracedCell, 'training' | 'inference'>,
-  step: (input: Omit<StepInput<unknown, string, string>, 'options'>) => StepResult<string>,
+  step: (
+    input: Omit<StepInput<unknown, string, string, never>, 'options' | 'noise'> & {
+      /** Masks by name, in training. */
+      readonly masks: ReadonlyMap<string, Value>
+    },
+  ) => StepResult<string>,
 ): TracedCell {
-  const { name, inputs, states, params, feedback } = cell
-  for (const each of [...Object.keys(states), ...Object.keys(params)]) {
+  const { name, inputs, states, params, feedback, noise = {} } = cell
+  for (const each of [states, params, noise].flatMap(Object.keys)) {
     if (MEMBER_NAME.test(each)) continue
     throw new ArgumentError(
-      `cell ${name}: states and parameters are named by words; received ${JSON.stringify(each)}`,
+      `cell ${name}: states, parameters and noise are named by words; received ${JSON.stringify(each)}`,
     )
   }
   requireUntrained(cell)
@@ -170,14 +220,21 @@ export function traceStep(
     ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
     ...Object.entries(params).map(([key, { shape }]) => ({ name: key, shape })),
   ]
+  const noisy = Object.entries(noise).map(([key, { shape }]) => ({
+    name: `noise ${key}`,
+    shape: ['B', ...shape],
+  }))
   const graphOf = (training: boolean): Graph => {
     const { graph, captured } = traceWith(
-      specs,
+      training ? [...specs, ...noisy] : specs,
       (values) => {
         const [x, ...rest] = values as [Value, ...Value[]]
         const state = named(Object.keys(states), rest)
         const own = named(Object.keys(params), rest.slice(Object.keys(states).length))
-        const result = step({ x, state, params: own, training })
+        const masks = new Map(
+          Object.keys(training ? noise : {}).map((key, i) => [key, values[specs.length + i]!]),
+        )
+        const result = step({ x, state, params: own, training, masks })
         checkOutput(name, result?.output)
         const next = checkStates(state, result.state)
         return [result.output, ...Object.keys(states).map((key) => next[key]!)]
@@ -189,7 +246,12 @@ export function traceStep(
     }
     return graph
   }
-  const traced = { ...cell, training: graphOf(true), inference: graphOf(false) }
+  const traced = {
+    ...cell,
+    noise: noisy.length > 0 ? noise : undefined,
+    training: graphOf(true),
+    inference: graphOf(false),
+  }
   if (!sameShape(traced.training.outputs[0]!.shape, traced.inference.outputs[0]!.shape)) {
     throw new ShapeError(`cell ${name}: its output must have one shape, in training and in inference`)
   }
@@ -219,7 +281,7 @@ export function requireUntrained(cell: Omit<TracedCell, 'training' | 'inference'
   }
 }
 
-function named(names: readonly string[], values: readonly Value[]): Values {
+function named<T>(names: readonly string[], values: readonly T[]): Readonly<Record<string, T>> {
   // Misspelt names throw where they are read instead of turning up as undefined in some later operation.
   return new Proxy(Object.fromEntries(names.map((name, i) => [name, values[i]!])), {
     get(target, key) {
@@ -231,12 +293,10 @@ function named(names: readonly string[], values: readonly Value[]): Values {
   })
 }
 
-function stateShape(cell: string, state: string, shape: StateShape): readonly number[] {
+function sizesOf(what: string, shape: StateShape): readonly number[] {
   const sizes = Array.isArray(shape) ? shape : [shape]
   if (sizes.every((size) => Number.isSafeInteger(size) && size >= 1)) return sizes
-  throw new ArgumentError(
-    `cell ${cell}: state ${state} needs sizes that are integers of at least 1; received ${String(shape)}`,
-  )
+  throw new ArgumentError(`${what} needs sizes that are integers of at least 1; received ${String(shape)}`)
 }
 
 function checkOutput(cell: string, output: unknown): asserts output is Value {

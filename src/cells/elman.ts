@@ -1,19 +1,31 @@
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
-import { activation, BASICS, biases, type CellBasics, type Fields, type Filled, fill } from './options.ts'
+import {
+  activation,
+  BASICS,
+  biases,
+  type CellBasics,
+  DROPPING,
+  type Dropping,
+  dropping,
+  type Fields,
+  type Filled,
+  fill,
+  weight,
+} from './options.ts'
 
-export interface ElmanOptions extends CellBasics {
+export interface ElmanOptions extends CellBasics, Dropping {
   /** φ. Default: tanh. */
   readonly activation?: Activation
 }
 
-export const ELMAN = { ...BASICS, activation: activation('tanh') } satisfies Fields<ElmanOptions>
+export const ELMAN = { ...BASICS, ...DROPPING, activation: activation('tanh') } satisfies Fields<ElmanOptions>
 
 /**
  * The vanilla recurrent cell (Elman 1990), SimpleRNN in Keras: h(t) = φ(x U + h(t−1) W + b).
  *
- * x [B, I], h [B, H]; U [I, H], W [H, H], b [H]; the output is h(t).
+ * x [B, I], h [B, H]; U [I, H], W [H, H], b [H]; the output is h(t). In training, x and h(t−1) are dropped by `dropout` and
+ * `recurrentDropout`.
  * @throws {ArgumentError} for units below 1, an option or an activation that is not there
  */
 export function elmanCell(options: ElmanOptions) {
@@ -23,13 +35,14 @@ export function elmanCell(options: ElmanOptions) {
 const define = defineCell<Filled<typeof ELMAN>>()({
   name: 'elman',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
-    U: parameter([inputs, units], kernelInitializer),
-    W: parameter([units, units], recurrentInitializer),
-    ...biases(useBias, { b: parameter([units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, options.units]),
+    W: weight('recurrent', options, [options.units, options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [options.units]) }),
   }),
-}).step(({ x, state: { h }, params, options }) => {
-  const sum = x.matmul(params.U).add(h.matmul(params.W))
+  noise: dropping,
+}).step(({ x, state: { h }, params, noise, options }) => {
+  const sum = noise.x(x).matmul(params.U).add(noise.h(h).matmul(params.W))
   const next = ACTIVATIONS[options.activation](sum.add(options.useBias ? params.b : 0))
   return { output: next, state: { h: next } }
 })

@@ -1,4 +1,3 @@
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type Filled,
   fill,
   initializer,
+  weight,
 } from './options.ts'
 
 export interface IndRnnOptions extends CellBasics {
@@ -39,10 +39,10 @@ export function indRnnCell(options: IndRnnOptions) {
 const define = defineCell<Filled<typeof IND_RNN>>()({
   name: 'indRnn',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
-    U: parameter([inputs, units], kernelInitializer),
-    w: parameter([units], recurrentInitializer),
-    ...biases(useBias, { b: parameter([units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, options.units]),
+    w: weight('recurrent', options, [options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const sum = x.matmul(params.U).add(h.mul(params.w))

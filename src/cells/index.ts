@@ -1,5 +1,15 @@
 /** Cells: the built-in ones and the way to write your own. */
 export {
+  constraint,
+  type MaxNormOptions,
+  type MinMaxNormOptions,
+  maxNorm,
+  minMaxNorm,
+  type NormOptions,
+  nonNeg,
+  unitNorm,
+} from '../init/constraints.ts'
+export {
   filled,
   glorotNormal,
   glorotUniform,
@@ -19,10 +29,28 @@ export {
   uniform,
   zeros,
 } from '../init/initializers.ts'
+export {
+  type L1Options,
+  type L2Options,
+  l1,
+  l1L2,
+  l2,
+  type OrthogonalRegularizerOptions,
+  orthogonalRegularizer,
+  regularizer,
+} from '../init/regularizers.ts'
+export type { Constraint, Regularizer } from '../init/rules.ts'
 export type { Activation } from './activations.ts'
 export { type ClockworkOptions, clockworkCell } from './clockwork.ts'
 export { type CoupledLstmOptions, coupledLstmCell } from './coupled-lstm.ts'
-export { type Cell, type CellOptions, defineCell, type StateShape, type TracedCell } from './define.ts'
+export {
+  type Cell,
+  type CellOptions,
+  defineCell,
+  type Noise,
+  type StateShape,
+  type TracedCell,
+} from './define.ts'
 export { type EchoStateOptions, echoStateCell } from './echo-state.ts'
 export { type ElmanOptions, elmanCell } from './elman.ts'
 export { type GruOptions, gruCell } from './gru.ts'

@@ -1,8 +1,8 @@
-import { type ElmanOptions, elmanCell } from './elman.ts'
-import { activation, BASICS, type Fields, fill, initializer } from './options.ts'
+import { ELMAN, type ElmanOptions, elmanCell } from './elman.ts'
+import { activation, type Fields, fill, initializer } from './options.ts'
 
 const IRNN = {
-  ...BASICS,
+  ...ELMAN,
   kernelInitializer: initializer({ kind: 'normal', deviation: 0.001 }),
   recurrentInitializer: initializer({ kind: 'identity', gain: 1 }),
   activation: activation('relu'),

@@ -1,4 +1,3 @@
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type Fields,
   type Filled,
   fill,
+  weight,
 } from './options.ts'
 
 export interface JordanOptions extends CellBasics {
@@ -43,13 +43,13 @@ const define = defineCell<Filled<typeof JORDAN>>()({
   name: 'jordan',
   state: ({ outputs }) => ({ o: outputs }),
   feedback: 'o',
-  params: ({ inputs, units, outputs, kernelInitializer, recurrentInitializer, ...options }) => ({
-    U: parameter([inputs, units], kernelInitializer),
-    W: parameter([outputs, units], recurrentInitializer),
-    V: parameter([units, outputs], kernelInitializer),
+  params: ({ inputs, outputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, options.units]),
+    W: weight('recurrent', options, [outputs, options.units]),
+    V: weight('kernel', options, [options.units, outputs]),
     ...biases(options.useBias, {
-      b: parameter([units], options.biasInitializer),
-      c: parameter([outputs], options.biasInitializer),
+      b: weight('bias', options, [options.units]),
+      c: weight('bias', options, [outputs]),
     }),
   }),
 }).step(({ x, state: { o }, params, options }) => {

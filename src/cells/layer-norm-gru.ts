@@ -1,9 +1,18 @@
 import { sub, type Value } from '../graph/value.ts'
-import { ones, parameter } from '../init/initializers.ts'
+import { ones } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { normalized, parts } from './functions.ts'
-import { biases, type Fields, type Filled, fill, GATED, type GatedBasics, numberOf } from './options.ts'
+import {
+  biases,
+  type Fields,
+  type Filled,
+  fill,
+  GATED,
+  type GatedBasics,
+  numberOf,
+  weight,
+} from './options.ts'
 
 export interface LayerNormGruOptions extends GatedBasics {
   /** ε. Default: 1e-5. */
@@ -34,12 +43,12 @@ export function layerNormGruCell(options: LayerNormGruOptions) {
 const define = defineCell<Filled<typeof LAYER_NORM_GRU>>()({
   name: 'layerNormGru',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => ({
-    U: parameter([inputs, 3 * units], kernelInitializer),
-    W: parameter([units, 3 * units], recurrentInitializer),
-    gU: ones(3 * units),
-    gW: ones(3 * units),
-    ...biases(options.useBias, { b: parameter([2, 3 * units], options.biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, 3 * options.units]),
+    W: weight('recurrent', options, [options.units, 3 * options.units]),
+    gU: ones(3 * options.units),
+    gW: ones(3 * options.units),
+    ...biases(options.useBias, { b: weight('bias', options, [2, 3 * options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const { units, useBias, epsilon } = options

@@ -1,9 +1,19 @@
-import { ones, parameter, zeros } from '../init/initializers.ts'
+import { ones, zeros } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { normalized, parts } from './functions.ts'
 import { gateBiases } from './lstm.ts'
-import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, numberOf } from './options.ts'
+import {
+  biases,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  GATED,
+  type GatedBasics,
+  numberOf,
+  weight,
+} from './options.ts'
 
 export interface LayerNormLstmOptions extends GatedBasics {
   /** ε. Default: 1e-5. */
@@ -38,10 +48,10 @@ const define = defineCell<Filled<typeof LAYER_NORM_LSTM>>()({
   name: 'layerNormLstm',
   state: ({ units }) => ({ h: units, c: units }),
   params: ({ inputs, ...options }) => {
-    const { units, kernelInitializer, recurrentInitializer } = options
+    const { units } = options
     return {
-      U: parameter([inputs, 4 * units], kernelInitializer),
-      W: parameter([units, 4 * units], recurrentInitializer),
+      U: weight('kernel', options, [inputs, 4 * units]),
+      W: weight('recurrent', options, [units, 4 * units]),
       gU: ones(4 * units),
       gW: ones(4 * units),
       gc: ones(units),

@@ -1,4 +1,3 @@
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type Filled,
   fill,
   numberOf,
+  weight,
 } from './options.ts'
 
 export interface LeakyOptions extends CellBasics {
@@ -40,10 +40,10 @@ export function leakyCell(options: LeakyOptions) {
 const define = defineCell<Filled<typeof LEAKY>>()({
   name: 'leaky',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
-    U: parameter([inputs, units], kernelInitializer),
-    W: parameter([units, units], recurrentInitializer),
-    ...biases(useBias, { b: parameter([units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, options.units]),
+    W: weight('recurrent', options, [options.units, options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const { leakRate, useBias } = options

@@ -1,22 +1,38 @@
 import { joined, ones, parameter } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
-import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics } from './options.ts'
+import {
+  biases,
+  DROPPING,
+  type Dropping,
+  dropping,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  GATED,
+  type GatedBasics,
+  weight,
+} from './options.ts'
 
-export interface LstmOptions extends GatedBasics {
+export interface LstmOptions extends GatedBasics, Dropping {
   /** The forget gate's bias begins at 1 (Jozefowicz et al. 2015). Default: true. */
   readonly unitForgetBias?: boolean
 }
 
-export const LSTM = { ...GATED, unitForgetBias: flag(true) } satisfies Fields<LstmOptions>
+export const LSTM = { ...GATED, ...DROPPING, unitForgetBias: flag(true) } satisfies Fields<LstmOptions>
 
 /** b [4H] of gates in the order i, f, c, o: the forget gate's begin at 1 where that is asked for. */
 export function gateBiases(
-  options: Pick<Filled<typeof LSTM>, 'units' | 'unitForgetBias' | 'biasInitializer'>,
+  options: Pick<
+    Filled<typeof LSTM>,
+    'units' | 'unitForgetBias' | `bias${'Initializer' | 'Regularizer' | 'Constraint'}`
+  >,
 ) {
   const { units, unitForgetBias, biasInitializer } = options
   const bias = (size: number) => parameter([size], biasInitializer)
-  return unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)) : bias(4 * units)
+  const init = unitForgetBias ? joined(bias(units), ones(units), bias(2 * units)).init : biasInitializer
+  return weight('bias', options, [4 * units], init)
 }
 
 /**
@@ -26,7 +42,8 @@ export function gateBiases(
  *     c(t) = σ(f) ⊙ c(t−1) + σ(i) ⊙ φ(g)
  *     h(t) = σ(o) ⊙ φ(c(t))
  *
- * x [B, I], h and c [B, H]; U [I, 4H], W [H, 4H], b [4H], in Keras's order i, f, c, o. The output is h(t).
+ * x [B, I], h and c [B, H]; U [I, 4H], W [H, 4H], b [4H], in Keras's order i, f, c, o. The output is h(t). In
+ * training, x and h(t−1) in these products are dropped by `dropout` and `recurrentDropout`.
  * @throws {ArgumentError} for units below 1, an option or an activation that is not there
  */
 export function lstmCell(options: LstmOptions) {
@@ -37,19 +54,21 @@ const define = defineCell<Filled<typeof LSTM>>()({
   name: 'lstm',
   state: ({ units }) => ({ h: units, c: units }),
   params: ({ inputs, ...options }) => {
-    const { units, kernelInitializer, recurrentInitializer } = options
+    const { units } = options
     return {
-      U: parameter([inputs, 4 * units], kernelInitializer),
-      W: parameter([units, 4 * units], recurrentInitializer),
+      U: weight('kernel', options, [inputs, 4 * units]),
+      W: weight('recurrent', options, [units, 4 * units]),
       ...biases(options.useBias, { b: gateBiases(options) }),
     }
   },
-}).step(({ x, state: { h, c }, params, options }) => {
+  noise: dropping,
+}).step(({ x, state: { h, c }, params, noise, options }) => {
   const { units, useBias } = options
   const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
-  const gates = x
+  const gates = noise
+    .x(x)
     .matmul(params.U)
-    .add(h.matmul(params.W))
+    .add(noise.h(h).matmul(params.W))
     .add(useBias ? params.b : 0)
   const part = (place: number) => gates.slice(1, place * units, (place + 1) * units)
   const next = gate(part(1))

@@ -1,8 +1,7 @@
 import { sub } from '../graph/value.ts'
-import { parameter } from '../init/initializers.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
-import { biases, type Filled, fill, INPUT_BASICS, type InputBasics } from './options.ts'
+import { biases, type Filled, fill, INPUT_BASICS, type InputBasics, weight } from './options.ts'
 
 /**
  * The minGRU (Feng et al. 2024): a GRU whose gate and candidate read the input alone, so that it is linear in its state.
@@ -21,9 +20,9 @@ export function minGruCell(options: InputBasics) {
 const define = defineCell<Filled<typeof INPUT_BASICS>>()({
   name: 'minGru',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, biasInitializer }) => ({
-    U: parameter([inputs, 2 * units], kernelInitializer),
-    ...biases(useBias, { b: parameter([2 * units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, 2 * options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [2 * options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const sum = x.matmul(params.U)

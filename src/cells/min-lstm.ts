@@ -1,8 +1,7 @@
 import { sub } from '../graph/value.ts'
-import { parameter } from '../init/initializers.ts'
 import { defineCell } from './define.ts'
 import { logSigmoid, parts } from './functions.ts'
-import { biases, type Filled, fill, INPUT_BASICS, type InputBasics } from './options.ts'
+import { biases, type Filled, fill, INPUT_BASICS, type InputBasics, weight } from './options.ts'
 
 /**
  * The minLSTM (Feng et al. 2024), whose gates read the input alone and share out 1 between them:
@@ -22,9 +21,9 @@ export function minLstmCell(options: InputBasics) {
 const define = defineCell<Filled<typeof INPUT_BASICS>>()({
   name: 'minLstm',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, biasInitializer }) => ({
-    U: parameter([inputs, 3 * units], kernelInitializer),
-    ...biases(useBias, { b: parameter([3 * units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, 3 * options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [3 * options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const sum = x.matmul(params.U)

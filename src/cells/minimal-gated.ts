@@ -1,8 +1,7 @@
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
-import { biases, type Filled, fill, GATED, type GatedBasics } from './options.ts'
+import { biases, type Filled, fill, GATED, type GatedBasics, weight } from './options.ts'
 
 /**
  * The minimal gated unit (Zhou et al. 2016), a GRU whose one gate both resets and updates:
@@ -21,10 +20,10 @@ export function minimalGatedCell(options: GatedBasics) {
 const define = defineCell<Filled<typeof GATED>>()({
   name: 'minimalGated',
   state: ({ units }) => ({ h: units }),
-  params: ({ inputs, units, useBias, kernelInitializer, recurrentInitializer, biasInitializer }) => ({
-    U: parameter([inputs, 2 * units], kernelInitializer),
-    W: parameter([units, 2 * units], recurrentInitializer),
-    ...biases(useBias, { b: parameter([2 * units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    U: weight('kernel', options, [inputs, 2 * options.units]),
+    W: weight('recurrent', options, [options.units, 2 * options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [2 * options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]

@@ -2,8 +2,16 @@
  * Options of cells and layers as tables: what each may hold, and its default. Enters: what a user wrote; leaves: every
  * option with a value, all of them checked.
  */
-import { type Initializer, type Parameter, requireInitializer } from '../init/initializers.ts'
-import { requireChoice, requireFlag, requireKnown, requireNumber, requireUnits } from '../tensor/checks.ts'
+import { type Initializer, type Parameter, parameter, requireInitializer } from '../init/initializers.ts'
+import { type Constraint, type Regularizer, type Rule, requireRule } from '../init/rules.ts'
+import {
+  requireChoice,
+  requireFlag,
+  requireKnown,
+  requireNumber,
+  requireSeed,
+  requireUnits,
+} from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 
@@ -62,6 +70,14 @@ export function initializer(fallback: Initializer): Field<Initializer> {
   return { fallback, check: requireInitializer }
 }
 
+/** A regularizer or a constraint, or none. */
+function ruleOf<K extends Rule<'regularizer' | 'constraint'>['kind']>(kind: K): Field<Rule<K> | undefined> {
+  return optional<Rule<K>>({
+    fallback: undefined,
+    check: (what, name, value) => requireRule(`${what}: ${name}`, kind, value),
+  })
+}
+
 /** An option that may be left out and has no default. */
 export function optional<T>(field: Field<T>): Field<T | undefined> {
   const check = (what: string, name: string, value: T | undefined) => {
@@ -69,6 +85,12 @@ export function optional<T>(field: Field<T>): Field<T | undefined> {
   }
   return { fallback: undefined, check }
 }
+
+/** A seed of a layer's own, or none. */
+export const seed = optional<number>({
+  fallback: undefined,
+  check: (what, _, value) => requireSeed(what, value),
+})
 
 /** A name of the user's own, or none. */
 export const text = optional<string>({
@@ -89,12 +111,35 @@ export interface InputBasics {
   readonly kernelInitializer?: Initializer
   /** How biases begin. Default: zeros. */
   readonly biasInitializer?: Initializer
+  /** What the weights of the input add to the loss. Default: nothing. */
+  readonly kernelRegularizer?: Regularizer | undefined
+  /** What biases add to the loss. Default: nothing. */
+  readonly biasRegularizer?: Regularizer | undefined
+  /** What the weights of the input are held to. Default: nothing. */
+  readonly kernelConstraint?: Constraint | undefined
+  /** What biases are held to. Default: nothing. */
+  readonly biasConstraint?: Constraint | undefined
 }
 
 /** What most built-in cells can be told. */
 export interface CellBasics extends InputBasics {
   /** How the weights of the state begin. Default: orthogonal. */
   readonly recurrentInitializer?: Initializer
+  /** What the weights of the state add to the loss. Default: nothing. */
+  readonly recurrentRegularizer?: Regularizer | undefined
+  /** What the weights of the state are held to. Default: nothing. */
+  readonly recurrentConstraint?: Constraint | undefined
+}
+
+/** What cells can be told that drop numbers in training. */
+export interface Dropping {
+  /** The share of numbers of the input that are dropped, the same ones at all steps of a row. Default: 0. */
+  readonly dropout?: number
+  /**
+   * The share of numbers of h(t−1) that are dropped in its products with W, the same ones at all steps of a row and for
+   * all gates (Gal and Ghahramani 2016; Keras's GRU draws for each gate). Default: 0.
+   */
+  readonly recurrentDropout?: number
 }
 
 /** What cells with gates can be told. */
@@ -107,21 +152,59 @@ export interface GatedBasics extends CellBasics {
 
 export const KERNEL = initializer({ kind: 'glorotUniform' })
 export const BIAS = initializer({ kind: 'constant', value: 0 })
+export const [REGULARIZER, CONSTRAINT] = [ruleOf('regularizer'), ruleOf('constraint')]
 export const INPUT_BASICS = {
   units: count,
   useBias: flag(true),
   kernelInitializer: KERNEL,
   biasInitializer: BIAS,
+  kernelRegularizer: REGULARIZER,
+  biasRegularizer: REGULARIZER,
+  kernelConstraint: CONSTRAINT,
+  biasConstraint: CONSTRAINT,
 } satisfies Fields<InputBasics>
 export const BASICS = {
   ...INPUT_BASICS,
   recurrentInitializer: initializer({ kind: 'orthogonal', gain: 1 }),
+  recurrentRegularizer: REGULARIZER,
+  recurrentConstraint: CONSTRAINT,
 } satisfies Fields<CellBasics>
+const DROP = numberOf('of at least 0 and below 1', 0)
+export const DROPPING = { dropout: DROP, recurrentDropout: DROP } satisfies Fields<Dropping>
 export const GATED = {
   ...BASICS,
   activation: activation('tanh'),
   recurrentActivation: activation('sigmoid'),
 } satisfies Fields<GatedBasics>
+
+/** The noise `x` and `h` of a cell that drops numbers. */
+export function dropping(options: {
+  readonly inputs: number
+  readonly units: number
+  readonly dropout: number
+  readonly recurrentDropout: number
+}) {
+  const { inputs, units, dropout, recurrentDropout } = options
+  return { x: { shape: inputs, rate: dropout }, h: { shape: units, rate: recurrentDropout } }
+}
+
+type Role = 'kernel' | 'recurrent' | 'bias' | 'embeddings'
+type Said<R extends Role> = { readonly [K in `${R}Initializer`]?: Initializer | undefined } & {
+  readonly [K in `${R}Regularizer`]?: Regularizer | undefined
+} & { readonly [K in `${R}Constraint`]?: Constraint | undefined }
+
+/** A parameter of which options say how it begins (unless `init` does), what it adds to the loss and is held to. */
+export function weight<R extends Role>(
+  role: R,
+  options: Said<R>,
+  shape: readonly number[],
+  init = options[`${role}Initializer` as const],
+): Parameter {
+  return parameter(shape, init!, {
+    regularizer: options[`${role}Regularizer` as const],
+    constraint: options[`${role}Constraint` as const],
+  })
+}
 
 /** Biases among a cell's parameters: its step may name them only where they are used. */
 export function biases<N extends string>(use: boolean, named: Readonly<Record<N, Parameter>>): typeof named {

@@ -3,7 +3,17 @@ import { ACTIVATIONS } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
 import { gateBiases } from './lstm.ts'
-import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, KERNEL } from './options.ts'
+import {
+  biases,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  GATED,
+  type GatedBasics,
+  KERNEL,
+  weight,
+} from './options.ts'
 
 export interface PeepholeLstmOptions extends GatedBasics {
   /** How the weights of the peepholes begin. Default: glorotUniform. */
@@ -37,11 +47,11 @@ const define = defineCell<Filled<typeof PEEPHOLE_LSTM>>()({
   name: 'peepholeLstm',
   state: ({ units }) => ({ h: units, c: units }),
   params: ({ inputs, ...options }) => {
-    const { units, kernelInitializer, recurrentInitializer } = options
+    const { units } = options
     const peephole = parameter([units], options.peepholeInitializer)
     return {
-      U: parameter([inputs, 4 * units], kernelInitializer),
-      W: parameter([units, 4 * units], recurrentInitializer),
+      U: weight('kernel', options, [inputs, 4 * units]),
+      W: weight('recurrent', options, [units, 4 * units]),
       P: joined(peephole, peephole, peephole),
       ...biases(options.useBias, { b: gateBiases(options) }),
     }

@@ -1,5 +1,4 @@
 import { sub } from '../graph/value.ts'
-import { parameter } from '../init/initializers.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
@@ -11,6 +10,7 @@ import {
   fill,
   INPUT_BASICS,
   type InputBasics,
+  weight,
 } from './options.ts'
 
 export interface QrnnOptions extends InputBasics {
@@ -38,10 +38,10 @@ export function qrnnCell(options: QrnnOptions) {
 const define = defineCell<Filled<typeof QRNN>>()({
   name: 'qrnn',
   state: ({ inputs, units }) => ({ c: units, previous: inputs }),
-  params: ({ inputs, units, useBias, kernelInitializer, biasInitializer }) => ({
-    V: parameter([inputs, 3 * units], kernelInitializer),
-    U: parameter([inputs, 3 * units], kernelInitializer),
-    ...biases(useBias, { b: parameter([3 * units], biasInitializer) }),
+  params: ({ inputs, ...options }) => ({
+    V: weight('kernel', options, [inputs, 3 * options.units]),
+    U: weight('kernel', options, [inputs, 3 * options.units]),
+    ...biases(options.useBias, { b: weight('bias', options, [3 * options.units]) }),
   }),
 }).step(({ x, state: { c, previous }, params, options }) => {
   const sum = previous.matmul(params.V).add(x.matmul(params.U))

@@ -1,9 +1,18 @@
 import { maximum, minimum, stopGradient, where } from '../graph/value.ts'
-import { parameter } from '../init/initializers.ts'
 import { defineCell } from './define.ts'
 import { logSigmoid, parts } from './functions.ts'
 import { gateBiases } from './lstm.ts'
-import { BASICS, biases, type CellBasics, choice, type Fields, type Filled, fill, flag } from './options.ts'
+import {
+  BASICS,
+  biases,
+  type CellBasics,
+  choice,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  weight,
+} from './options.ts'
 
 export interface SlstmOptions extends CellBasics {
   /** The forget gate, σ(f) or e^f. Default: 'sigmoid'. */
@@ -42,10 +51,10 @@ const define = defineCell<Filled<typeof SLSTM>>()({
   state: ({ units }) => ({ h: units, c: units, n: units, m: units }),
   untrained: ['c', 'n', 'm'],
   params: ({ inputs, ...options }) => {
-    const { units, kernelInitializer, recurrentInitializer } = options
+    const { units } = options
     return {
-      U: parameter([inputs, 4 * units], kernelInitializer),
-      W: parameter([units, 4 * units], recurrentInitializer),
+      U: weight('kernel', options, [inputs, 4 * units]),
+      W: weight('recurrent', options, [units, 4 * units]),
       ...biases(options.useBias, { b: gateBiases(options) }),
     }
   },

@@ -13,6 +13,7 @@ import {
   type InputBasics,
   initializer,
   numberOf,
+  weight,
 } from './options.ts'
 
 export interface SruOptions extends InputBasics {
@@ -52,12 +53,13 @@ export function sruCell(options: SruOptions) {
 const define = defineCell<Filled<typeof SRU>>()({
   name: 'sru',
   state: ({ units }) => ({ c: units }),
-  params: ({ inputs, units, kernelInitializer, recurrentInitializer, ...options }) => {
-    const bias = parameter([units], options.biasInitializer)
+  params: ({ inputs, ...options }) => {
+    const { units, highwayBias } = options
+    const begin = joined(parameter([units], options.biasInitializer), filled(highwayBias, units)).init
     return {
-      U: parameter([inputs, (inputs === units ? 3 : 4) * units], kernelInitializer),
-      v: parameter([2 * units], recurrentInitializer),
-      ...biases(options.useBias, { b: joined(bias, filled(options.highwayBias, units)) }),
+      U: weight('kernel', options, [inputs, (inputs === units ? 3 : 4) * units]),
+      v: weight('recurrent', options, [2 * units]),
+      ...biases(options.useBias, { b: weight('bias', options, [2 * units], begin) }),
     }
   },
 }).step(({ x, state: { c }, params, options }) => {

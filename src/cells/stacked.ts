@@ -47,15 +47,17 @@ function traceStack(cells: readonly Cell[], inputs: number): TracedCell {
       params: numbered(({ params }) => params),
       untrained: those(({ untrained }) => untrained),
       fixed: those(({ fixed }) => fixed),
+      noise: numbered(({ noise = {} }) => noise),
       feedback: feedback === undefined ? undefined : `${stack.length - 1} ${feedback}`,
     },
-    ({ x, state, params, training }) => {
+    ({ x, state, params, training, masks }) => {
       const next: Record<string, Value> = {}
       let output = x
       for (const [k, cell] of stack.entries()) {
         const own = (all: Readonly<Record<string, Value>>, names: object) =>
           Object.keys(names).map((name) => all[`${k} ${name}`]!)
-        const args = [output, ...own(state, cell.states), ...own(params, cell.params)]
+        const drawn = training ? Object.keys(cell.noise ?? {}).map((name) => masks.get(`${k} ${name}`)!) : []
+        const args = [output, ...own(state, cell.states), ...own(params, cell.params), ...drawn]
         const [y, ...after] = callGraph(training ? cell.training : cell.inference, args)
         for (const [i, name] of Object.keys(cell.states).entries()) next[`${k} ${name}`] = after[i]!
         output = y!

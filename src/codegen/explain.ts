@@ -2,7 +2,7 @@
 import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
 import { describeOp, typeOf } from '../graph/print.ts'
 import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
-import type { Words } from '../passes/rewrite.ts'
+import type { Done } from '../passes/rewrite.ts'
 import { evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
@@ -14,7 +14,18 @@ export interface ExplainOptions extends LowerOptions {
   readonly sizes?: Readonly<Record<string, number>>
 }
 
-const WORDS: Words = { op: ({ op }) => describeOp(op).trim(), type: typeOf }
+const op = (node: Node) => describeOp(node.op).trim()
+const WORDS: Readonly<Record<Done, (...nodes: Node[]) => string>> = {
+  left: (node, lifted) =>
+    `${op(node!)} left the loop as one ${op(lifted!)} → ${typeOf(lifted!)}: it does not depend on the carry`,
+  apart: () => 'steps that hand no state on are computed all at once',
+  after: (node) => `${op(node!)} is made after the loop from stacked operands: no state reads it`,
+  kept: (...nodes) => {
+    const names = nodes.map((node) => `${op(node)} [${node.shape.map((each) => each.key).join(', ')}]`)
+    return `kept from the forward scan for each step: ${names.join('; ')}`
+  },
+  summed: (carry) => `a sum over time ${typeOf(carry!)} became one sum after the loop`,
+}
 
 /**
  * Explains what becomes of a graph: after each pass, how many operations stand outside loops and in one time step of
@@ -30,7 +41,7 @@ export function explain(graph: Graph, options: ExplainOptions = {}): string {
     'operations (views and constants cost nothing and do not count)',
     ...stages.flatMap(({ pass, graph: after, notes }) => [
       `  ${pass.padEnd(11)} ${counted(after)}`,
-      ...new Set(notes.map((say) => `${' '.repeat(14)}${say(WORDS)}`)),
+      ...new Set(notes.map(([done, ...nodes]) => `${' '.repeat(14)}${WORDS[done](...nodes)}`)),
     ]),
     'matrix products',
     ...productLines(records[records.length - 1]!.graph, 'outside loops'),

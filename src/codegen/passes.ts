@@ -16,7 +16,7 @@ export interface PassRecord {
   readonly pass: string
   readonly graph: Graph
   /** What was done, for `explain` to put into words. */
-  readonly notes: readonly Parameters<Note>[0][]
+  readonly notes: readonly Parameters<Note>[]
 }
 
 /** Runs all passes; returns the graph after each, which `check` has seen, with the pass's name. */
@@ -24,8 +24,8 @@ export function runPasses(graph: Graph, check?: (graph: Graph, pass: string) => 
   const records: PassRecord[] = []
   let current = graph
   for (const pass of PASSES) {
-    const notes: Parameters<Note>[0][] = []
-    current = runPass(pass, current, (say) => notes.push(say))
+    const notes: Parameters<Note>[] = []
+    current = runPass(pass, current, (...done) => notes.push(done))
     check?.(current, pass.name)
     records.push({ pass: pass.name, graph: current, notes })
   }

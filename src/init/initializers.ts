@@ -2,8 +2,10 @@
  * Initializers: how a parameter's numbers come to be, as data, so that files can hold them. Names and defaults are
  * those of Keras 3. numbers.ts makes the numbers.
  */
+import { zeros as zeroWeight } from '../graph/value.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
+import { type Rules, requireRule } from './rules.ts'
 
 /**
  * Numbers of mean 0 whose variance follows from the fans, the numbers of inputs and outputs of one unit:
@@ -47,8 +49,8 @@ export type Initializer =
   /** One after the other along the last axis. */
   | { readonly kind: 'joined'; readonly parts: readonly Parameter[] }
 
-/** A parameter: a shape and how its numbers begin. */
-export interface Parameter {
+/** A parameter: a shape, how its numbers begin, what they add to the loss, and what they are held to. */
+export interface Parameter extends Rules {
   readonly shape: readonly number[]
   readonly init: Initializer
 }
@@ -117,20 +119,41 @@ export function requireParameter(what: string, given: Parameter): void {
     )
   }
   requireInitializer(what, 'its init', given.init)
+  requireRules(what, given)
+}
+
+/** @throws {ArgumentError | ShapeError} for what is no rule, or does not fit the shape */
+function requireRules(what: string, given: Parameter): void {
+  for (const kind of ['regularizer', 'constraint'] as const) {
+    const own = given[kind]
+    if (own === undefined) continue
+    requireRule(what, kind, own)
+    own.apply(zeroWeight(given.shape))
+  }
 }
 
 function requireParts(what: string, parts: readonly Parameter[]): void {
   if (!Array.isArray(parts)) {
     throw new ArgumentError(`${what} expected a list of parts; received ${typeof parts}`)
   }
-  for (const [i, part] of parts.entries()) requireParameter(`${what} part ${i}`, part)
+  for (const [i, part] of parts.entries()) {
+    requireParameter(`${what} part ${i}`, part)
+    const { kind } = part.regularizer ?? part.constraint ?? {}
+    if (kind !== undefined)
+      throw new ArgumentError(`${what} part ${i}: a ${kind} is of the whole, not of a part`)
+  }
 }
 
 /**
- * A parameter of a shape whose numbers an initializer makes.
- * @throws {ArgumentError} for sizes below 1, and for a shape that the initializer does not make
+ * A parameter of a shape whose numbers an initializer makes:
+ *
+ *     parameter([inputs, units], { kind: 'glorotUniform' }, { regularizer: l2(), constraint: maxNorm() })
+ *
+ * @throws {ArgumentError} for sizes below 1, a shape that the initializer does not make, and what is no regularizer or
+ *   constraint
+ * @throws {ShapeError} for a regularizer or a constraint that does not fit the shape
  */
-export function parameter(shape: readonly number[], init: Initializer): Parameter {
+export function parameter(shape: readonly number[], init: Initializer, rules: Rules = {}): Parameter {
   requireInitializer('a parameter', 'init', init)
   if (!Array.isArray(shape)) {
     throw new ArgumentError(`a parameter's shape is a list of sizes; received ${String(shape)}`)
@@ -143,7 +166,9 @@ export function parameter(shape: readonly number[], init: Initializer): Paramete
     }
   }
   if (!makes(init, shape)) throw new ArgumentError(`${init.kind} does not make [${shape.join(', ')}]`)
-  return { shape, init }
+  const made = { shape, init, ...rules }
+  requireRules('a parameter', made)
+  return made
 }
 
 /** Whether an initializer makes numbers of this shape. */

@@ -8,6 +8,7 @@ import { Embedding } from '../layers/embedding.ts'
 import type { Layer, LayerScope, Signal } from '../layers/layer.ts'
 import { LayerNorm } from '../layers/layer-norm.ts'
 import { type Model, SOLE_OUTPUT } from '../layers/model.ts'
+import { noiseOf } from '../layers/noise.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Shape } from '../tensor/size.ts'
 import { facesOf, type LeafOptions, leafScope, leafSpecs } from '../train/leaves.ts'
@@ -43,7 +44,7 @@ export const flowOutput = (path: string) => `d ${path}`
 export function traceFlow(model: Model, option: LossOption, options: FlowOptions): Flow {
   const loss = lossOf(option)
   const losses = new Map([[SOLE_OUTPUT, loss]])
-  const leaves = { training: true, carry: [], mask: options.mask }
+  const leaves = { training: true, carry: [], mask: options.mask, noise: noiseOf }
   const numbers = (['at', 'cut'] as const).filter((name) => options[name])
   const specs: NamedSpec[] = [
     ...leafSpecs(model, leaves),

@@ -7,11 +7,12 @@ import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
 import { evaluateSize } from '../tensor/size.ts'
 import { elementCount, type Tensor } from '../tensor/tensor.ts'
-import { bindBatch, maskOf } from '../train/inputs.ts'
 import { counterInputs, weightInputs } from '../train/leaves.ts'
 import { type LossOption, lossOf } from '../train/losses.ts'
+import { maskOf } from '../train/masks.ts'
 import type { EvaluateOptions } from '../train/measure.ts'
 import { Session } from '../train/session.ts'
+import { bindBatch } from '../train/targets.ts'
 import { weightsOf } from '../train/weights.ts'
 import { flowOutput, probeInput, traceFlow } from './flow-graph.ts'
 
@@ -63,7 +64,8 @@ export interface GradientFlow {
  *
  * ∂L/∂s(t) counts all that reads the state s that step t made: the next step, the output, and other states of the same
  * step, as in an LSTM h(t) reads c(t). L is the mean over rows, so that a row's own gradient stands there divided by
- * their number. The batch's weights count in it, as in `evaluate`. A weight W stands in every step; the gradient of the sum of its uses is the sum of theirs (Werbos 1990):
+ * their number. The batch's weights count in it, as in `evaluate`;
+ * penalties of regularizers, which no step makes, do not. A weight W stands in every step; the gradient of the sum of its uses is the sum of theirs (Werbos 1990):
  * ∂L/∂W = Σ_t ∂L/∂W(t), of which `contributions` gives the terms.
  *
  * @throws {ArgumentError} for options outside their range, and `at` or `truncate` where the model has no such steps
@@ -85,7 +87,7 @@ export async function gradientFlow(
     throw new ArgumentError('gradientFlow: expected a model with one input and one output')
   }
   const losses = new Map([[SOLE_OUTPUT, loss]])
-  const bindings = bindBatch(model, losses, batch)
+  const bindings = await bindBatch(model, losses, batch)
   const T = bindings.get('T') ?? 0
   const isMasked = batch.lengths !== undefined || batch.mask !== undefined
   const mask = isMasked ? maskOf(batch) : undefined

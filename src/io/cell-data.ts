@@ -11,8 +11,11 @@ import {
   requireUntrained,
   type TracedCell,
 } from '../cells/define.ts'
-import type { Graph } from '../graph/node.ts'
+import { callGraph } from '../graph/inline.ts'
+import { traceWith } from '../graph/trace.ts'
 import { type Initializer, NUMBERS, type Parameter, parameter } from '../init/initializers.ts'
+import { type Rule, rule } from '../init/rules.ts'
+import { requireNumber } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, type Shape, sameShape, shapeOf } from '../tensor/size.ts'
 import {
@@ -48,6 +51,7 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
     states: Object.entries(cell.states).map(([name, shape]) => ({ name, shape })),
     params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
     feedback: cell.feedback,
+    noise: cell.noise && Object.entries(cell.noise).map(([name, each]) => ({ name, ...each })),
     untrained: cell.untrained?.length === 0 ? undefined : cell.untrained,
     fixed: cell.fixed?.length === 0 ? undefined : cell.fixed,
     graphs: writer.graphs,
@@ -66,15 +70,49 @@ function plain(value: unknown, depth: number): Json | undefined {
   return Object.fromEntries(entries.map(([name, each]) => [name, plain(each, depth + 1)]))
 }
 
-function writeParameter({ shape, init }: Parameter): { readonly [field: string]: Json } {
+function writeParameter({ shape, init, regularizer, constraint }: Parameter): {
+  readonly [field: string]: Json | undefined
+} {
+  return {
+    ...writePart({ shape, init }),
+    regularizer: regularizer && writeRule(regularizer, shape),
+    constraint: constraint && writeRule(constraint, shape),
+  }
+}
+
+function writePart({ shape, init }: Parameter): { readonly [field: string]: Json } {
   return { shape, init: writeInitializer(init) }
 }
+
+type AnyRule = Rule<'regularizer' | 'constraint'>
+
+/** A rule as what it makes of weights of this shape. */
+export function writeRule({ name, apply }: AnyRule, shape: readonly number[]): Json {
+  const writer = new GraphWriter()
+  const { graph } = traceWith(
+    [{ name: 'weight', shape }],
+    ([weight]) => [apply(weight!)],
+    (outputs) => outputs,
+  )
+  const root = writer.root(graph)
+  return { name, graphs: writer.graphs, root }
+}
+
+/** What the graph makes of a weight is checked where a parameter has the rule. */
+export function readRule<K extends AnyRule['kind']>(kind: K): Read<Rule<K>> {
+  return object((fields) => {
+    const name = fields.get('name', text)
+    const graph = fields.get('root', rootReader([], fields.get('graphs', graphsReader([]))))
+    return rule(kind, name, (weight) => callGraph(graph, [weight])[0]!)
+  })
+}
+const [regularizer, constraint] = [readRule('regularizer'), readRule('constraint')]
 
 export function writeInitializer(init: Initializer): Json {
   const fields = Object.entries(init).map(
     ([name, value]: [string, string | number | readonly Parameter[]]): [string, Json] => {
       if (typeof value === 'string') return [name, value]
-      return [name, typeof value === 'number' ? writeNumber(value) : value.map(writeParameter)]
+      return [name, typeof value === 'number' ? writeNumber(value) : value.map(writePart)]
     },
   )
   // In the order of names, whoever made the object: loading and saving again gives the same file.
@@ -93,7 +131,17 @@ export function readInitializer(fields: Fields): Initializer {
 function readParameter(fields: Fields): Parameter {
   const shape = fields.get('shape', extents)
   const init = fields.get('init', object(readInitializer))
-  return within(fields.where, () => parameter(shape, init))
+  const rules = {
+    regularizer: fields.maybe('regularizer', regularizer),
+    constraint: fields.maybe('constraint', constraint),
+  }
+  return within(fields.where, () => parameter(shape, init, rules))
+}
+
+function readNoise(fields: Fields) {
+  const rate = fields.get('rate', number)
+  within(fields.where, () => requireNumber('noise', 'rate', rate, 'of at least 0 and below 1'))
+  return { shape: fields.get('shape', extents), rate }
 }
 
 /** Reads a cell. It has been traced: for the number of inputs that it was saved with. */
@@ -116,11 +164,12 @@ export const readCell: Read<Cell> = object((fields) => {
     feedback: fields.maybe('feedback', text),
     untrained: fields.maybe('untrained', list(text)),
     fixed: fields.maybe('fixed', list(text)),
+    noise: fields.maybe('noise', named(readNoise)),
     training: fields.get('training', root),
     inference: fields.get('inference', root),
   }
   for (const way of ['training', 'inference'] as const) {
-    requireInterface(traced, traced[way], `${fields.where}.${way}`)
+    requireInterface(traced, way, `${fields.where}.${way}`)
   }
   const outputs = [traced.training, traced.inference].map((graph) => printShape(graph.outputs[0]!.shape))
   if (outputs[0] !== outputs[1]) {
@@ -159,12 +208,15 @@ function named<T>(read: (fields: Fields) => T): Read<Readonly<Record<string, T>>
 }
 
 /** Refuses a graph that does not take x, states and parameters and give the output and the next states. */
-function requireInterface(cell: TracedCell, graph: Graph, where: string): void {
+function requireInterface(cell: TracedCell, way: 'training' | 'inference', where: string): void {
+  const graph = cell[way]
+  const noise = way === 'training' ? Object.entries(cell.noise ?? {}) : []
   const states = Object.entries(cell.states).map(([name, shape]) => [name, shapeOf(['B', ...shape])] as const)
   const expected: Named<Shape> = [
     ['x', shapeOf(['B', cell.inputs])],
     ...states,
     ...Object.entries(cell.params).map(([name, { shape }]) => [name, shapeOf(shape)] as const),
+    ...noise.map(([name, { shape }]) => [`noise ${name}`, shapeOf(['B', ...shape])] as const),
   ]
   const received = graph.params.map(({ shape, dtype }, i) => `${graph.names[i]} ${dtype}${printShape(shape)}`)
   const declared = expected.map(([name, shape]) => `${name} f32${printShape(shape)}`)

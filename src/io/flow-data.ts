@@ -1,6 +1,7 @@
 /** What of a model reads what, as plain data: inputs, calls of layers by their places, outputs. */
 import type { Layer } from '../layers/layer.ts'
 import { type Call, type InputSpec, Model, SOLE_INPUT, SOLE_OUTPUT, type Source } from '../layers/model.ts'
+import { WIRING } from '../layers/wiring.ts'
 import {
   entryOf,
   extent,
@@ -111,6 +112,6 @@ export function flowReader(layers: readonly Layer[]): Read<Model> {
       ...{ layer, from },
       states: states instanceof Map ? Object.fromEntries(states) : states,
     }))
-    return within(fields.where, () => new Model(plain, outputs).buildAll(inputs))
+    return within(fields.where, () => new Model(plain, outputs, WIRING).buildAll(inputs))
   })
 }

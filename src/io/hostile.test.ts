@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { defineCell } from '../cells/define.ts'
 import { scan } from '../graph/scan.ts'
-import { glorotUniform, ones } from '../init/initializers.ts'
+import { ones, parameter } from '../init/initializers.ts'
+import { l2 } from '../init/regularizers.ts'
 import { dense } from '../layers/dense.ts'
 import { recurrent } from '../layers/recurrent.ts'
 import { sequential } from '../layers/sequential.ts'
@@ -16,7 +17,10 @@ import { readSafetensors, writeSafetensors } from './safetensors.ts'
 const cell = defineCell<object>()({
   name: 'victim',
   state: () => ({ h: 2, n: 1 }),
-  params: ({ inputs }) => ({ U: glorotUniform(inputs, 2), b: ones(2) }),
+  params: ({ inputs }) => ({
+    U: parameter([inputs, 2], { kind: 'glorotUniform' }, { regularizer: l2() }),
+    b: ones(2),
+  }),
 }).step(({ x, state: { h, n }, params: { U, b } }) => {
   const start = x.matmul(U).add(b)
   const { carry } = scan({ carry: { g: h }, steps: 3 }, ({ carry: { g } }) => ({
@@ -72,6 +76,13 @@ const slice = (start: Json, length: Json): Json => ({
   length,
   step: 1,
   inputs: [0],
+})
+
+const WEIGHT: Json = { name: 'weight', shape: [3, 2], dtype: 'f32' }
+const ruleOf = (outputs: Json[]): Json => ({
+  name: 'own',
+  graphs: [{ params: [WEIGHT], nodes: [], outputs }],
+  root: { graph: 0, guards: [] },
 })
 
 /** A graph that folds another one some times over. */
@@ -187,6 +198,52 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
     { kind: 'orthogonal', gain: 1 },
     /not make \[2\]/,
   ],
+  ['a rule of sizes', 'cells.0.params.0.regularizer.graphs.0.params.0.shape.0', 'B', /unknown size "B"/],
+  [
+    'a rule of two weights',
+    'cells.0.params.0.regularizer.graphs.0',
+    { params: [WEIGHT, WEIGHT], nodes: [], outputs: [0] },
+    /2 parameters was called with 1/,
+  ],
+  [
+    'a rule of another weight',
+    'cells.0.params.0.shape',
+    [2, 3],
+    /: parameter weight is f32\[3, 2\]; received/,
+  ],
+  [
+    'a penalty that is none',
+    'cells.0.params.0.regularizer.graphs.0.outputs.0',
+    0,
+    /l2: .* it must make f32\[\]/,
+  ],
+  ['a rule that makes nothing', 'cells.0.params.0.constraint', ruleOf([]), /received undefined/],
+  [
+    'a rule of another kernel',
+    'layers.1.options.kernelConstraint',
+    ruleOf([0]),
+    /weight is f32\[3, 2\]; received f32\[2, 2\]/,
+  ],
+  [
+    'a mask that no graph takes',
+    'cells.0.noise',
+    [{ name: 'x', shape: [3], rate: 0.5 }],
+    /training: the cell declares/,
+  ],
+  [
+    'a mask of zeros',
+    'cells.0.noise',
+    [{ name: 'x', shape: [3], rate: 1 }],
+    /rate must be a number of at least 0/,
+  ],
+  ['a mask without a name', 'cells.0.noise', [{ name: '', shape: [3], rate: 0.5 }], /"" is no name/],
+  [
+    'zoneout of nothing',
+    'layers.0.options.zoneout',
+    [{ state: 'x', rate: 0.5 }],
+    /zoneout is of states, h, n; received x/,
+  ],
+  ['zoneout without rates', 'layers.0.options.zoneout', 'h', /zoneout: expected a number; received "h"/],
   ['an unknown initializer', 'cells.0.params.1.init.kind', 'code', /unknown initializer "code"/],
   ['no parts to join', 'cells.0.params.1.init', { kind: 'joined', parts: [] }, /joined does not make \[2\]/],
   [

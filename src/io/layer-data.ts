@@ -4,6 +4,7 @@
  */
 import type { Cell } from '../cells/define.ts'
 import type { Activation, Initializer } from '../cells/index.ts'
+import type { Rule } from '../init/rules.ts'
 import { Attention, type AttentionOptions, attention, pointer } from '../layers/attention.ts'
 import { BatchNorm, type BatchNormOptions, batchNorm } from '../layers/batch-norm.ts'
 import { Bidirectional, type BidirectionalOptions } from '../layers/bidirectional.ts'
@@ -33,12 +34,12 @@ import {
   subtract,
 } from '../layers/merge.ts'
 import { averagePooling1d, maxPooling1d, Pooling, type PoolingOptions } from '../layers/pooling.ts'
-import { Recurrent, type RecurrentOptions } from '../layers/recurrent.ts'
+import { Recurrent, type RecurrentOptions, type Zoneout } from '../layers/recurrent.ts'
 import { RepeatVector, type RepeatVectorOptions, repeatVector } from '../layers/repeat-vector.ts'
 import { Residual, residual } from '../layers/residual.ts'
 import { TimeDistributed, timeDistributed } from '../layers/time-distributed.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { readInitializer, writeInitializer } from './cell-data.ts'
+import { readInitializer, readRule, writeInitializer } from './cell-data.ts'
 import {
   choice,
   entryOf,
@@ -47,6 +48,7 @@ import {
   flag,
   integer,
   type Json,
+  list,
   number,
   object,
   openShape,
@@ -56,9 +58,13 @@ import {
   writeNumber,
 } from './fields.ts'
 
+type RuleKind = 'regularizer' | 'constraint'
+/** Writes a rule of a layer's own parameter; nothing where there is none, such as a bias that is not used. */
+export type WriteRule = (leaf: string, rule: Rule<RuleKind>) => Json | undefined
+
 /** An option's way to the file and back. */
 interface Option<T> {
-  write(value: T): Json
+  write(value: T, writeRule: WriteRule): Json | undefined
   readonly read: Read<T>
 }
 
@@ -72,10 +78,22 @@ function asIs<T extends Json>(read: Read<T>): Option<T> {
 const MAX_AXES = 100
 const size = asIs(extent)
 const truth = asIs(flag)
+const seed = asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 const real: Option<number> = { read: number, write: writeNumber }
 /** The constructor knows which there are. */
 const activation = asIs(text as Read<Activation>)
 const initializer: Option<Initializer> = { read: object(readInitializer), write: writeInitializer }
+/** A rule of the parameter of that name. */
+function ruleOf<K extends RuleKind>(kind: K, leaf: string): Option<Rule<K>> {
+  return { read: readRule(kind), write: (value, writeRule) => writeRule(leaf, value) }
+}
+
+/** One rate, or those of states in order. */
+const readRates = list(object((fields) => [fields.get('state', text), fields.get('rate', number)] as const))
+const readZoneout: Read<Zoneout> = (value, where) =>
+  Array.isArray(value) ? Object.fromEntries(readRates(value, where)) : number(value, where)
+const writeZoneout = (value: Zoneout): Json =>
+  typeof value === 'number' ? value : Object.entries(value).map(([state, rate]) => ({ state, rate }))
 
 const NONE = {} satisfies Options<{ readonly name?: string }>
 const ATTENTION: Options<AttentionOptions> = {
@@ -111,18 +129,24 @@ const DENSE: Options<DenseOptions> = {
   useBias: truth,
   kernelInitializer: initializer,
   biasInitializer: initializer,
+  kernelRegularizer: ruleOf('regularizer', 'V'),
+  biasRegularizer: ruleOf('regularizer', 'c'),
+  kernelConstraint: ruleOf('constraint', 'V'),
+  biasConstraint: ruleOf('constraint', 'c'),
   tiedTo: asIs(text),
 }
 const DROPOUT: Options<DropoutOptions> = {
   rate: real,
   noiseShape: asIs(openShape),
-  seed: asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+  seed,
 }
 const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
   outputDim: size,
   embeddingsInitializer: initializer,
   maskZero: truth,
+  embeddingsRegularizer: ruleOf('regularizer', 'E'),
+  embeddingsConstraint: ruleOf('constraint', 'E'),
 }
 const GLOBAL_POOLING: Options<GlobalPoolingOptions> = { keepDims: truth }
 const HIGHWAY: Options<HighwayOptions> = { kernelInitializer: initializer, biasInitializer: initializer }
@@ -139,6 +163,8 @@ const RECURRENT: Options<RecurrentOptions> = {
   initialState: asIs(choice(['zeros', 'trainable'])),
   goBackwards: truth,
   zeroOutputForMask: truth,
+  seed,
+  zoneout: { read: readZoneout, write: writeZoneout },
 }
 const REPEAT_VECTOR: Options<RepeatVectorOptions> = { n: size }
 const merge = choice(['concat', 'sum', 'mul', 'ave'])
@@ -146,13 +172,16 @@ const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
   mergeMode: { read: (value, where) => (value === null ? null : merge(value, where)), write: (mode) => mode },
 }
 
-/** Where in the file a layer's cell stands. */
-type Place = (layer: Recurrent) => number
+/** How what stands elsewhere in the file is written: the place of a layer's cell, the rules of its parameters. */
+interface Way {
+  readonly place: (layer: Recurrent) => number
+  readonly writeRule: WriteRule
+}
 type Written = { readonly [field: string]: Json | undefined }
 
 /** A kind of layer's way to the file, undefined for what only bears its name, and back. */
 interface Kind {
-  write(layer: Layer, place: Place): Written | undefined
+  write(layer: Layer, way: Way): Written | undefined
   read(fields: Fields, name: string | undefined, cells: readonly Cell[]): Layer
 }
 
@@ -165,7 +194,8 @@ function plain<O extends object>(
   options: Options<O>,
 ): Kind {
   return {
-    write: (layer) => (layer instanceof own ? { options: write(options, layer.options) } : undefined),
+    write: (layer, way) =>
+      layer instanceof own ? { options: write(options, layer.options, way) } : undefined,
     read: (fields, name) => make({ ...fields.get('options', reader(options)), name } as O),
   }
 }
@@ -175,11 +205,19 @@ function around<O extends object>(
   own: Class<Layer & { readonly layer: Layer; readonly options: object }>,
   make: (layer: Layer, options: O) => Layer,
   options: Options<O>,
+  /** What stands before the names of the inner layer's parameters. */
+  prefix = '',
 ): Kind {
+  const inside = ({ place, writeRule }: Way): Way => ({
+    ...{ place, writeRule: (leaf, rule) => writeRule(`${prefix}${leaf}`, rule) },
+  })
   return {
-    write: (layer, place) =>
+    write: (layer, way) =>
       layer instanceof own
-        ? { options: write(options, layer.options), layer: writeLayer(layer.layer.name, layer.layer, place) }
+        ? {
+            options: write(options, layer.options, way),
+            layer: writeLayer(layer.layer.name, layer.layer, inside(way)),
+          }
         : undefined,
     read: (fields, name, cells) => {
       const inner = object((own) => readLayer(own, own.maybe('name', text), cells))
@@ -188,8 +226,8 @@ function around<O extends object>(
   }
 }
 
-const recurrence = (layer: Recurrent, place: Place) => ({
-  ...{ cell: place(layer), options: write(RECURRENT, layer.options) },
+const recurrence = (layer: Recurrent, way: Way) => ({
+  ...{ cell: way.place(layer), options: write(RECURRENT, layer.options, way) },
 })
 
 const readRecurrence: Kind['read'] = (fields, name, cells) => {
@@ -204,12 +242,12 @@ const KINDS = {
   averagePooling1d: plain(Pooling, averagePooling1d, POOLING),
   batchNorm: plain(BatchNorm, batchNorm, BATCH_NORM),
   bidirectional: {
-    write: (layer, place) =>
+    write: (layer, way) =>
       layer instanceof Bidirectional
         ? {
-            options: write(BIDIRECTIONAL, layer.options),
-            forward: recurrence(layer.forward, place),
-            backward: recurrence(layer.backward, place),
+            options: write(BIDIRECTIONAL, layer.options, way),
+            forward: recurrence(layer.forward, way),
+            backward: recurrence(layer.backward, way),
           }
         : undefined,
     read: (fields, name, cells) => {
@@ -226,7 +264,7 @@ const KINDS = {
   embedding: plain(Embedding, embedding, EMBEDDING),
   globalAveragePooling1d: plain(GlobalPooling, globalAveragePooling1d, GLOBAL_POOLING),
   globalMaxPooling1d: plain(GlobalPooling, globalMaxPooling1d, GLOBAL_POOLING),
-  highway: around(Highway, highway, HIGHWAY),
+  highway: around(Highway, highway, HIGHWAY, 'layer '),
   layerNorm: plain(LayerNorm, layerNorm, LAYER_NORM),
   masking: plain(Masking, masking, MASKING),
   maximum: plain(Merge, maximum, NONE),
@@ -234,7 +272,7 @@ const KINDS = {
   multiply: plain(Merge, multiply, NONE),
   pointer: plain(Attention, pointer, ATTENTION),
   recurrent: {
-    write: (layer, place) => (layer instanceof Recurrent ? recurrence(layer, place) : undefined),
+    write: (layer, way) => (layer instanceof Recurrent ? recurrence(layer, way) : undefined),
     read: readRecurrence,
   },
   repeatVector: plain(RepeatVector, repeatVector, REPEAT_VECTOR),
@@ -246,12 +284,11 @@ const KINDS = {
 type KindName = keyof typeof KINDS
 const KIND_NAMES = Object.keys(KINDS) as KindName[]
 
-/** `place` says where in the file a layer's cell stands. */
-export function writeLayer(name: string | undefined, layer: Layer, place: Place): Json {
+export function writeLayer(name: string | undefined, layer: Layer, way: Way): Json {
   // Recurrent layers are called as their cells are, those of users included.
   const own = layer instanceof Recurrent ? 'recurrent' : layer.kind
   const kind = KIND_NAMES.find((each) => each === own)
-  const written = kind && (KINDS[kind] as Kind).write(layer, place)
+  const written = kind && (KINDS[kind] as Kind).write(layer, way)
   if (written !== undefined) return { kind, name, ...written }
   throw new ArgumentError(
     `layer ${name ?? layer.kind} cannot be saved: files hold ${KIND_NAMES.join(', ')} layers; received ${layer.kind}`,
@@ -267,13 +304,17 @@ export function layerReader(cells: readonly Cell[]): Read<Layer> {
   return object((fields) => readLayer(fields, fields.get('name', text), cells))
 }
 
-function write<O extends object>(options: Options<O>, values: O): { readonly [name: string]: Json } {
+function write<O extends object>(
+  options: Options<O>,
+  values: O,
+  { writeRule }: Way,
+): { readonly [name: string]: Json | undefined } {
   const given = new Map<string, unknown>(Object.entries(values))
-  const written = Object.entries<Option<unknown>>(options).map(([name, option]) => {
+  const all = Object.entries<Option<unknown>>(options).map(([name, option]) => {
     const value = given.get(name)
-    return [name, value === undefined ? undefined : option.write(value)]
+    return [name, value === undefined ? undefined : option.write(value, writeRule)]
   })
-  return Object.fromEntries(written)
+  return Object.fromEntries(all)
 }
 
 /** Options that are missing though they must be there are the constructors' business. */

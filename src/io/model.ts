@@ -13,7 +13,7 @@ import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
 import { constantOf } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { readCell, writeCell } from './cell-data.ts'
+import { readCell, writeCell, writeRule } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
 import {
   fault,
@@ -137,7 +137,7 @@ function notFinite(params: Tensors, all: readonly (Tensors | undefined)[]): stri
 }
 
 function describe(model: Model): Json {
-  const { inputs, variables, calls } = model.built
+  const { inputs, params, variables, calls } = model.built
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
@@ -149,7 +149,16 @@ function describe(model: Model): Json {
     return known
   }
   const first = model.calls.flatMap(({ name, weights }, at) => (name === weights ? [at] : []))
-  const layers = first.map((at) => writeLayer(model.calls[at]!.name, model.calls[at]!.layer, place(at)))
+  const layers = first.map((at) => {
+    const { name, layer } = model.calls[at]!
+    return writeLayer(name, layer, {
+      place: place(at),
+      writeRule: (leaf, rule) => {
+        const parameter = params.get(`${name}/${leaf}`)
+        return parameter && writeRule(rule, parameter.shape)
+      },
+    })
+  })
   const nonTrainable = variables.size === 0 ? {} : { nonTrainable: [...variables.keys()] }
   const kept = { layers, cells, ...nonTrainable }
   const [sole] = inputs.values()

@@ -2,6 +2,7 @@ import { ACTIVATIONS, type Activation } from '../cells/activations.ts'
 import {
   activation,
   BIAS,
+  CONSTRAINT,
   count,
   type Fields,
   type Filled,
@@ -9,10 +10,13 @@ import {
   flag,
   KERNEL,
   optional,
+  REGULARIZER,
   text,
+  weight,
 } from '../cells/options.ts'
 import type { Value } from '../graph/value.ts'
-import { glorotUniform, type Initializer, parameter } from '../init/initializers.ts'
+import type { Initializer } from '../init/initializers.ts'
+import type { Constraint, Regularizer } from '../init/rules.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, sameShape, shapeOf } from '../tensor/size.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
@@ -28,6 +32,14 @@ export interface DenseOptions {
   readonly kernelInitializer?: Initializer
   /** How c begins. Default: zeros. */
   readonly biasInitializer?: Initializer
+  /** What V adds to the loss. Default: nothing. */
+  readonly kernelRegularizer?: Regularizer | undefined
+  /** What c adds to the loss. Default: nothing. */
+  readonly biasRegularizer?: Regularizer | undefined
+  /** What V is held to. Default: nothing. */
+  readonly kernelConstraint?: Constraint | undefined
+  /** What c is held to. Default: nothing. */
+  readonly biasConstraint?: Constraint | undefined
   /**
    * The name of an embedding before this layer, [O, I], whose table is V turned on its side: one variable with two uses
    * (Press and Wolf 2017).
@@ -42,6 +54,10 @@ const FIELDS = {
   useBias: flag(true),
   kernelInitializer: optional(KERNEL),
   biasInitializer: BIAS,
+  kernelRegularizer: REGULARIZER,
+  biasRegularizer: REGULARIZER,
+  kernelConstraint: CONSTRAINT,
+  biasConstraint: CONSTRAINT,
   tiedTo: text,
   name: text,
 } satisfies Fields<DenseOptions>
@@ -55,25 +71,26 @@ export class Dense implements Layer {
   constructor(options: DenseOptions) {
     this.options = fill('dense', FIELDS, options)
     this.name = options.name
-    if (options.tiedTo !== undefined && options.kernelInitializer !== undefined) {
-      throw new ArgumentError(
-        `dense: expected kernelInitializer or tiedTo; received both, but a kernel that is tied to ${options.tiedTo} begins there`,
-      )
-    }
+    if (options.tiedTo === undefined) return
+    const own = ['kernelInitializer', 'kernelRegularizer', 'kernelConstraint'] as const
+    const said = own.find((name) => options[name] !== undefined)
+    if (said === undefined) return
+    throw new ArgumentError(
+      `dense: expected ${said} or tiedTo; received both, but ${options.tiedTo} says it of its own table`,
+    )
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
-    const { units, useBias, biasInitializer } = this.options
+    const { units, useBias } = this.options
     const V = this.#kernel(featuresOf('dense', signal), scope)
-    const c = useBias ? scope.param('c', parameter([units], biasInitializer)) : 0
+    const c = useBias ? scope.param('c', weight('bias', this.options, [units])) : 0
     return { ...signal, value: ACTIVATIONS[this.options.activation](signal.value.matmul(V).add(c)) }
   }
 
   #kernel(features: number, scope: LayerScope): Value {
-    const { units, kernelInitializer, tiedTo } = this.options
+    const { units, kernelInitializer = KERNEL.fallback, tiedTo } = this.options
     if (tiedTo === undefined) {
-      const begin = glorotUniform(features, units)
-      return scope.param('V', parameter(begin.shape, kernelInitializer ?? begin.init))
+      return scope.param('V', weight('kernel', this.options, [features, units], kernelInitializer))
     }
     const table = scope.shared(`${tiedTo}/E`)
     if (!sameShape(table.shape, shapeOf([units, features]))) {

@@ -1,7 +1,6 @@
-import { type Field, type Fields, type Filled, fill, optional, text } from '../cells/options.ts'
+import { type Field, type Fields, type Filled, fill, optional, seed, text } from '../cells/options.ts'
 import { type RandomKey, randomUniform } from '../graph/functions.ts'
 import { type Value, where } from '../graph/value.ts'
-import { requireSeed } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { seedWord } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
@@ -40,12 +39,10 @@ const noiseShape: Field<readonly (number | null)[]> = {
   },
 }
 
-const seed: Field<number> = { fallback: undefined, check: (what, _, value) => requireSeed(what, value) }
-
 const FIELDS = {
   rate,
   noiseShape: optional(noiseShape),
-  seed: optional(seed),
+  seed,
   name: text,
 } satisfies Fields<DropoutOptions>
 

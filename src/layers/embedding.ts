@@ -1,6 +1,18 @@
-import { count, type Fields, type Filled, fill, flag, initializer, text } from '../cells/options.ts'
+import {
+  CONSTRAINT,
+  count,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  initializer,
+  REGULARIZER,
+  text,
+  weight,
+} from '../cells/options.ts'
 import { gather, not, where } from '../graph/value.ts'
-import { type Initializer, parameter } from '../init/initializers.ts'
+import type { Initializer } from '../init/initializers.ts'
+import type { Constraint, Regularizer } from '../init/rules.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { printShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
@@ -15,6 +27,10 @@ export interface EmbeddingOptions {
   readonly embeddingsInitializer?: Initializer
   /** Token 0 is padding: it reads zeros, and layers after this one take its step as masked. Default: false. */
   readonly maskZero?: boolean
+  /** What the table adds to the loss. Default: nothing. */
+  readonly embeddingsRegularizer?: Regularizer | undefined
+  /** What the table is held to. Default: nothing. */
+  readonly embeddingsConstraint?: Constraint | undefined
   readonly name?: string | undefined
 }
 
@@ -23,6 +39,8 @@ const FIELDS = {
   outputDim: count,
   embeddingsInitializer: initializer({ kind: 'uniform', low: -0.05, high: 0.05 }),
   maskZero: flag(false),
+  embeddingsRegularizer: REGULARIZER,
+  embeddingsConstraint: CONSTRAINT,
   name: text,
 } satisfies Fields<EmbeddingOptions>
 
@@ -49,8 +67,8 @@ export class Embedding implements Layer {
         `embedding: expected i32 tokens; received ${signal.value.dtype}${printShape(signal.value.shape)}`,
       )
     }
-    const { inputDim, outputDim, embeddingsInitializer, maskZero } = this.options
-    const table = scope.param('E', parameter([inputDim, outputDim], embeddingsInitializer))
+    const { inputDim, outputDim, maskZero } = this.options
+    const table = scope.param('E', weight('embeddings', this.options, [inputDim, outputDim]))
     if (!maskZero) return { ...signal, value: gather(table, signal.value) }
     const own = signal.sequence ? onlyWhere(signal, (tokens) => not(tokens.equal(0))) : signal
     return { ...own, value: gather(table, where(own.value.equal(0), -1, own.value)) }

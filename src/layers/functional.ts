@@ -14,6 +14,7 @@ import {
   SOLE_OUTPUT,
   type Source,
 } from './model.ts'
+import { WIRING } from './wiring.ts'
 
 export interface CallOptions {
   /** States that a recurrent layer begins with: by name, or all of another layer's (an encoder's) last ones. */
@@ -150,7 +151,7 @@ export function model(options: ModelOptions): Model {
   const unused = inputs.find(([name]) => !used.has(name))
   if (unused !== undefined) throw new ArgumentError(`model: no output depends on the input ${unused[0]}`)
   const specs = new Map(inputs.map(([name, { origin }]) => [name, origin as InputSpec]))
-  return new Model(calls, sources).buildAll(specs)
+  return new Model(calls, sources, WIRING).buildAll(specs)
 }
 
 /** All that flows depend on, in the order in which it was called. */

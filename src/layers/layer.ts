@@ -1,5 +1,5 @@
 /** What a layer is: a function of symbolic tensors that asks its surroundings for parameters and states. */
-import type { Cell } from '../cells/define.ts'
+import type { Cell, TracedCell } from '../cells/define.ts'
 import type { RandomKey } from '../graph/functions.ts'
 import type { ScanResult, Values } from '../graph/scan.ts'
 import type { Value } from '../graph/value.ts'
@@ -48,6 +48,24 @@ export interface Forced {
   readonly final: Value
 }
 
+/** What a recurrent layer draws in training. */
+export interface Noise {
+  /** What steps read besides their input. */
+  readonly xs: Values
+  /** The cell's masks at a step that reads `x`. */
+  masks(x: Values): readonly Value[]
+  /** What a state that has a rate is after a step that makes `made` of it. */
+  after(name: string, old: Value, made: Value, x: Values): Value
+}
+
+/** Of a cell, and rates above 0 of zoneout by state; `seed`: instead of that of the training. */
+export type NoiseOf = (
+  cell: TracedCell,
+  options: { readonly rates: ReadonlyMap<string, number>; readonly seed: number | undefined },
+  signal: Signal,
+  scope: LayerScope,
+) => Noise
+
 /** What a layer may ask for while it is traced. */
 export interface LayerScope {
   readonly training: boolean
@@ -75,6 +93,8 @@ export interface LayerScope {
    * that asks makes the training step one that draws.
    */
   random(name: string): RandomKey
+  /** What recurrent layers draw (noise.ts), in training alone. */
+  readonly noise?: NoiseOf | undefined
   /** The state a recurrence begins with, [B, …]: `begin`, unless one is carried over or given. */
   initial(name: string, begin: Value): Value
   /** Says what a state is after the last step. */

@@ -8,9 +8,9 @@ import { requireChoice, requireKnown } from '../tensor/checks.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
-import { constantOf, printShape, type Shape, type Size, sameShape, shapeOf } from '../tensor/size.ts'
+import { constantOf, printShape, type Shape, type Size, shapeOf } from '../tensor/size.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Fold, Forcing, Layer, LayerScope, Signal } from './layer.ts'
+import type { Fold, Forcing, Layer, LayerScope, NoiseOf, Signal } from './layer.ts'
 import { inside, masked } from './signals.ts'
 
 /**
@@ -50,6 +50,8 @@ export interface ModelScope {
   variable(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */
   random(): Pick<RandomKey, 'seed' | 'update'>
+  /** What recurrent layers draw, in training of a model that draws. */
+  readonly noise?: NoiseOf | undefined
   /** i32 [T]: the number of each step. Default: from 0 on. */
   readonly time?: Value | undefined
   /** The state a recurrence begins with; `given`: by another layer, so that it is no state of the model's own. */
@@ -98,18 +100,38 @@ export interface Built {
   readonly calls: readonly { readonly inputs: readonly OpenShape[]; readonly output: OpenShape }[]
 }
 
+/** What calls of layers may do that do not just stand one after the other; wiring.ts has it, so that others are spared it. */
+export interface Wiring {
+  /** A further output of a call, or a state. */
+  partOf(called: Called, part: string): Signal
+  /** The scope of a layer that begins with given states, and a check, told its states' names, that it took all of them. */
+  handOver(
+    call: Call,
+    own: LayerScope,
+    read: (source: Source) => Signal,
+    done: readonly (Called | undefined)[],
+    scope: ModelScope,
+  ): { readonly scope: LayerScope; check(states: readonly string[]): void }
+}
+
 /** The names of the input and the output of a model that has one of each. */
 export const [SOLE_INPUT, SOLE_OUTPUT] = ['x', 'output']
 
 export class Model {
   readonly calls: readonly Call[]
   readonly outputs: ReadonlyMap<string, Source>
+  readonly #wiring: Wiring | undefined
   #built: Built | undefined
   #weights: ReadonlyMap<string, Tensor> | undefined
 
-  constructor(calls: readonly Omit<Call, 'name' | 'weights'>[], outputs: ReadonlyMap<string, Source>) {
+  constructor(
+    calls: readonly Omit<Call, 'name' | 'weights'>[],
+    outputs: ReadonlyMap<string, Source>,
+    wiring?: Wiring,
+  ) {
     this.calls = withNames(calls)
     this.outputs = outputs
+    this.#wiring = wiring
   }
 
   get isBuilt(): boolean {
@@ -165,6 +187,11 @@ export class Model {
       random: () => {
         draws = true
         return { seed: 0, update: 0 }
+      },
+      noise: ({ noise = {} }) => {
+        draws = true
+        const masks = Object.values(noise).map(({ shape }) => zeros(['B', ...shape]))
+        return { xs: {}, masks: () => masks, after: (_, old) => old }
       },
       initial: (path, begin, given) => {
         if (given) return begin
@@ -252,7 +279,8 @@ export class Model {
     for (const [at, call] of this.calls.entries()) {
       if (done[at] !== undefined || !which(at)) continue
       const forced = at === this.calls.length - 1 ? scope.forced : undefined
-      done[at] = called(call, (source) => signalOf(source, read, done), done, { ...scope, forced }, shared)
+      const reading = (source: Source) => signalOf(source, read, done, this.#wiring)
+      done[at] = called(call, reading, done, { ...scope, forced }, shared, this.#wiring)
     }
     return done
   }
@@ -265,7 +293,9 @@ export class Model {
     )
     return {
       calls,
-      outputs: new Map([...this.outputs].map(([name, source]) => [name, signalOf(source, new Map(), done)])),
+      outputs: new Map(
+        [...this.outputs].map(([name, source]) => [name, signalOf(source, new Map(), done, this.#wiring)]),
+      ),
       states: new Map(byPath),
       variables: new Map(calls.flatMap(({ variables }) => [...variables])),
     }
@@ -296,22 +326,19 @@ export class Model {
 
 /** Calls a layer on what it reads. */
 function called(
-  { name, weights, layer, from, states: given }: Call,
+  call: Call,
   read: (source: Source) => Signal,
   done: readonly (Called | undefined)[],
   scope: ModelScope,
   shared: Map<string, Value>,
+  wiring: Wiring | undefined,
 ): Called {
+  const { name, weights, layer, from, states: given } = call
   const [first, ...others] = from.map(read) as [Signal, ...Signal[]]
   const input = { ...first, others: undefined }
   const layout = layoutOf(input, scope)
   const states = new Map<string, Value>()
   const variables = new Map<string, Value>()
-  const begins = new Map(
-    typeof given === 'number'
-      ? done[given]!.states
-      : Object.entries(given ?? {}).map(([key, source]) => [key, read(source).value]),
-  )
   let unread = others.length > 0
   const own: LayerScope = {
     training: scope.training,
@@ -335,42 +362,27 @@ function called(
       const known = [...shared.keys()].join(', ') || 'none'
       throw new ArgumentError(`${name}: no layer before it has the parameter ${path}; there are ${known}`)
     },
+    noise: scope.noise,
     random: (key) => ({ ...scope.random(), ...layout, stream: streamOf(`${name}/${key}`) }),
-    initial: (key, begin) => {
-      const value = begins.get(key)
-      begins.delete(key)
-      if (value === undefined || sameShape(value.shape, begin.shape)) {
-        return scope.initial(`${name}/${key}`, value ?? begin, value !== undefined)
-      }
-      throw new ShapeError(
-        `${name}: state ${key} must be f32${printShape(begin.shape)}; received ${printShape(value.shape)} as its initial state`,
-      )
-    },
+    initial: (key, begin) => scope.initial(`${name}/${key}`, begin, false),
     final: (key, value) => states.set(key, value),
   }
-  const output = layer.apply(input, own)
+  const handed = given === undefined ? undefined : wiring!.handOver(call, own, read, done, scope)
+  const output = layer.apply(input, handed?.scope ?? own)
   if (unread) throw new ArgumentError(`${name}: it reads one input; received ${others.length + 1}`)
-  const [odd] = begins.keys()
-  if (odd === undefined) return { inputs: [input, ...others], output, states, variables }
-  throw new ArgumentError(
-    `${name}: initialState names ${odd}; its states are ${[...states.keys()].join(', ') || 'none'}`,
-  )
+  handed?.check([...states.keys()])
+  return { inputs: [input, ...others], output, states, variables }
 }
 
 function signalOf(
   source: Source,
   read: ReadonlyMap<string, Signal>,
   done: readonly (Called | undefined)[],
+  wiring: Wiring | undefined,
 ): Signal {
   if ('input' in source) return read.get(source.input)!
-  const { output, states } = done[source.call]!
-  const { part } = source
-  if (part === undefined) return output
-  const found = states.get(part)
-  const signal = output.others?.[part] ?? (found && { value: found, sequence: false })
-  if (signal !== undefined) return signal
-  const known = [...Object.keys(output.others ?? {}), ...states.keys()].join(', ')
-  throw new ArgumentError(`a layer yields ${known || 'its output alone'}; nothing of it is named ${part}`)
+  const made = done[source.call]!
+  return source.part === undefined ? made.output : wiring!.partOf(made, source.part)
 }
 
 /** @throws {ArgumentError} for what is no model */

@@ -5,15 +5,15 @@ import { ELMAN, type ElmanOptions, elmanCell } from '../cells/elman.ts'
 import { GRU, type GruOptions, gruCell } from '../cells/gru.ts'
 import { JORDAN, type JordanOptions, jordanCell } from '../cells/jordan.ts'
 import { LSTM, type LstmOptions, lstmCell } from '../cells/lstm.ts'
-import { choice, type Fields, type Filled, fill, flag, text } from '../cells/options.ts'
+import { choice, type Fields, type Filled, fill, flag, optional, seed, text } from '../cells/options.ts'
 import { requireCell, stacked } from '../cells/stacked.ts'
 import { callGraph } from '../graph/inline.ts'
 import { resized } from '../graph/rebuild.ts'
-import { scan } from '../graph/scan.ts'
+import { scan, type Values } from '../graph/scan.ts'
 import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
-import { requireKnown } from '../tensor/checks.ts'
-import { ShapeError } from '../tensor/errors.ts'
+import { requireKnown, requireNumber } from '../tensor/checks.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, type Size } from '../tensor/size.ts'
 import { type Fold, featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 
@@ -34,7 +34,24 @@ export interface RecurrentOptions {
   readonly goBackwards?: boolean
   /** With returnSequences, 0 where a mask has no step, instead of the output of the step before. Default: false. */
   readonly zeroOutputForMask?: boolean
+  /**
+   * Zoneout (Krueger et al. 2017): in training, each number of a state keeps what it was at the step before with probability
+   * `rate`, drawn anew at every step; otherwise s(t) = rate s(t−1) + (1 − rate) s′(t), where s′(t) is what the cell makes.
+   * A rate for all states but those that always begin with zeros, or one for each by name: `{ c: 0.5, h: 0.05 }`. Where the
+   * cell's output is a state, it is that state after zoneout. Default: 0.
+   */
+  readonly zoneout?: Zoneout | undefined
+  /** Of what this layer draws. Default: the seed of `fit`. */
+  readonly seed?: number | undefined
   readonly name?: string
+}
+
+/** A rate for all states but those that always begin with zeros, or one for each state by name. */
+export type Zoneout = number | Readonly<Record<string, number>>
+
+function requireZoneout(what: string, name: string, value: Zoneout): void {
+  const rates: number[] = typeof value === 'object' ? Object.values(value ?? [value]) : [value]
+  for (const rate of rates) requireNumber(what, name, rate, 'of at least 0 and below 1')
 }
 
 const FIELDS = {
@@ -43,6 +60,8 @@ const FIELDS = {
   initialState: choice('zeros', ['zeros', 'trainable']),
   goBackwards: flag(false),
   zeroOutputForMask: flag(false),
+  zoneout: optional<Zoneout>({ fallback: undefined, check: requireZoneout }),
+  seed,
   name: text,
 } satisfies Fields<RecurrentOptions>
 
@@ -105,17 +124,30 @@ export class Recurrent implements Layer {
     const own = names.filter((name) => name !== forced?.name)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape.with(0, rows))
-    const xs = { x: value, ...(forced && { before: forced.before }) }
+    const rates = this.#rates(cell)
+    const noise =
+      scope.training && (cell.noise !== undefined || rates.size > 0)
+        ? scope.noise!(cell, { rates, seed: this.options.seed }, signal, scope)
+        : undefined
+    const xs: Values = { x: value, ...(forced && { before: forced.before }), ...noise?.xs }
     const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (alive) => {
       // The cell was traced for B rows.
       const step = resized(graph, new Map([['B', alive]]))
-      return ({ carry: states, x: { x, before } }) => {
-        const [y, ...next] = callGraph(step, [x!, ...names.map((name) => states[name] ?? before!), ...params])
-        const after: Record<string, Value> = Object.fromEntries(
-          own.map((name) => [name, next[names.indexOf(name)]!]),
+      return ({ carry: states, x }) => {
+        const old = names.map((name) => states[name] ?? x['before']!)
+        const [made, ...next] = callGraph(step, [x['x']!, ...old, ...params, ...(noise?.masks(x) ?? [])])
+        const all = new Map(
+          names.map((name, i) => {
+            const [before, after, rate] = [old[i]!, next[i]!, rates.get(name)]
+            if (rate === undefined) return [name, after]
+            const mean = () => before.mul(rate).add(after.mul(1 - rate))
+            return [name, noise?.after(name, before, after, x) ?? mean()]
+          }),
         )
-        if (carriesOutput) after[OUTPUT] = y!
-        return { carry: after, y: { output: y! } }
+        const output = outputState === undefined ? made! : all.get(outputState)!
+        const after: Record<string, Value> = Object.fromEntries(own.map((name) => [name, all.get(name)!]))
+        if (carriesOutput) after[OUTPUT] = output
+        return { carry: after, y: { output } }
       }
     })
     const inOrder = (state: Value) => (packing === undefined ? state : packing.unsorted(state))
@@ -124,6 +156,22 @@ export class Recurrent implements Layer {
     if (returnSequences)
       return { ...signal, value: zeroOutputForMask ? output : held(output, mask, goBackwards) }
     return { value: inOrder(result.carry[outputState ?? OUTPUT]!), sequence: false }
+  }
+
+  /** Rates of zoneout above 0, by state. */
+  #rates({ states, untrained = [] }: TracedCell): ReadonlyMap<string, number> {
+    const { zoneout = 0 } = this.options
+    const given =
+      typeof zoneout === 'number'
+        ? Object.keys(states).flatMap((name) => (untrained.includes(name) ? [] : [[name, zoneout] as const]))
+        : Object.entries(zoneout)
+    for (const [name] of given) {
+      if (Object.hasOwn(states, name)) continue
+      throw new ArgumentError(
+        `${this.kind}: zoneout is of states, ${Object.keys(states).join(', ')}; received ${name}`,
+      )
+    }
+    return new Map(given.filter(([, rate]) => rate > 0))
   }
 
   private begin(cell: TracedCell, name: string, rows: Size, scope: LayerScope): Value {
@@ -195,7 +243,7 @@ function layerOf<O extends object>(
   options: O & RecurrentOptions,
 ): Recurrent {
   requireKnown(kind, options, [...Object.keys(fields), ...Object.keys(FIELDS)])
-  const { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, name, ...own } = options
-  const layer = { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, name }
-  return new Recurrent(cell(own as unknown as O), layer)
+  const part = (ofLayer: boolean) =>
+    Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(FIELDS, name) === ofLayer))
+  return new Recurrent(cell(part(false) as O), part(true))
 }

@@ -66,12 +66,7 @@ const before: ScanRule = (scan, _used, note) => {
     const param = freshParam(open, node)
     replace.set(node, param)
     ;(lifted.stacked ? open.xs : open.consts).push({ param, outer: lifted.node })
-    if (lifted.stacked) {
-      note(
-        ({ op, type }) =>
-          `${op(node)} left the loop as one ${op(lifted.node)} → ${type(lifted.node)}: it does not depend on the carry`,
-      )
-    }
+    if (lifted.stacked) note('left', node, lifted.node)
   }
   if (replace.size === 0) return undefined
   const changed = substitute(roots, replace)
@@ -87,7 +82,7 @@ const apart: ScanRule = (scan, used, note) => {
   const lifted = open.yields.map((node, i) => (used.has(i) ? lift(node, scan, known) : undefined))
   if (lifted.every((each) => each === undefined)) return undefined
   const rest = outputsOf(scan)
-  note(() => 'steps that hand no state on are computed all at once')
+  note('apart')
   return lifted.map((each, i) => (each === undefined ? rest[i] : stack(each, scan.op.steps)))
 }
 
@@ -140,8 +135,7 @@ function sink(
   const result = outputs.slice(0, scan.op.body.outputs.length)
   for (const { node, i, lifted } of made) {
     result[first + i] = stack(lifted!, scan.op.steps)
-    if (HEAVY.has(node.op.kind))
-      note(({ op }) => `${op(node)} is made after the loop from stacked operands: no state reads it`)
+    if (HEAVY.has(node.op.kind)) note('after', node)
   }
   return result
 }

@@ -125,10 +125,7 @@ function keepResiduals(graph: Graph, note: Note): Graph {
     const kept = choose(pair)
     if (kept.size === 0) continue
     current = apply(current, pair, kept, done)
-    note(({ op }) => {
-      const names = [...kept].map((node) => `${op(node)} [${node.shape.map((each) => each.key).join(', ')}]`)
-      return `kept from the forward scan for each step: ${names.join('; ')}`
-    })
+    note('kept', ...kept)
   }
 }
 

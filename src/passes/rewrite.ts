@@ -27,14 +27,14 @@ export type ScanRule = (
   note: Note,
 ) => readonly (Node | undefined)[] | undefined
 
-/** How operations and their results are called, in what is said of them. */
-export interface Words {
-  readonly op: (node: Node) => string
-  readonly type: (node: Node) => string
-}
+/**
+ * What may be done to nodes, for `explain` to put into words: one left the loop as another; steps stand apart, without a
+ * loop; one is made after it; some are kept for the way back; a sum over time is made after it.
+ */
+export type Done = 'left' | 'apart' | 'after' | 'kept' | 'summed'
 
-/** Takes in what was done, to be put into words only if somebody asks. */
-export type Note = (say: (words: Words) => string) => void
+/** Takes in what was done. */
+export type Note = (done: Done, ...nodes: readonly Node[]) => void
 
 export interface Pass {
   readonly name: string

@@ -57,3 +57,8 @@ export async function within<P extends { readonly kind: StepKind }>(
       'the same update), shorter windows (truncate), or a higher limit',
   )
 }
+
+/** Says that a limit of memory changes how a training goes on. */
+export function warnOfSegments(step: number): void {
+  console.warn(`memoryLimit: from step ${step} on, gradients go back in segments (checkpoint: true)`)
+}

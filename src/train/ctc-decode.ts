@@ -2,7 +2,8 @@
 import { requireInteger, requireKnown } from '../tensor/checks.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'
 import { exp, log } from '../tensor/math.ts'
-import { asTensor, lengthsOf, type TensorLike } from './inputs.ts'
+import { asTensor, type TensorLike } from './inputs.ts'
+import { lengthsOf } from './masks.ts'
 
 export interface CtcDecodeOptions {
   /** i32 [B], how many steps each row has; `predictWithStates` gives it with the logits. Default: all T. */

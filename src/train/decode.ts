@@ -13,6 +13,7 @@ import { dataInput, weightInputs } from './leaves.ts'
 import { type InputLike, kindOf, type Padded, paddedInputs, paddingInputs } from './padding.ts'
 import { Session } from './session.ts'
 import { sessionOf } from './sessions.ts'
+import { requireTokens } from './vocabulary.ts'
 
 export interface DecodeOptions {
   /** Tokens that rows begin with: one for all, or a prompt, i32 [B, P]. */
@@ -101,8 +102,9 @@ export async function decode(
     beamWidth,
   )
   const bindings = bindInputs(model, batch.inputs)
+  await requireTokens(model, batch)
   const kind = await kindOf(model, batch)
-  const there = paddingInputs(model, batch, kind)
+  const there = await paddingInputs(model, batch, kind)
   const plan: DecodePlan = {
     ...kind,
     ...{ feedback, points: options.points, beamWidth },

@@ -1,6 +1,6 @@
 /** A model's inputs, parameters and carried states as inputs of a traced function. */
 import { type Value, where } from '../graph/value.ts'
-import type { Forcing, Signal } from '../layers/layer.ts'
+import type { Forcing, NoiseOf, Signal } from '../layers/layer.ts'
 import {
   type Forward,
   isOpen,
@@ -27,6 +27,8 @@ export interface LeafOptions {
   readonly packing?: Packings | undefined
   /** Steps are there or not, row by row, instead of lengths. Default: false. */
   readonly mask?: boolean
+  /** For the training of models that draw. */
+  readonly noise?: NoiseOf | undefined
 }
 
 /** What random numbers are counted by. */
@@ -81,9 +83,10 @@ export function leafSpecs(
 }
 
 /** The model's scope over those inputs. */
-export function leafScope(get: (name: string) => Value, { training, carry }: LeafOptions): ModelScope {
+export function leafScope(get: (name: string) => Value, { training, carry, noise }: LeafOptions): ModelScope {
   return {
     training,
+    noise,
     param: (path) => get(path),
     variable: (path) => get(path),
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
@@ -129,6 +132,15 @@ export function forwardWhole(
 ): Forward {
   const own = forced?.(get(targetInput(SOLE_OUTPUT)))
   return model.forward(facesOf(model, get, leaves), { ...leafScope(get, leaves), forced: own })
+}
+
+/** A loss and what the model's regularizers add to it. */
+export function penalized(model: Model, get: (path: string) => Value, loss: Value): Value {
+  return [...model.built.params].reduce(
+    (sum, [path, { regularizer }]) =>
+      regularizer === undefined ? sum : sum.add(regularizer.apply(get(path))),
+    loss,
+  )
 }
 
 /** How a training step reads its batch: as it is, or with the steps before it that gradients still go back to. */

@@ -4,12 +4,11 @@
  */
 import type { Batches, NamedBatch } from '../data/batches.ts'
 import type { Model } from '../layers/model.ts'
-import { DataError, RecurraError } from '../tensor/errors.ts'
+import { DataError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { EarlyStopping } from './early-stopping.ts'
-import type { FitOptions, ValidationOptions } from './fit-options.ts'
+import type { FitOptions } from './fit-options.ts'
 import { lossesOf } from './losses.ts'
-import type { Evaluation } from './measure.ts'
 import type { Plateau } from './plateau.ts'
 import { type Control, type EndEvent, type EpochEvent, type History, pause, type Training } from './run.ts'
 import { counter, counterIn, exactly, exactlyIn, type TrainingState } from './state.ts'
@@ -149,7 +148,8 @@ export class Loop implements Training {
     const result = await this.#step.run(batch, learningRate)
     const { loss, gradientNorm, tokens } = result
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      throw await this.#notFinite(steps + 1, loss, gradientNorm)
+      const { notFinite } = await import('./replay.ts')
+      throw notFinite(steps + 1, result, await this.#step.whereNotFinite())
     }
     this.#done++
     this.#sum += loss * tokens
@@ -166,7 +166,8 @@ export class Loop implements Training {
     const loss = this.#sum / this.#tokens
     const due = validation !== undefined && epoch % (validation.every ?? 1) === 0
     if (due || this.#stopping !== undefined) await this.#step.sync()
-    const reached = due ? await this.#validate(validation, control) : undefined
+    const measuring = due ? await import('./measure.ts') : undefined
+    const reached = await measuring?.validate(this.#model, this.#options, control.stopped)
     if (due && reached === undefined) return
     const event: EpochEvent = {
       kind: 'epoch',
@@ -185,36 +186,6 @@ export class Loop implements Training {
     this.#tokens = 0
     this.#history.push(event)
     control.emit(event)
-  }
-
-  /** What the model reaches as it is; undefined when told to stop on the way. */
-  async #validate(
-    { batches, metrics = [] }: ValidationOptions,
-    { stopped }: Control,
-  ): Promise<Evaluation | undefined> {
-    const { loss, lossWeights, backend, truncate } = this.#options
-    const options = {
-      loss,
-      ...(lossWeights && { lossWeights }),
-      metrics,
-      carry: truncate !== undefined,
-      ...(backend && { backend }),
-    }
-    const { meanOver } = await import('./measure.ts')
-    const measured = await meanOver(this.#model, batches, options, stopped)
-    if (measured !== undefined && measured.tokens === 0) {
-      throw new DataError('fit: expected at least one batch in every validation; received none')
-    }
-    return measured
-  }
-
-  async #notFinite(step: number, loss: number, norm: number): Promise<RecurraError> {
-    return new RecurraError(
-      'not-finite',
-      `training stopped at step ${step}: the loss is ${loss}, the gradient's norm ${norm}. ` +
-        `${await this.#step.whereNotFinite()} The model keeps what it had before that step. ` +
-        'Look for NaN in the data, lower the learning rate, or set clipGlobalNorm.',
-    )
   }
 
   /** Runs it when all that was asked for before is done. */

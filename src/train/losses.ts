@@ -190,8 +190,8 @@ export function measured(loss: Loss, output: Signal, target: Value, weights?: Va
   const { packing, mask, inner } = output
   if (inner !== undefined) {
     throw new ShapeError(
-      `${loss.name} counts whole steps, but inside of those of the output ${printShape(output.value.shape)} some are masked: ` +
-        'make each one with timeDistributed(lstm({ units })) or timeDistributed(globalAveragePooling1d())',
+      `${loss.name} counts whole steps, but inside of those of the output some are masked: make each one, with ` +
+        'timeDistributed(lstm({ units }))',
     )
   }
   const clean = (value: Value) => masked({ ...output, value }).value
@@ -242,8 +242,7 @@ export function lossesOf({ outputs }: Model, option: Named<LossOption>): Losses 
     return new Map(given.map(([name, each]) => [name, lossOf(each)]))
   }
   throw new ArgumentError(
-    `loss must be one for each output of the model, { ${names.join(', ')} }; received ` +
-      `${several ? `{ ${given.map(([name]) => name).join(', ')} }` : 'a single one'}`,
+    `loss must be one for each output of the model, { ${names.join(', ')} }; received ${JSON.stringify(option)}`,
   )
 }
 

@@ -3,7 +3,8 @@ import type { Backend } from '../codegen/compile.ts'
 import type { Named, NamedBatch } from '../data/batches.ts'
 import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import type { TensorData } from '../tensor/dtype.ts'
-import { bindBatch, entriesOf } from './inputs.ts'
+import { DataError } from '../tensor/errors.ts'
+import { entriesOf } from './inputs.ts'
 import {
   dataInput,
   fedBack,
@@ -14,6 +15,7 @@ import {
   freshStates,
   type LeafOptions,
   leafSpecs,
+  penalized,
   targetInput,
   weightInput,
   weightInputs,
@@ -25,6 +27,8 @@ import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { keyOf, sessionOf } from './sessions.ts'
 import { targetSpecs, weightSpecs } from './step.ts'
+import { bindBatch } from './targets.ts'
+import { requireTokens } from './vocabulary.ts'
 import { weightsOf } from './weights.ts'
 
 export interface EvaluateOptions<M extends readonly MetricOption[] = readonly MetricOption[]> {
@@ -63,14 +67,15 @@ export async function meanOver(
   let [sum, tokens, before] = [0, 0, 0]
   for (const batch of batches) {
     if (stopped()) return undefined
-    const bindings = bindBatch(model, losses, batch)
+    const bindings = await bindBatch(model, losses, batch)
+    await requireTokens(model, batch)
     const rows = bindings.get('B')!
     const carry = options.carry === true ? [...model.built.states.keys()] : []
     const weighted = batch.weights !== undefined
     const kind = await kindOf(model, batch)
     const leaves = { training: false, carry, ...kind }
     const session = await lossSession(model, losses, metrics, leaves, weighted, options)
-    const there = paddingInputs(model, batch, kind)
+    const there = await paddingInputs(model, batch, kind)
     const inputs = new Map<string, TensorData>([
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
       ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, { data }]) => [targetInput(name), data] as const),
@@ -98,6 +103,36 @@ export async function meanOver(
   }
   const reached = metrics.map((metric) => [metric.name, metric.result(sums.get(metric) ?? [], tokens)])
   return { loss: sum / tokens, tokens, metrics: Object.fromEntries(reached) }
+}
+
+type Validated = Omit<EvaluateOptions, 'metrics' | 'carry' | 'lossWeights' | 'backend'> & {
+  readonly lossWeights?: EvaluateOptions['lossWeights'] | undefined
+  readonly backend?: Backend | undefined
+  readonly truncate?: object | undefined
+  readonly validation?:
+    | (Pick<EvaluateOptions, 'metrics'> & { readonly batches: Iterable<NamedBatch> })
+    | undefined
+}
+
+/** What a training's model reaches as it is; undefined when told to stop on the way. */
+export async function validate(
+  model: Model,
+  { loss, lossWeights, backend, truncate, validation }: Validated,
+  stopped: () => boolean,
+): Promise<Evaluation | undefined> {
+  const { batches, metrics = [] } = validation!
+  const options = {
+    loss,
+    ...(lossWeights && { lossWeights }),
+    metrics,
+    carry: truncate !== undefined,
+    ...(backend && { backend }),
+  }
+  const measured = await meanOver(model, batches, options, stopped)
+  if (measured !== undefined && measured.tokens === 0) {
+    throw new DataError('fit: expected at least one batch in every validation; received none')
+  }
+  return measured
 }
 
 /** Metrics and losses are told apart by being the same object or not. */
@@ -134,7 +169,7 @@ function lossSession(
       )
       // Metrics are those of a sole output.
       const sums = metrics.map((metric) => [sumsOf(metric), parts[0]!.sum(metric.terms(parts[0]!, first!))])
-      const mean = totalOf(losses, parts, lossWeights)
+      const mean = penalized(model, get, totalOf(losses, parts, lossWeights))
       return {
         outputs: {
           loss: mean,

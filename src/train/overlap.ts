@@ -17,8 +17,9 @@ import { SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
-import { lengthsOf, maskOf, type Time } from './inputs.ts'
+import type { Time } from './inputs.ts'
 import { dataInput, maskInput, targetInput } from './leaves.ts'
+import { lengthsOf, maskOf } from './masks.ts'
 import type { Past, Truncation, Window } from './truncation.ts'
 
 export class Overlap {
@@ -71,11 +72,12 @@ export class Overlap {
         [targetInput(SOLE_OUTPUT), y],
       ],
       sizes: new Map(Object.entries({ P, C })),
-      parts: [
+      lengths: ends,
+      parts: async () => [
         { part: 'before', lengths: ends.map((length) => Math.min(P + length, C)), steps: C },
         { part: 'after', lengths: ends.map((length) => Math.max(P + length - C, 0)), steps: P + steps - C },
       ],
-      masks: () => [[maskInput('T'), mask.data as Int32Array]],
+      masks: async () => [[maskInput('T'), mask.data as Int32Array]],
       fresh,
       moved: C > 0,
     }

@@ -7,8 +7,8 @@ import { type InputSpec, isOpen, type Model } from '../layers/model.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { asTensor, lengthsOf, maskOf, type TensorLike, type Time, timesIn } from './inputs.ts'
-import { type LeafOptions, maskInput, partOf } from './leaves.ts'
+import { asTensor, type TensorLike, type Time, timesIn } from './inputs.ts'
+import type { LeafOptions } from './leaves.ts'
 
 /** Nested arrays or a tensor, [B, T, …]; or a list of sequences, [T, …] each, whose lengths may differ. */
 export type InputLike = TensorLike | readonly Sequence[]
@@ -99,19 +99,20 @@ export async function kindOf(model: Model, batch: Padded): Promise<Pick<LeafOpti
 }
 
 /** That, checked, and the sizes that it brings. */
-export function paddingInputs(
+export async function paddingInputs(
   model: Model,
   batch: Padded,
   { packing, mask }: Pick<LeafOptions, 'packing' | 'mask'>,
-): {
+): Promise<{
   readonly inputs: readonly (readonly [string, Int32Array])[]
   readonly sizes: readonly (readonly [string, number])[]
-} {
-  const times = [...timesIn(model, batch)]
-  if (mask) return { inputs: times.map(([name, time]) => [maskInput(name), maskOf(time)]), sizes: [] }
-  if (!packing) return { inputs: [], sizes: [] }
-  const packings = times.map(([name, time]) =>
-    packing.packingInputs(lengthsOf(time), time.inputs.shape[1]!, partOf(name)),
+}> {
+  if (!mask && !packing) return { inputs: [], sizes: [] }
+  const times = timesIn(model, batch)
+  const { masksOf, partsOf } = await import('./masks.ts')
+  if (mask) return { inputs: masksOf(times), sizes: [] }
+  const packings = partsOf(times).map(({ part, lengths, steps }) =>
+    packing!.packingInputs(lengths, steps, part),
   )
   return { inputs: packings.flatMap(({ inputs }) => inputs), sizes: packings.map(({ size }) => size) }
 }

@@ -14,6 +14,7 @@ import type { EvaluateOptions, Evaluation } from './measure.ts'
 import type { MetricOption, NameOf } from './metrics.ts'
 import { type InputLike, kindOf, paddedInputs, paddingInputs } from './padding.ts'
 import { forwardSession } from './sessions.ts'
+import { requireTokens } from './vocabulary.ts'
 
 export interface PredictOptions {
   /** Steps of each row, 1 … T; default: all T. */
@@ -69,8 +70,9 @@ export async function predictWithStates(
   const bindings = bindInputs(model, inputs)
   const rows = bindings.get('B')!
   const initial = initialStates(model, options.initialState ?? {}, rows)
+  await requireTokens(model, padded)
   const kind = await kindOf(model, padded)
-  const there = paddingInputs(model, padded, kind)
+  const there = await paddingInputs(model, padded, kind)
   const leaves = { training: false, carry: [...initial.keys()], ...kind }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([

@@ -11,6 +11,7 @@ import { describeOp, typeOf } from '../graph/print.ts'
 import { stepsOf } from '../graph/scan-steps.ts'
 import { packingInput } from '../layers/packing.ts'
 import type { TensorData } from '../tensor/dtype.ts'
+import { RecurraError } from '../tensor/errors.ts'
 import { type Bindings, evaluateSize, type Shape } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
 import type { NamedGraph } from './session.ts'
@@ -69,6 +70,20 @@ export function replay(
     return 'Replayed in f64, the step stays within the range of f32: what it lacks is precision.'
   }
   return describe(place, graph.params, values, inputs)
+}
+
+/** The error that ends a training whose step was not finite; `where` says where that began. */
+export function notFinite(
+  step: number,
+  { loss, gradientNorm }: { readonly loss: number; readonly gradientNorm: number },
+  where: string,
+): RecurraError {
+  return new RecurraError(
+    'not-finite',
+    `training stopped at step ${step}: the loss is ${loss}, the gradient's norm ${gradientNorm}. ` +
+      `${where} The model keeps what it had before that step. ` +
+      'Look for NaN in the data, lower the learning rate, or set clipGlobalNorm.',
+  )
 }
 
 /** Values of all nodes that the outputs need. Scans have none themselves, their outputs do. */

@@ -3,7 +3,7 @@ import type { Backend } from '../codegen/compile.ts'
 import type { Named } from '../data/batches.ts'
 import { gradient } from '../graph/grad.ts'
 import { and, finite, sqrt, type Value, where } from '../graph/value.ts'
-import type { Forcing } from '../layers/layer.ts'
+import type { Forcing, NoiseOf } from '../layers/layer.ts'
 import { type Model, requireModel } from '../layers/model.ts'
 import { requireFlag, requireInteger, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
@@ -13,6 +13,7 @@ import { heldBy, slotInput } from './held.ts'
 import {
   type LeafOptions,
   type Packings,
+  penalized,
   type Reading,
   stateInput,
   targetInput,
@@ -140,6 +141,8 @@ export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpo
   readonly packing?: Packings | undefined
   /** How targets are read, where they are. */
   readonly forced?: ((targets: Value) => Forcing) | undefined
+  /** What recurrent layers draw, where some layer draws. */
+  readonly noise?: NoiseOf | undefined
   /** How several batches make an update, where they do. */
   readonly accumulated?: typeof accumulated | undefined
 }
@@ -147,11 +150,11 @@ export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpo
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(model: Model, options: StepOptions, tracing: StepTracing = {}): NamedGraph {
   const { optimizer, accumulate = 1, teacherForcing = false } = options
-  const { reading = WHOLE, packing, mask = false, weights: weighted = false, forced } = tracing
+  const { reading = WHOLE, packing, mask = false, weights: weighted = false, forced, noise } = tracing
   const held = heldBy(options)
   const carry = carried(model, options)
   const losses = lossesOf(model, options.loss)
-  const leaves: LeafOptions = { training: true, carry, packing, mask }
+  const leaves: LeafOptions = { training: true, carry, packing, mask, noise }
   const { params } = model.built
   if (params.size === 0) throw new ArgumentError('a training step: the model has no parameters to train')
   const specs: NamedSpec[] = [
@@ -171,7 +174,7 @@ export function traceStep(model: Model, options: StepOptions, tracing: StepTraci
       const weights = weighted ? get(weightInput(name)) : undefined
       return measured(loss, outputs.get(name)!, target, weights)
     })
-    const mean = totalOf(losses, parts, options.lossWeights)
+    const mean = penalized(model, get, totalOf(losses, parts, options.lossWeights))
     const { count } = parts[0]!
     const paths = [...params.keys()]
     const batch = gradient(mean, paths.map(get))
@@ -196,8 +199,13 @@ export function traceStep(model: Model, options: StepOptions, tracing: StepTraci
         scalars,
         learningRate: get('learningRate'),
       })
-      updates.set(path, next.param)
-      for (const slot of optimizer.slots) updates.set(slotInput(slot, path), next.slots[slot]!)
+      const { constraint } = params.get(path)!
+      const held = (value: Value) => constraint?.apply(value) ?? value
+      updates.set(path, held(next.param))
+      for (const slot of optimizer.slots) {
+        const value = next.slots[slot]!
+        updates.set(slotInput(slot, path), slot === optimizer.final ? held(value) : value)
+      }
     }
     if (several !== undefined) {
       for (const [name, value] of updates) updates.set(name, where(several.due, value, get(name)))

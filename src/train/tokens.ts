@@ -4,10 +4,8 @@ import { type Model, SOLE_INPUT } from '../layers/model.ts'
 import { DataError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
-import { entriesOf, presence } from './inputs.ts'
-
-/** Whether a layer of the model looks tokens up. */
-export const readsTokens = ({ calls }: Model) => calls.some(({ layer }) => layer.vocabulary !== undefined)
+import { entriesOf } from './inputs.ts'
+import { presence } from './masks.ts'
 
 /** @throws {DataError} that names row and step, for a token outside the vocabulary of the layer that reads it */
 export function checkTokens(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset'>): void {

@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/node.ts'
 import { forcedBy } from '../layers/forcing.ts'
 import type { Model } from '../layers/model.ts'
+import { noiseOf } from '../layers/noise.ts'
 import { accumulated } from './accumulation.ts'
 import { inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
@@ -24,7 +25,7 @@ export function trainingGraph(model: Model, options: StepOptions): Graph {
   const whole = overlaps(truncate) ? WINDOW : WHOLE
   const reading = checkpoint === true ? inSegments(whole) : whole
   return traceStep(model, options, {
-    ...{ weights: classWeight !== undefined, reading, accumulated },
+    ...{ weights: classWeight !== undefined, reading, accumulated, noise: noiseOf },
     forced: teacherForcing === true ? forcedBy : undefined,
   }).graph
 }

@@ -6,7 +6,7 @@ import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { heldBy, slotInput } from './held.ts'
-import { bindBatch, lengthsOf, timesIn } from './inputs.ts'
+import { timesIn } from './inputs.ts'
 import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
 import { type NamedGraph, Session } from './session.ts'
@@ -20,7 +20,9 @@ import {
   type StepOptions,
   traceStep,
 } from './step.ts'
+import { bindBatch } from './targets.ts'
 import { overlaps } from './truncation.ts'
+import { requireTokens } from './vocabulary.ts'
 import { Windows } from './windows.ts'
 
 export interface StepResult {
@@ -83,12 +85,10 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
-    const { window, rows, others, kind, packings, sizes } = await this.#planWithin(batch)
-    const [time] = kind.lengths ? timesIn(model, batch).values() : []
+    const { window, rows, others, kind, masks, packings, sizes } = await this.#planWithin(batch)
     if (kind.checkpoint && !(this.#kind.checkpoint || this.#options.checkpoint)) {
-      console.warn(
-        `memoryLimit: from step ${this.#steps + 1} on, gradients go back in segments (checkpoint: true)`,
-      )
+      const { warnOfSegments } = await import('./checkpoint.ts')
+      warnOfSegments(this.#steps + 1)
     }
     const pending = this.#begin()
     const session = await this.#open(kind, others ? 0 : rows)
@@ -101,8 +101,8 @@ export class TrainingStep {
       ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...packings.flatMap(({ inputs }) => inputs),
-      ...(kind.lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(time!)] as const] : []),
-      ...(kind.mask ? window.masks() : []),
+      ...(kind.lengths && window.lengths ? [['lengths', window.lengths] as const] : []),
+      ...masks,
       ...(kind.weights ? await this.#weights(batch) : []),
     ])
     const results = await session.call(sizes, new Map([...pending, ...inputs]), [
@@ -193,7 +193,8 @@ export class TrainingStep {
 
   /** What a call for this batch is made of, once the batch is checked and the model built. */
   async #plan(batch: NamedBatch, checkpoint = this.#kind.checkpoint || this.#options.checkpoint === true) {
-    const bindings = bindBatch(this.#model, this.#losses, batch)
+    const bindings = await bindBatch(this.#model, this.#losses, batch)
+    await requireTokens(this.#model, batch)
     this.#begin()
     await this.#windows.load()
     const rows = bindings.get('B')!
@@ -205,9 +206,9 @@ export class TrainingStep {
     const { classWeight } = this.#options
     const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
     if (lengths) this.#packing ??= await import('../layers/packing.ts')
-    const packings = lengths
-      ? window.parts.map((each) => this.#packing!.packingInputs(each.lengths, each.steps, each.part))
-      : []
+    const packings = (lengths ? await window.parts() : []).map((each) =>
+      this.#packing!.packingInputs(each.lengths, each.steps, each.part),
+    )
     const steps = [...timesIn(this.#model, batch).values()].map(({ inputs }) => inputs.shape[1]!)
     const sizes: Bindings = new Map<string, number>([
       ...bindings,
@@ -216,7 +217,8 @@ export class TrainingStep {
       [SEGMENT, Math.ceil(Math.sqrt(Math.max(1, ...steps)))],
     ])
     const kind = { lengths, mask, weights, checkpoint }
-    return { window, rows, others: rows !== this.#windows.rows, kind, packings, sizes }
+    const masks = mask ? await window.masks() : []
+    return { window, rows, others: rows !== this.#windows.rows, kind, masks, packings, sizes }
   }
 
   /** Fills in what training begins with, once the model is built. */
@@ -337,6 +339,7 @@ export class TrainingStep {
       reading,
       packing: kind.lengths ? this.#packing : undefined,
       forced: teacherForcing ? (await import('../layers/forcing.ts')).forcedBy : undefined,
+      noise: this.#model.built.draws ? (await import('../layers/noise.ts')).noiseOf : undefined,
       accumulated: accumulate > 1 ? (await import('./accumulation.ts')).accumulated : undefined,
     })
   }

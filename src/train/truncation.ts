@@ -34,15 +34,23 @@ export function overlaps(truncate: Truncation | undefined): truncate is Truncati
   return truncate !== undefined && truncate.k2 > truncate.k1
 }
 
+export interface Part {
+  readonly part: string
+  readonly lengths: Int32Array
+  readonly steps: number
+}
+
 /** What one update reads of its batch and those before it. */
 export interface Window {
   /** Inputs and targets. */
   readonly tensors: readonly (readonly [name: string, tensor: Tensor])[]
   readonly sizes: Bindings
   /** How many steps rows have, in each time, or each part of it that is run by itself. */
-  readonly parts: readonly { readonly part: string; readonly lengths: Int32Array; readonly steps: number }[]
+  readonly parts: () => Promise<readonly Part[]>
+  /** How many of them the batch brought, where it is not read as it is. */
+  readonly lengths?: Int32Array
   /** Which steps are there of each time. */
-  readonly masks: () => readonly (readonly [name: string, mask: Int32Array])[]
+  readonly masks: () => Promise<readonly (readonly [name: string, mask: Int32Array])[]>
   /** Whether it begins where the document does, instead of at a carried state. */
   readonly fresh: boolean
   /** Whether the state that it ends with is not that of the document's beginning. */

@@ -5,9 +5,10 @@ import { requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { evaluateSize } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { bindInputs, entriesOf, presence } from './inputs.ts'
+import { bindInputs, entriesOf } from './inputs.ts'
 import { weightInput } from './leaves.ts'
 import type { Losses } from './losses.ts'
+import { presence } from './masks.ts'
 
 export type ClassWeight = Readonly<Record<number, number>>
 

@@ -7,8 +7,8 @@ import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { constantOf } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { entriesOf, lengthsOf, maskOf, type Time, timesIn } from './inputs.ts'
-import { dataInput, maskInput, partOf, targetInput } from './leaves.ts'
+import { entriesOf, type Time, timesIn } from './inputs.ts'
+import { dataInput, targetInput } from './leaves.ts'
 import type { Overlap } from './overlap.ts'
 import { counter, counterIn, entry, type TrainingState } from './state.ts'
 import { overlaps, type Past, type Truncation, type Window } from './truncation.ts'
@@ -99,19 +99,14 @@ export class Windows {
 }
 
 function plain(batch: NamedBatch, times: ReadonlyMap<string, Time>, fresh: boolean): Window {
-  const all = [...times]
   return {
     tensors: [
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, x]) => [dataInput(name), x] as const),
       ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, y]) => [targetInput(name), y] as const),
     ],
     sizes: new Map(),
-    parts: all.flatMap(([name, time]) =>
-      time.mask === undefined
-        ? [{ part: partOf(name), lengths: lengthsOf(time), steps: time.inputs.shape[1]! }]
-        : [],
-    ),
-    masks: () => all.map(([name, time]) => [maskInput(name), maskOf(time)] as const),
+    parts: async () => (await import('./masks.ts')).partsOf(times),
+    masks: async () => (await import('./masks.ts')).masksOf(times),
     fresh,
     moved: true,
   }

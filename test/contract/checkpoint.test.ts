@@ -22,6 +22,7 @@ const NETS = {
   'many to one': () => [lstm({ units: 3 }), dense({ units: 2 })],
   'layers, the upper one backwards': () => [gru(all), lstm({ units: 2, goBackwards: true })],
   'both ways, trained beginnings': () => [bidirectional(lstm({ ...all, initialState: 'trainable' }))],
+  'what is drawn': () => [lstm({ ...all, dropout: 0.2, recurrentDropout: 0.3, zoneout: 0.2 })],
   'a stack of cells, repeated outputs': () => [
     recurrent([minGruCell({ units: 3 }), minGruCell({ units: 2 })], { returnSequences: true }),
   ],
@@ -46,6 +47,7 @@ test.each(Object.entries(NETS))('%s: the plain values and gradients', async (_, 
     const sizes = new Map(Object.entries({ T, B, segment }))
     const values = {
       ...weights(model),
+      ...{ seed: [3], update: [5] },
       x: numbers(B * T * 2),
       y: numbers(B * T * 8),
       // Each row has a step.

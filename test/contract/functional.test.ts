@@ -157,9 +157,13 @@ describe('several outputs', () => {
     [
       'one loss for two',
       { loss: 'meanSquaredError' },
-      /one for each output of the model, \{ step, whole \}; received a single/,
+      /one for each output of the model, \{ step, whole \}; received "meanSquaredError"/,
     ],
-    ['a loss of no output', { loss: { step: 'hinge', all: 'hinge' } }, /received \{ step, all \}/],
+    [
+      'a loss of no output',
+      { loss: { step: 'hinge', all: 'hinge' } },
+      /received \{"step":"hinge","all":"hinge"\}/,
+    ],
     ['a weight of none', { loss, lossWeights: { all: 1 } }, /lossWeights: .*all/],
     ['a weight below 0', { loss, lossWeights: { step: -1 } }, /step.*at least 0.*-1/],
     ['accumulation', { loss, accumulate: 2 }, /accumulate expects a model with one output/],

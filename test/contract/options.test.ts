@@ -20,6 +20,8 @@ import { peepholeLstmCell } from '../../src/cells/peephole-lstm.ts'
 import { qrnnCell } from '../../src/cells/qrnn.ts'
 import { slstmCell } from '../../src/cells/slstm.ts'
 import { sruCell } from '../../src/cells/sru.ts'
+import { maxNorm } from '../../src/init/constraints.ts'
+import { l2 } from '../../src/init/regularizers.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { conv1d } from '../../src/layers/conv1d.ts'
@@ -94,6 +96,21 @@ const WRONG = {
     { kind: 'toString' },
     { kind: 'glorotUniform', gain: 1 },
   ],
+  rates: [
+    null,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '1',
+    [1],
+    true,
+    Symbol('1'),
+    -0.1,
+    1,
+    { h: 1 },
+    { h: null },
+  ],
+  regularizer: [null, 'l2', 1, {}, [], l2, maxNorm(), { kind: 'regularizer', name: 'l2' }],
+  constraint: [null, 'maxNorm', 1, {}, [], maxNorm, l2(), { kind: 'constraint', name: 'own' }],
 } as const satisfies Readonly<Record<string, readonly unknown[]>>
 type Kind = keyof typeof WRONG
 type Kinds = Readonly<Record<string, Kind>>
@@ -104,30 +121,40 @@ const inputOnly: Kinds = {
   useBias: 'flag',
   kernelInitializer: 'initializer',
   biasInitializer: 'initializer',
+  ...{ kernelRegularizer: 'regularizer', biasRegularizer: 'regularizer' },
+  ...{ kernelConstraint: 'constraint', biasConstraint: 'constraint' },
 }
-const basics: Kinds = { ...inputOnly, activation: 'choice', recurrentInitializer: 'initializer' }
+const ofState: Kinds = {
+  recurrentInitializer: 'initializer',
+  recurrentRegularizer: 'regularizer',
+  recurrentConstraint: 'constraint',
+}
+const basics: Kinds = { ...inputOnly, activation: 'choice', ...ofState }
 const layer: Kinds = {
   returnSequences: 'flag',
   returnState: 'flag',
   goBackwards: 'flag',
   initialState: 'choice',
   zeroOutputForMask: 'flag',
+  zoneout: 'rates',
+  seed: 'integer',
   name: 'text',
 }
 const pool: Kinds = { poolSize: 'count', strides: 'count', padding: 'choice', name: 'text' }
+const drops: Kinds = { dropout: 'share', recurrentDropout: 'share' }
 const gates: Kinds = { ...basics, recurrentActivation: 'choice' }
 const adamOptions: Kinds = { learningRate: 'rate', beta1: 'share', beta2: 'share', epsilon: 'above0' }
 
 /** What is built, what has to be given, and the kinds of all options. */
 const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[] = [
-  ['elman', elman, { units: 2 }, { ...basics, ...layer }],
-  ['gru', gru, { units: 2 }, { ...gates, ...layer, resetAfter: 'flag' }],
+  ['elman', elman, { units: 2 }, { ...basics, ...drops, ...layer }],
+  ['gru', gru, { units: 2 }, { ...gates, ...drops, ...layer, resetAfter: 'flag' }],
   ['jordan', jordan, { units: 2, outputs: 2 }, { ...basics, ...layer, outputs: 'count' }],
-  ['lstm', lstm, { units: 2 }, { ...gates, ...layer, unitForgetBias: 'flag' }],
-  ['elman', elmanCell, { units: 2 }, basics],
-  ['gru', gruCell, { units: 2 }, { ...gates, resetAfter: 'flag' }],
+  ['lstm', lstm, { units: 2 }, { ...gates, ...drops, ...layer, unitForgetBias: 'flag' }],
+  ['elman', elmanCell, { units: 2 }, { ...basics, ...drops }],
+  ['gru', gruCell, { units: 2 }, { ...gates, ...drops, resetAfter: 'flag' }],
   ['jordan', jordanCell, { units: 2, outputs: 2 }, { ...basics, outputs: 'count' }],
-  ['lstm', lstmCell, { units: 2 }, { ...gates, unitForgetBias: 'flag' }],
+  ['lstm', lstmCell, { units: 2 }, { ...gates, ...drops, unitForgetBias: 'flag' }],
   [
     'peepholeLstm',
     peepholeLstmCell,
@@ -139,7 +166,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
   ['layerNormGru', layerNormGruCell, { units: 2 }, { ...gates, epsilon: 'above0' }],
   ['minimalGated', minimalGatedCell, { units: 2 }, gates],
   ['indRnn', indRnnCell, { units: 2 }, basics],
-  ['irnn', irnnCell, { units: 2 }, basics],
+  ['irnn', irnnCell, { units: 2 }, { ...basics, ...drops }],
   [
     'echoState',
     echoStateCell,
@@ -172,7 +199,8 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     { units: 2 },
     {
       ...inputOnly,
-      ...{ recurrentInitializer: 'initializer', forgetActivation: 'choice', unitForgetBias: 'flag' },
+      ...ofState,
+      ...{ forgetActivation: 'choice', unitForgetBias: 'flag' },
     },
   ],
   [
@@ -191,7 +219,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     { units: 2 },
     {
       ...{ units: 'count', activation: 'choice', useBias: 'flag', tiedTo: 'text', name: 'text' },
-      ...{ kernelInitializer: 'initializer', biasInitializer: 'initializer' },
+      ...inputOnly,
     },
   ],
   [
@@ -201,6 +229,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     {
       ...{ inputDim: 'count', outputDim: 'count', maskZero: 'flag', name: 'text' },
       embeddingsInitializer: 'initializer',
+      ...{ embeddingsRegularizer: 'regularizer', embeddingsConstraint: 'constraint' },
     },
   ],
   ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],

@@ -3,6 +3,7 @@ import { compile } from '../../src/codegen/compile.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
 import { type Model, SOLE_OUTPUT } from '../../src/layers/model.ts'
+import { noiseOf } from '../../src/layers/noise.ts'
 import * as packing from '../../src/layers/packing.ts'
 import { outside as batchFirst } from '../../src/layers/signals.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
@@ -49,7 +50,7 @@ export function traceLoss(
 ): NamedGraph {
   const [loss, leaves] = [
     lossOf(option),
-    { training: true, carry, packing: lengths ? packing : undefined, mask },
+    { training: true, carry, packing: lengths ? packing : undefined, mask, noise: noiseOf },
   ]
   return traceNamed(
     [...leafSpecs(model, leaves), ...targetSpecs(model, new Map([[SOLE_OUTPUT, loss]]))],

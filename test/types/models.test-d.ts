@@ -33,9 +33,10 @@ export function cells(): Cell {
     state: ({ units }) => ({ h: units, memory: [units, 2] }),
     params: ({ inputs, units, bias = 0 }) => ({ U: glorotUniform(inputs, units), b: filled(bias, units) }),
     feedback: 'h',
+    noise: ({ units }) => ({ h: { shape: units, rate: 0.2 } }),
   })
-  const typed = declared.step(({ x, state: { h, memory }, params: { U, b }, options, training }) => {
-    const next: Value = x.matmul(U).add(b).add(h)
+  const typed = declared.step(({ x, state: { h, memory }, params: { U, b }, noise, options, training }) => {
+    const next: Value = x.matmul(U).add(b).add(noise.h(h))
     const output = training ? next.mul(options.units) : next
     return { output, state: { h: next, memory } }
   })
@@ -44,6 +45,8 @@ export function cells(): Cell {
   declared.step(({ state: { h, memory, c } }) => ({ output: c, state: { h, memory } }))
   // @ts-expect-error a parameter that was not declared
   declared.step(({ x, state, params: { W } }) => ({ output: x.matmul(W), state }))
+  // @ts-expect-error a mask that was not declared
+  declared.step(({ x, state, noise }) => ({ output: noise.x(x), state }))
   // @ts-expect-error an option that was not declared
   declared.step(({ x, state, options }) => ({ output: x.mul(options.rate), state }))
   // @ts-expect-error a next state is missing

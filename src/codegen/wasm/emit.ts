@@ -4,12 +4,12 @@
  */
 import { type Expr, exprsOf, type Kernel, type Program, type Step } from '../program.ts'
 import { type FunctionRef, ModuleBuilder } from './assembler.ts'
-import { KernelCode, type Rare } from './kernel.ts'
+import { type Emitters, KernelCode, type Rare, type RareKernel } from './kernel.ts'
 import { isRare } from './lanes.ts'
 import { emitMap } from './map.ts'
 import { emitMatmul } from './matmul.ts'
+import { emitPack } from './panels.ts'
 import { emitReduce } from './reduce.ts'
-import { emitGather, emitPack, emitScatterAdd } from './rows.ts'
 import { emitRun, viewsOf } from './run.ts'
 import { SizeTable } from './table.ts'
 
@@ -18,16 +18,11 @@ export interface Emitted {
   readonly table: SizeTable
 }
 
-const EMIT: {
-  readonly [K in Kernel['kind']]: (k: KernelCode, kernel: Extract<Kernel, { kind: K }>) => void
-} = {
+const EMIT: Emitters<Exclude<Kernel['kind'], RareKernel>> = {
   map: emitMap,
   reduce: emitReduce,
   pack: emitPack,
   matmul: emitMatmul,
-  gather: emitGather,
-  argsort: (k, kernel) => k.rare!.argsort(k, kernel),
-  scatterAdd: emitScatterAdd,
 }
 
 export async function emitWasm(program: Program): Promise<Emitted> {
@@ -51,7 +46,7 @@ export async function emitWasm(program: Program): Promise<Emitted> {
 function needsRare(steps: readonly Step[]): boolean {
   return steps.some((step) => {
     if (step.kind === 'loop') return needsRare(step.body)
-    if (step.kernel.kind === 'argsort') return true
+    if (!(step.kernel.kind in EMIT)) return true
     const seen = new Set<Expr>(exprsOf(step.kernel))
     for (const expr of seen) if (expr.kind === 'apply') for (const arg of expr.args) seen.add(arg)
     return [...seen].some((expr) => expr.kind === 'apply' && isRare(expr.fn))
@@ -72,8 +67,8 @@ function emitKernel(
     [],
     (f, ...pointers) => {
       const k = new KernelCode(f, table, new Map(views.map((view, i) => [view, pointers[i]!])), rare)
-      const emit = EMIT[kernel.kind] as (k: KernelCode, kernel: Kernel) => void
-      emit(k, kernel)
+      const { [kernel.kind]: emit } = { ...EMIT, ...rare?.kernels } as Emitters<string>
+      emit!(k, kernel)
     },
   )
 }

@@ -18,10 +18,17 @@ export interface Cursor {
 /** Element-wise functions whose emitters are loaded only for programs that have them. */
 export type RareFunction = 'sin' | 'cos' | 'floorDiv' | 'mod' | 'random'
 
+/** Kernels of which the same is true. */
+export type RareKernel = 'gather' | 'argsort' | 'scatterAdd'
+
+export type Emitters<K extends string> = {
+  readonly [E in K]: (k: KernelCode, kernel: Extract<Kernel, { kind: E }>) => void
+}
+
 /** Emitters of what few programs need; see rare.ts. */
 export interface Rare {
   readonly apply: Readonly<Record<RareFunction, (f: Code) => void>>
-  readonly argsort: (k: KernelCode, kernel: Extract<Kernel, { kind: 'argsort' }>) => void
+  readonly kernels: Emitters<RareKernel>
 }
 
 /** One kernel's function while it is emitted. */

@@ -8,7 +8,7 @@ import { CHUNK, type Kernel, loadsOf, PANEL, type View } from '../program.ts'
 import type { Local } from './assembler.ts'
 import type { KernelCode, Operand } from './kernel.ts'
 import { Expressions } from './lanes.ts'
-import { emitPanel, setColumns } from './rows.ts'
+import { emitPanel, setColumns } from './panels.ts'
 import { PANELS, SCRATCH_AT } from './table.ts'
 
 type Matmul = Extract<Kernel, { kind: 'matmul' }>

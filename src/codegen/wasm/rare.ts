@@ -1,4 +1,5 @@
 /** What few programs need. Loaded when one does, so that pages which do without do not download it. */
+import { emitGather, emitScatterAdd } from './gather.ts'
 import { emitByLane, emitFloorDiv, emitMod, emitRandom } from './integers.ts'
 import type { Rare } from './kernel.ts'
 import { emitArgsort } from './sort.ts'
@@ -12,5 +13,5 @@ export const RARE: Rare = {
     mod: (f) => emitByLane(f, emitMod),
     random: emitRandom,
   },
-  argsort: emitArgsort,
+  kernels: { gather: emitGather, argsort: emitArgsort, scatterAdd: emitScatterAdd },
 }
