@@ -54,7 +54,9 @@ const batches = sequences(
 )
 const options = { loss: 'softmaxCrossEntropy', optimizer: adam({ learningRate: 5e-3 }), epochs, seed }
 const history = await fit(speller, batches, options)
-console.log(`context: ${context}; ${some.digits.length} images, loss ${history.epochs.at(-1).loss.toFixed(4)}`)
+console.log(
+  `context: ${context}; ${some.digits.length} images, loss ${history.epochs.at(-1).loss.toFixed(4)}`,
+)
 
 const { tokens, lengths } = await decode(
   speller,

@@ -20,7 +20,9 @@ export function readOptions(about, known) {
         const words = among === undefined ? what : `${what}: ${among.join(', ')}`
         return `  --${name.padEnd(10)}  ${words} (default: ${value})`
       })
-      console.log(`Usage: ${command()} [options]\n\n${about}\n\nOptions\n${lines.join('\n')}\n  --help        this text`)
+      console.log(
+        `Usage: ${command()} [options]\n\n${about}\n\nOptions\n${lines.join('\n')}\n  --help        this text`,
+      )
       process.exit(0)
     }
     return Object.fromEntries(
