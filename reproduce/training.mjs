@@ -1,9 +1,8 @@
 /** What tasks train with. */
 
-import { fit, sequences, tensor } from './recurra.mjs'
+import { fit, sequences } from './recurra.mjs'
 
-/** @typedef {import('../dist/index.js').Tensor} Tensor */
-/** @typedef {import('../dist/index.js').Sequential} Sequential */
+/** @typedef {import('../dist/index.js').Model} Model */
 /** @typedef {import('../dist/index.js').FitOptions} FitOptions */
 /** @typedef {import('../dist/index.js').History} History */
 /** @typedef {import('../dist/data/index.js').Batch} Batch */
@@ -13,7 +12,7 @@ import { fit, sequences, tensor } from './recurra.mjs'
 /**
  * Trains a model and tells how far it is.
  *
- * @param {Sequential} model
+ * @param {Model} model
  * @param {Batches} batches
  * @param {FitOptions} options
  * @param {Context} context
@@ -30,70 +29,16 @@ export async function train(model, batches, options, { seed, signal, progress })
   return run
 }
 
-/** @template T @param {T[] | Tensor} rows @returns {number} */
-const countOf = (rows) => (Array.isArray(rows) ? rows.length : rows.shape[0])
-
 /**
  * Batches of examples in an order that is another in every epoch, as Keras's `fit` has it.
  *
- * @param {Tensor[] | Tensor} inputs as `sequences` takes them
- * @param {Tensor[] | Tensor} targets
+ * @param {Parameters<typeof sequences>[0]} inputs
+ * @param {Parameters<typeof sequences>[1]} targets
  * @param {{ batch: number, seed: number }} options
  * @returns {Batches}
  */
-export function shuffled(inputs, targets, { batch, seed }) {
-  const count = countOf(inputs)
-  const draw = randomOf(seed)
-  return {
-    count: Math.ceil(count / batch),
-    *[Symbol.iterator]() {
-      const order = permutation(count, draw)
-      for (let start = 0; start < count; start += batch) {
-        const some = order.subarray(start, start + batch)
-        yield* sequences(rowsAt(inputs, some), rowsAt(targets, some), { batch })
-      }
-    },
-  }
-}
-
-/**
- * @template {unknown[] | Tensor} Rows
- * @param {Rows} rows
- * @param {Int32Array} places
- * @returns {Rows}
- */
-function rowsAt(rows, places) {
-  if (Array.isArray(rows)) return /** @type {Rows} */ (Array.from(places, (place) => rows[place]))
-  const { data, shape, dtype } = rows
-  const width = data.length / shape[0]
-  const picked = new data.constructor(places.length * width)
-  for (const [i, place] of places.entries()) {
-    picked.set(data.subarray(place * width, (place + 1) * width), i * width)
-  }
-  return /** @type {Rows} */ (tensor(picked, [places.length, ...shape.slice(1)], dtype))
-}
-
-/** Fisher and Yates. */
-function permutation(count, draw) {
-  const order = Int32Array.from({ length: count }, (_, i) => i)
-  for (let i = count - 1; i > 0; i--) {
-    const other = Math.floor(draw() * (i + 1))
-    const kept = order[i]
-    order[i] = order[other]
-    order[other] = kept
-  }
-  return order
-}
-
-/** @param {number} seed @returns {() => number} in [0, 1): the generator mulberry32 */
-function randomOf(seed) {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+export function shuffled(inputs, targets, options) {
+  return sequences(inputs, targets, { ...options, shuffle: true })
 }
 
 /** @param {ArrayLike<number>} forecast @param {ArrayLike<number>} targets @returns {number} */

@@ -33,7 +33,7 @@ function examples(count, seed, stream) {
 export const reber = {
   name: 'reber',
   title: 'Embedded Reber grammar, 10,000 strings: GRU(30) tells good from bad',
-  version: 1,
+  version: 2,
   source:
     'Géron, "Hands-On Machine Learning", 2nd edition, chapter 16, exercise 8: embedding of 5, SGD at 0.02 with Nesterov ' +
     'momentum 0.95, batches of 32, 20 epochs; 2,000 other strings to validate.',

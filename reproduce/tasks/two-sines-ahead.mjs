@@ -90,7 +90,7 @@ const sequence = { units: 20, returnSequences: true }
 export const twoSinesAhead = {
   name: 'two-sines-ahead',
   title: 'Two sines and noise, 7,000 series of 50 steps: the next ten values',
-  version: 1,
+  version: 2,
   source:
     'Géron, "Hands-On Machine Learning", 2nd edition, chapter 15: Adam at its default rate, batches of 32, 20 epochs.',
   note:

@@ -65,6 +65,33 @@ test('--full goes on from what was saved; without it all is measured anew', () =
   expect(rows()[0].seeds[0].seconds).not.toBe(measured[0].seeds[0].seconds)
 })
 
+test('Nadam, which the library does not have, follows its formula', async () => {
+  const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href)
+  const [{ nadam }, { dense, fit, sequential, tensor }] = [
+    await load('reproduce/nadam.mjs'),
+    await load('dist/index.js'),
+  ]
+  const [x, y, rate, steps] = [1.5, 2, 0.01, 5]
+  const net = sequential([dense({ units: 1, useBias: false })], { input: { shape: [1], dtype: 'f32' } })
+  const [path] = [...net.weights().keys()]
+  net.setWeights(new Map([[path, tensor([[0.5]])]]))
+  const batch = { inputs: tensor([[x]]), targets: tensor([[y]]), reset: true }
+  const optimizer = nadam({ learningRate: rate })
+  await fit(net, [batch], { loss: 'meanSquaredError', optimizer, epochs: steps })
+
+  let [w, m, v, product] = [0.5, 0, 0, 1]
+  for (let t = 1; t <= steps; t++) {
+    const g = 2 * x * (x * w - y)
+    const [now, then] = [t, t + 1].map((power) => 0.9 * (1 - 0.5 * 0.96 ** power)) as [number, number]
+    product *= now
+    m = 0.9 * m + 0.1 * g
+    v = 0.999 * v + 0.001 * g * g
+    const mean = (then * m) / (1 - product * then) + ((1 - now) * g) / (1 - product)
+    w -= (rate * mean) / (Math.sqrt(v / (1 - 0.999 ** t)) + 1e-7)
+  }
+  expect(net.weights().get(path).data[0]).toBeCloseTo(w, 5)
+})
+
 test('Ctrl-C leaves after the step under way', async () => {
   const child = spawn(
     process.execPath,
