@@ -5,7 +5,7 @@
  *
  *     npm run build && node examples/phonemes.mjs --words 20000 --epochs 10
  *
- * That takes a few minutes; the defaults take a few seconds and are wrong more often.
+ * That takes about half a minute; the defaults take some seconds and are wrong more often.
  */
 
 import { dictionary } from 'cmu-pronouncing-dictionary'
