@@ -18,6 +18,7 @@ const onDemand = [
   'overlap',
   'packing',
   'forcing',
+  'sampled-tokens',
   'accumulation',
   'early-stopping',
   'checkpoint',

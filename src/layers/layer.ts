@@ -39,13 +39,21 @@ export type Fold = (
 ) => ScanResult<Values, Values>
 
 /** What a layer reads in the place of its own output of the step before. */
-export type Forcing = (begin: Value, signal: Signal) => Forced
+export type Forcing = (begin: Value, signal: Signal, random: () => RandomKey) => Delayed | Sampled
 
-export interface Forced {
+/** Something else at every step, so that no step waits for the one before. */
+export interface Delayed {
   /** What stands there at each step. */
   readonly before: Value
   /** [B, …]: what goes on after a row's last step. */
   readonly final: Value
+}
+
+/** Something else after some steps: where `chosen` is 1, the target of a step goes on instead of its output. */
+export interface Sampled {
+  readonly targets: Value
+  /** 1 or 0, broadcasting to the targets. */
+  readonly chosen: Value
 }
 
 /** What a layer may ask for while it is traced. */

@@ -98,22 +98,25 @@ export class Recurrent implements Layer {
       }),
     )
     const { feedback } = cell
-    const forced =
-      feedback === undefined || scope.forced === undefined
+    const teacher =
+      feedback === undefined
         ? undefined
-        : { name: feedback, ...scope.forced(begins[feedback]!, signal) }
-    const own = names.filter((name) => name !== forced?.name)
+        : scope.forced?.(begins[feedback]!, signal, () => scope.random(feedback))
+    const forced = teacher !== undefined && 'before' in teacher ? teacher : undefined
+    const sampled = teacher !== undefined && 'chosen' in teacher ? teacher : undefined
+    const own = names.filter((name) => forced === undefined || name !== feedback)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape.with(0, rows))
-    const xs = { x: value, ...(forced && { before: forced.before }) }
+    const xs = { x: value, ...(forced && { before: forced.before }), ...sampled }
     const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (alive) => {
       // The cell was traced for B rows.
       const step = resized(graph, new Map([['B', alive]]))
-      return ({ carry: states, x: { x, before } }) => {
+      return ({ carry: states, x: { x, before, targets, chosen } }) => {
         const [y, ...next] = callGraph(step, [x!, ...names.map((name) => states[name] ?? before!), ...params])
         const after: Record<string, Value> = Object.fromEntries(
           own.map((name) => [name, next[names.indexOf(name)]!]),
         )
+        if (sampled !== undefined) after[feedback!] = where(chosen!.greater(0), targets!, y!)
         if (carriesOutput) after[OUTPUT] = y!
         return { carry: after, y: { output: y! } }
       }

@@ -23,6 +23,8 @@ export interface LeafOptions {
   readonly training: boolean
   /** Paths of the states that come in from outside, row by row unless it is fresh. */
   readonly carry: readonly string[]
+  /** The training draws, even if no layer does. Default: false. */
+  readonly draws?: boolean
   /** Rows have lengths of their own, and are packed so. */
   readonly packing?: Packings | undefined
   /** Steps are there or not, row by row, instead of lengths. Default: false. */
@@ -33,6 +35,8 @@ export interface LeafOptions {
 const [SEED, UPDATE] = ['seed', 'update']
 /** Whether a row starts anew instead of going on from its carried states. */
 const FRESH = 'fresh'
+/** The probability that a target is read, where that is drawn. */
+export const FORCING = 'forcing'
 export const stateInput = (path: string) => `state ${path}`
 
 /** What belongs to one of several inputs, outputs or times bears its name. */
@@ -60,10 +64,10 @@ export function timesOf({ built }: Model): Map<string, string> {
 /** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, variables, counters of draws. */
 export function leafSpecs(
   model: Model,
-  { training, carry, packing, mask = false }: LeafOptions,
+  { training, carry, packing, mask = false, draws: own = false }: LeafOptions,
 ): NamedSpec[] {
   const { inputs, params, variables, states, draws } = model.built
-  const counters = training && draws ? [SEED, UPDATE] : []
+  const counters = training && (draws || own) ? [SEED, UPDATE] : []
   const times = [...timesOf(model).keys()]
   return [
     ...[...inputs].map(([name, { shape, dtype }]) => ({
@@ -180,8 +184,13 @@ export function freshRows(carry: readonly string[], rows: number, fresh: boolean
 }
 
 /** The counters of a training step that draws. */
-export function counterInputs(model: Model, seed: number, update: number): [string, Int32Array][] {
-  if (!model.built.draws) return []
+export function counterInputs(
+  model: Model,
+  seed: number,
+  update: number,
+  draws = model.built.draws,
+): [string, Int32Array][] {
+  if (!draws) return []
   return [
     [SEED, Int32Array.of(seedWord(seed))],
     [UPDATE, Int32Array.of(update)],

@@ -7,8 +7,18 @@ import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { heldBy, slotInput } from './held.ts'
 import { bindBatch, lengthsOf, timesIn } from './inputs.ts'
-import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
+import {
+  counterInputs,
+  FORCING,
+  freshRows,
+  type Packings,
+  type Reading,
+  stateInput,
+  timesOf,
+  WHOLE,
+} from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
+import { probabilityAt, type ScheduledSampling, tokenSampling } from './scheduled-sampling.ts'
 import { type NamedGraph, Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
 import {
@@ -65,7 +75,10 @@ export class TrainingStep {
     this.#model = model
     this.#options = options
     this.#losses = lossesOf(model, options.loss)
-    this.#windows = new Windows(options.truncate, options.teacherForcing ?? false)
+    this.#windows = new Windows(
+      options.truncate,
+      this.#tokens === undefined && Boolean(options.teacherForcing),
+    )
     if (options.resume === undefined) return
     this.#steps = counterIn(options.resume, 'training steps')
     if (model.isBuilt) this.#begin()
@@ -98,7 +111,7 @@ export class TrainingStep {
       ),
       ...window.tensors.map(([name, { data }]) => [name, data] as const),
       ['learningRate', Float32Array.of(learningRate)],
-      ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
+      ...this.#counters(),
       ...freshRows(carried(model, this.#options), rows, window.fresh),
       ...packings.flatMap(({ inputs }) => inputs),
       ...(kind.lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(time!)] as const] : []),
@@ -199,8 +212,9 @@ export class TrainingStep {
     const rows = bindings.get('B')!
     const window = this.#windows.next(this.#model, batch, rows)
     const ends = this.#kind.lengths || batch.lengths !== undefined
-    // Segments of packed rows would be of unlike sizes.
-    const mask = this.#kind.mask || batch.mask !== undefined || (checkpoint && ends)
+    // Segments of packed rows would be of unlike sizes, and tokens that are sampled are read by all rows at once.
+    const mask =
+      this.#kind.mask || batch.mask !== undefined || ((checkpoint || this.#tokens !== undefined) && ends)
     const lengths = !mask && ends
     const { classWeight } = this.#options
     const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
@@ -311,7 +325,11 @@ export class TrainingStep {
   async #check(): Promise<void> {
     const { teacherForcing, classWeight } = this.#options
     if (classWeight !== undefined) (await import('./weights.ts')).checkClassWeight(classWeight, this.#losses)
-    if (teacherForcing !== true) return
+    if (this.#tokens !== undefined) {
+      const { checkSampledTokens } = await import('./sampled-tokens.ts')
+      return checkSampledTokens(this.#model, this.#options, this.#tokens)
+    }
+    if (!teacherForcing) return
     const { checkForcing } = await import('./forcing-checks.ts')
     checkForcing(this.#model, this.#losses)
   }
@@ -329,16 +347,38 @@ export class TrainingStep {
   }
 
   async #traced(kind: StepKind): Promise<NamedGraph> {
-    const whole = overlaps(this.#options.truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
+    const whole = await this.#reading()
     const reading = kind.checkpoint ? (await import('./checkpoint.ts')).inSegments(whole) : whole
     const { teacherForcing, accumulate = 1 } = this.#options
     return traceStep(this.#model, this.#options, {
       ...kind,
       reading,
       packing: kind.lengths ? this.#packing : undefined,
-      forced: teacherForcing ? (await import('../layers/forcing.ts')).forcedBy : undefined,
+      forced:
+        teacherForcing && this.#tokens === undefined
+          ? (await import('../layers/forcing.ts')).forcedBy
+          : undefined,
       accumulated: accumulate > 1 ? (await import('./accumulation.ts')).accumulated : undefined,
     })
+  }
+
+  async #reading(): Promise<Reading> {
+    if (overlaps(this.#options.truncate)) return (await import('./window-graph.ts')).WINDOW
+    if (this.#tokens === undefined) return WHOLE
+    return (await import('./sampled-tokens.ts')).sampledTokens(this.#tokens)
+  }
+
+  /** Decides tokens that are sampled, if any are. */
+  get #tokens(): ScheduledSampling | undefined {
+    return tokenSampling(this.#options.teacherForcing, this.#losses)
+  }
+
+  /** What is drawn in an update, and how often targets are read. */
+  #counters(): (readonly [string, TensorData])[] {
+    const { seed = 0, teacherForcing, accumulate = 1 } = this.#options
+    if (typeof teacherForcing !== 'object') return counterInputs(this.#model, seed, this.#steps)
+    const probability = probabilityAt(teacherForcing, Math.floor(this.#steps / accumulate))
+    return [[FORCING, Float32Array.of(probability)], ...counterInputs(this.#model, seed, this.#steps, true)]
   }
 }
 
