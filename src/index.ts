@@ -99,4 +99,5 @@ export {
 } from './train/schedules.ts'
 export { sequenceAccuracy } from './train/sequence-accuracy.ts'
 export type { TrainingState } from './train/state.ts'
+export { resetState } from './train/stateful.ts'
 export { trainingGraph } from './train/training-graph.ts'

@@ -19,6 +19,7 @@ const onDemand = [
   'packing',
   'forcing',
   'sampled-tokens',
+  'stateful',
   'accumulation',
   'early-stopping',
   'checkpoint',

@@ -139,6 +139,7 @@ const RECURRENT: Options<RecurrentOptions> = {
   initialState: asIs(choice(['zeros', 'trainable'])),
   goBackwards: truth,
   zeroOutputForMask: truth,
+  stateful: truth,
 }
 const REPEAT_VECTOR: Options<RepeatVectorOptions> = { n: size }
 const merge = choice(['concat', 'sum', 'mul', 'ave'])

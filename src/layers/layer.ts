@@ -96,6 +96,8 @@ export interface Layer {
   readonly name?: string | undefined
   /** Its final states belong to the model's results. */
   readonly returnState?: boolean
+  /** Its states go on from batch to batch, row by row, until they are reset. */
+  readonly stateful?: boolean
   /** The cells that it folds through time. */
   readonly cells?: readonly Cell[]
   /** It reads from the end, so that no state of it can go on from one window to the next. */

@@ -34,6 +34,14 @@ export interface RecurrentOptions {
   readonly goBackwards?: boolean
   /** With returnSequences, 0 where a mask has no step, instead of the output of the step before. Default: false. */
   readonly zeroOutputForMask?: boolean
+  /**
+   * Keras's: row i of a batch goes on from where row i of the batch before has ended, in `fit`, `evaluate` and `predict`
+   * alike, whatever batches say of `reset`, until `resetState(model)`; gradients stay within a batch. A run of `fit` goes on
+   * from where the model stands, and leaves behind what its last step made; its validation begins anew and touches nothing of
+   * that. `initialState` of a call replaces it for that call; states that another layer gives are not carried. `decode`,
+   * `generate`, `freeRun` and `gradientFlow` begin anew, and leave it as it is. Default: false.
+   */
+  readonly stateful?: boolean
   readonly name?: string
 }
 
@@ -43,6 +51,7 @@ const FIELDS = {
   initialState: choice('zeros', ['zeros', 'trainable']),
   goBackwards: flag(false),
   zeroOutputForMask: flag(false),
+  stateful: flag(false),
   name: text,
 } satisfies Fields<RecurrentOptions>
 
@@ -57,6 +66,7 @@ export class Recurrent implements Layer {
   readonly name: string | undefined
   readonly returnState: boolean
   readonly readsBackwards: boolean
+  readonly stateful: boolean
   readonly cell: Cell
   readonly cells: readonly Cell[]
   readonly options: Filled<typeof FIELDS>
@@ -68,6 +78,7 @@ export class Recurrent implements Layer {
     this.name = options.name
     this.readsBackwards = options.goBackwards ?? false
     this.returnState = this.options.returnState
+    this.stateful = this.options.stateful
     this.cell = cell
     this.cells = [cell]
   }
@@ -198,7 +209,16 @@ function layerOf<O extends object>(
   options: O & RecurrentOptions,
 ): Recurrent {
   requireKnown(kind, options, [...Object.keys(fields), ...Object.keys(FIELDS)])
-  const { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, name, ...own } = options
-  const layer = { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, name }
+  const {
+    returnSequences,
+    returnState,
+    initialState,
+    goBackwards,
+    zeroOutputForMask,
+    stateful,
+    name,
+    ...own
+  } = options
+  const layer = { returnSequences, returnState, initialState, goBackwards, zeroOutputForMask, stateful, name }
   return new Recurrent(cell(own as unknown as O), layer)
 }

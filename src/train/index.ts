@@ -74,6 +74,7 @@ export {
 } from './schedules.ts'
 export { type SequenceAccuracyOptions, sequenceAccuracy, type TokenRows } from './sequence-accuracy.ts'
 export type { TrainingState } from './state.ts'
+export { resetState } from './stateful.ts'
 export type { StepOptions } from './step.ts'
 export { type StepResult, TrainingStep } from './training-step.ts'
 export type { Truncation } from './truncation.ts'

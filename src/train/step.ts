@@ -111,9 +111,11 @@ export function targetSpecs({ built }: Model, losses: Losses): NamedSpec[] {
   })
 }
 
-/** Paths of the states that go on from batch to batch. */
-export function carried(model: Model, { truncate, carry = false }: StepOptions): string[] {
-  return carry || truncate !== undefined ? [...model.built.states.keys()] : []
+/** Paths of the states that go on from batch to batch, those of stateful layers included or not. */
+export function carried(model: Model, { truncate, carry = false }: StepOptions, stateful = true): string[] {
+  const own = model.statefulStates()
+  const all = carry || truncate !== undefined ? [...model.built.states.keys()] : own
+  return stateful ? all : all.filter((path) => !own.includes(path))
 }
 
 /** What batches bring besides inputs and targets, and how gradients go back through them. */
@@ -155,7 +157,14 @@ export function traceStep(model: Model, options: StepOptions, tracing: StepTraci
   const held = heldBy(options)
   const carry = carried(model, options)
   const losses = lossesOf(model, options.loss)
-  const leaves: LeafOptions = { training: true, carry, packing, mask, draws: sampled }
+  const leaves: LeafOptions = {
+    training: true,
+    carry,
+    stateful: model.statefulStates(),
+    packing,
+    mask,
+    draws: sampled,
+  }
   const { params } = model.built
   if (params.size === 0) throw new ArgumentError('a training step: the model has no parameters to train')
   const specs: NamedSpec[] = [

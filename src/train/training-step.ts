@@ -21,6 +21,7 @@ import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
 import { probabilityAt, type ScheduledSampling, tokenSampling } from './scheduled-sampling.ts'
 import { type NamedGraph, Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
+import type { StatefulTraining } from './stateful.ts'
 import {
   carried,
   checkStepOptions,
@@ -66,6 +67,8 @@ export class TrainingStep {
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
   #last: Last | undefined
+  /** Where the rows of stateful layers stand, once that is loaded. */
+  #stateful: StatefulTraining | undefined
   /** How rows of unlike lengths are packed, loaded with the first of them. */
   #packing: Packings | undefined
 
@@ -96,7 +99,7 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
-    const { window, rows, others, kind, packings, sizes } = await this.#planWithin(batch)
+    const { window, rows, others, stateful, kind, packings, sizes } = await this.#planWithin(batch)
     const [time] = kind.lengths ? timesIn(model, batch).values() : []
     if (kind.checkpoint && !(this.#kind.checkpoint || this.#options.checkpoint)) {
       console.warn(
@@ -112,7 +115,8 @@ export class TrainingStep {
       ...window.tensors.map(([name, { data }]) => [name, data] as const),
       ['learningRate', Float32Array.of(learningRate)],
       ...this.#counters(),
-      ...freshRows(carried(model, this.#options), rows, window.fresh),
+      ...freshRows(carried(model, this.#options, false), rows, window.fresh),
+      ...stateful,
       ...packings.flatMap(({ inputs }) => inputs),
       ...(kind.lengths && overlaps(this.#options.truncate) ? [['lengths', lengthsOf(time!)] as const] : []),
       ...(kind.mask ? window.masks() : []),
@@ -131,6 +135,7 @@ export class TrainingStep {
     this.#last = { rows, sizes, inputs, broken: Number.isFinite(loss) ? 'gradientNorm' : 'loss' }
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) {
       this.#windows.pass(window, rows)
+      this.#stateful?.pass()
       this.#steps++
     } else if (others) this.#windows.forget()
     return { loss, gradientNorm, tokens: results.tokens[0]! }
@@ -160,6 +165,7 @@ export class TrainingStep {
       weights.set(path, { ...weights.get(path)!, data: await this.#read(name) })
     }
     this.#model.setWeights(weights)
+    await (await this.#goingOn())?.keep(this.#windows.rows, (name) => this.#read(name))
   }
 
   /** All that training stands on, for `resume`. The model must be built. */
@@ -170,6 +176,7 @@ export class TrainingStep {
       ['training steps', counter(this.#steps)],
       ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
       ...this.#windows.state(),
+      ...((await this.#goingOn())?.state() ?? []),
     ])
     for (const [name, shape] of this.#held(this.#windows.rows))
       state.set(name, tensor(await this.#read(name), shape))
@@ -230,7 +237,9 @@ export class TrainingStep {
       [SEGMENT, Math.ceil(Math.sqrt(Math.max(1, ...steps)))],
     ])
     const kind = { lengths, mask, weights, checkpoint }
-    return { window, rows, others: rows !== this.#windows.rows, kind, packings, sizes }
+    const held = this.#windows.rows
+    const stateful = (await this.#goingOn())?.inputs(rows, held) ?? []
+    return { window, rows, others: rows !== held, stateful, kind, packings, sizes }
   }
 
   /** Fills in what training begins with, once the model is built. */
@@ -240,6 +249,13 @@ export class TrainingStep {
     const model = this.#model
     if (overlaps(truncate) && timesOf(model).size === 0) {
       throw new ArgumentError('truncate with k1 < k2 expects a model of sequences; this one has no time')
+    }
+    const [stateful] = model.statefulStates()
+    if (overlaps(truncate) && stateful !== undefined) {
+      throw new ArgumentError(
+        `truncate with k1 < k2 begins a window before the batch that it brings; stateful layers, such as that of ${stateful}, ` +
+          'go on from the end of the batch before: give k1 = k2',
+      )
     }
     warnOfActivation(model, this.#losses)
     const pending = resume === undefined ? this.#fresh(seed) : this.#resumed(resume)
@@ -298,6 +314,13 @@ export class TrainingStep {
   #states(rows: number): [string, readonly number[]][] {
     const { states } = this.#model.built
     return carried(this.#model, this.#options).map((path) => [stateInput(path), [rows, ...states.get(path)!]])
+  }
+
+  async #goingOn(): Promise<StatefulTraining | undefined> {
+    if (this.#model.statefulStates().length === 0) return undefined
+    const { StatefulTraining } = await import('./stateful.ts')
+    this.#stateful ??= new StatefulTraining(this.#model, this.#options.resume)
+    return this.#stateful
   }
 
   async #read(name: string): Promise<TensorData> {

@@ -112,6 +112,7 @@ const layer: Kinds = {
   goBackwards: 'flag',
   initialState: 'choice',
   zeroOutputForMask: 'flag',
+  stateful: 'flag',
   name: 'text',
 }
 const pool: Kinds = { poolSize: 'count', strides: 'count', padding: 'choice', name: 'text' }
