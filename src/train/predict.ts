@@ -149,7 +149,8 @@ function initialStates(
 }
 
 /**
- * The mean loss over batches, and metrics, without training.
+ * The mean loss over batches, and metrics, without training. Layers that read their own output of the step before read just
+ * that, whether they were trained by teacher forcing or not: this is free-running evaluation.
  *
  *     const { loss, metrics } = await evaluate(net, batches, { loss: 'softmaxCrossEntropy', metrics: ['accuracy'] })
  *
