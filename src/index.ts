@@ -91,6 +91,7 @@ export { adam, adamW, type Optimizer, rmsprop, sgd } from './train/optimizers.ts
 export { evaluate, predict, predictWithStates } from './train/predict.ts'
 export { fitReadout } from './train/readout.ts'
 export type { History, Run, TrainingEvent } from './train/run.ts'
+export { scheduledSampling } from './train/scheduled-sampling.ts'
 export {
   constantRate,
   cosineDecay,
@@ -100,5 +101,7 @@ export {
   stepDecay,
   warmup,
 } from './train/schedules.ts'
+export { sequenceAccuracy } from './train/sequence-accuracy.ts'
 export type { TrainingState } from './train/state.ts'
+export { resetState } from './train/stateful.ts'
 export { trainingGraph } from './train/training-graph.ts'

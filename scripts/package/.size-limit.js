@@ -22,6 +22,8 @@ const onDemand = [
   'packing',
   'forcing',
   'noise',
+  'sampled-tokens',
+  'stateful',
   'accumulation',
   'early-stopping',
   'tokens',

@@ -165,6 +165,7 @@ const RECURRENT: Options<RecurrentOptions> = {
   zeroOutputForMask: truth,
   seed,
   zoneout: { read: readZoneout, write: writeZoneout },
+  stateful: truth,
 }
 const REPEAT_VECTOR: Options<RepeatVectorOptions> = { n: size }
 const merge = choice(['concat', 'sum', 'mul', 'ave'])

@@ -48,6 +48,7 @@ export class Bidirectional implements Layer {
   readonly kind = 'bidirectional'
   readonly name: string | undefined
   readonly returnState: boolean
+  readonly stateful: boolean
   readonly readsBackwards = true
   readonly cells: readonly Cell[]
   readonly forward: Recurrent
@@ -64,6 +65,7 @@ export class Bidirectional implements Layer {
     this.forward = layer
     this.backward = backwardLayer ?? turned(layer)
     this.returnState = layer.returnState
+    this.stateful = layer.stateful
     this.cells = [this.forward.cell, this.backward.cell]
     requireFit(this.forward, this.backward)
   }
@@ -94,7 +96,7 @@ function requireFit(forward: Recurrent, backward: Recurrent): void {
       `bidirectional: expected layers that go opposite ways; received goBackwards: ${there.goBackwards} twice`,
     )
   }
-  for (const name of ['returnSequences', 'returnState'] as const) {
+  for (const name of ['returnSequences', 'returnState', 'stateful'] as const) {
     if (there[name] === back[name]) continue
     throw new ArgumentError(
       `bidirectional: expected one ${name} of both layers; received ${there[name]} and ${back[name]}`,

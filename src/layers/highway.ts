@@ -31,6 +31,7 @@ export class Highway implements Layer {
   readonly layer: Layer
   readonly options: Filled<typeof FIELDS>
   readonly returnState: boolean
+  readonly stateful: boolean
   readonly readsBackwards: boolean
   readonly readsAround: boolean
 
@@ -40,6 +41,7 @@ export class Highway implements Layer {
     this.name = options.name
     this.layer = layer
     this.returnState = layer.returnState ?? false
+    this.stateful = layer.stateful ?? false
     this.readsBackwards = layer.readsBackwards ?? false
     this.readsAround = layer.readsAround === true
   }

@@ -39,9 +39,10 @@ export type Fold = (
 ) => ScanResult<Values, Values>
 
 /** What a layer reads in the place of its own output of the step before. */
-export type Forcing = (begin: Value, signal: Signal) => Forced
+export type Forcing = (begin: Value, signal: Signal, random: () => RandomKey) => Delayed | Sampled
 
-export interface Forced {
+/** Something else at every step, so that no step waits for the one before. */
+export interface Delayed {
   /** What stands there at each step. */
   readonly before: Value
   /** [B, …]: what goes on after a row's last step. */
@@ -65,6 +66,13 @@ export type NoiseOf = (
   signal: Signal,
   scope: LayerScope,
 ) => Noise
+
+/** Something else after some steps: where `chosen` is 1, the target of a step goes on instead of its output. */
+export interface Sampled {
+  readonly targets: Value
+  /** 1 or 0, broadcasting to the targets. */
+  readonly chosen: Value
+}
 
 /** What a layer may ask for while it is traced. */
 export interface LayerScope {
@@ -110,6 +118,8 @@ export interface Layer {
   readonly returnState?: boolean
   /** V, where it looks tokens up, 0 … V − 1. */
   readonly vocabulary?: number
+  /** Its states go on from batch to batch, row by row, until they are reset. */
+  readonly stateful?: boolean
   /** The cells that it folds through time. */
   readonly cells?: readonly Cell[]
   /** It reads from the end, so that no state of it can go on from one window to the next. */

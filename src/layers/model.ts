@@ -94,6 +94,8 @@ export interface Built {
   readonly variables: ReadonlyMap<string, Parameter>
   /** Shapes of recurrent states, without the batch axis. */
   readonly states: ReadonlyMap<string, readonly number[]>
+  /** Those of states that begin with what another layer gives. */
+  readonly given: ReadonlyMap<string, readonly number[]>
   /** Whether some layer draws random numbers in training. */
   readonly draws: boolean
   /** What each call reads and yields. */
@@ -172,7 +174,7 @@ export class Model {
     for (const input of inputs.values()) checkInput(input)
     const params = new Map<string, Parameter>()
     const variables = new Map<string, Parameter>()
-    const states = new Map<string, readonly number[]>()
+    const [states, given] = [new Map<string, readonly number[]>(), new Map<string, readonly number[]>()]
     let draws = false
     const scope: ModelScope = {
       training: true,
@@ -193,12 +195,9 @@ export class Model {
         const masks = Object.values(noise).map(({ shape }) => zeros(['B', ...shape]))
         return { xs: {}, masks: () => masks, after: (_, old) => old }
       },
-      initial: (path, begin, given) => {
-        if (given) return begin
-        states.set(
-          path,
-          begin.shape.slice(1).map((size) => constantOf(size)!),
-        )
+      initial: (path, begin, isGiven) => {
+        const shape = begin.shape.slice(1).map((size) => constantOf(size)!)
+        ;(isGiven ? given : states).set(path, shape)
         return begin
       },
     }
@@ -218,7 +217,7 @@ export class Model {
     )
     const { outputs, calls } = forward!
     this.#built = {
-      ...{ inputs, params, variables, states, draws },
+      ...{ inputs, params, variables, states, given, draws },
       outputs: new Map([...outputs].map(([name, signal]) => [name, shapeAt(signal)])),
       calls: calls.map((call) => ({ inputs: call.inputs.map(shapeAt), output: shapeAt(call.output) })),
     }
@@ -314,8 +313,19 @@ export class Model {
 
   /** Paths of the states that the model returns with its output. */
   returnedStates(): string[] {
-    const returning = new Set(this.calls.filter(({ layer }) => layer.returnState).map(({ name }) => name))
-    return [...this.built.states.keys()].filter((path) => returning.has(path.slice(0, path.indexOf('/'))))
+    const { states, given } = this.built
+    return this.#pathsOf([...states.keys(), ...given.keys()], ({ returnState }) => returnState === true)
+  }
+
+  /** Paths of the states that go on from batch to batch until they are reset. */
+  statefulStates(): string[] {
+    return this.#pathsOf([...this.built.states.keys()], ({ stateful }) => stateful === true)
+  }
+
+  /** Those of layers of which this holds. */
+  #pathsOf(paths: readonly string[], holds: (layer: Layer) => boolean): string[] {
+    const names = new Set(this.calls.filter(({ layer }) => holds(layer)).map(({ name }) => name))
+    return paths.filter((path) => names.has(path.slice(0, path.indexOf('/'))))
   }
 
   /** What has numbers of its own: parameters, then variables. */

@@ -43,6 +43,14 @@ export interface RecurrentOptions {
   readonly zoneout?: Zoneout | undefined
   /** Of what this layer draws. Default: the seed of `fit`. */
   readonly seed?: number | undefined
+  /**
+   * Keras's: row i of a batch goes on from where row i of the batch before has ended, in `fit`, `evaluate` and `predict`
+   * alike, whatever batches say of `reset`, until `resetState(model)`; gradients stay within a batch. A run of `fit` goes on
+   * from where the model stands, and leaves behind what its last step made; its validation begins anew and touches nothing of
+   * that. `initialState` of a call replaces it for that call; states that another layer gives are not carried. `decode`,
+   * `generate`, `freeRun` and `gradientFlow` begin anew, and leave it as it is. Default: false.
+   */
+  readonly stateful?: boolean
   readonly name?: string
 }
 
@@ -62,6 +70,7 @@ const FIELDS = {
   zeroOutputForMask: flag(false),
   zoneout: optional<Zoneout>({ fallback: undefined, check: requireZoneout }),
   seed,
+  stateful: flag(false),
   name: text,
 } satisfies Fields<RecurrentOptions>
 
@@ -76,6 +85,7 @@ export class Recurrent implements Layer {
   readonly name: string | undefined
   readonly returnState: boolean
   readonly readsBackwards: boolean
+  readonly stateful: boolean
   readonly cell: Cell
   readonly cells: readonly Cell[]
   readonly options: Filled<typeof FIELDS>
@@ -87,6 +97,7 @@ export class Recurrent implements Layer {
     this.name = options.name
     this.readsBackwards = options.goBackwards ?? false
     this.returnState = this.options.returnState
+    this.stateful = this.options.stateful
     this.cell = cell
     this.cells = [cell]
   }
@@ -117,11 +128,13 @@ export class Recurrent implements Layer {
       }),
     )
     const { feedback } = cell
-    const forced =
-      feedback === undefined || scope.forced === undefined
+    const teacher =
+      feedback === undefined
         ? undefined
-        : { name: feedback, ...scope.forced(begins[feedback]!, signal) }
-    const own = names.filter((name) => name !== forced?.name)
+        : scope.forced?.(begins[feedback]!, signal, () => scope.random(feedback))
+    const forced = teacher !== undefined && 'before' in teacher ? teacher : undefined
+    const sampled = teacher !== undefined && 'chosen' in teacher ? teacher : undefined
+    const own = names.filter((name) => forced === undefined || name !== feedback)
     const carry: Record<string, Value> = Object.fromEntries(own.map((name) => [name, begins[name]!]))
     if (carriesOutput) carry[OUTPUT] = zeros(graph.outputs[0]!.shape.with(0, rows))
     const rates = this.#rates(cell)
@@ -129,7 +142,7 @@ export class Recurrent implements Layer {
       scope.training && (cell.noise !== undefined || rates.size > 0)
         ? scope.noise!(cell, { rates, seed: this.options.seed }, signal, scope)
         : undefined
-    const xs: Values = { x: value, ...(forced && { before: forced.before }), ...noise?.xs }
+    const xs: Values = { x: value, ...(forced && { before: forced.before }), ...sampled, ...noise?.xs }
     const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (alive) => {
       // The cell was traced for B rows.
       const step = resized(graph, new Map([['B', alive]]))
@@ -146,6 +159,9 @@ export class Recurrent implements Layer {
         )
         const output = outputState === undefined ? made! : all.get(outputState)!
         const after: Record<string, Value> = Object.fromEntries(own.map((name) => [name, all.get(name)!]))
+        if (sampled !== undefined) {
+          after[feedback!] = where(x['chosen']!.greater(0), x['targets']!, output)
+        }
         if (carriesOutput) after[OUTPUT] = output
         return { carry: after, y: { output } }
       }

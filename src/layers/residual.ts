@@ -13,6 +13,7 @@ export class Residual implements Layer {
   readonly layer: Layer
   readonly options: Filled<{ readonly name: typeof text }>
   readonly returnState: boolean
+  readonly stateful: boolean
   readonly readsBackwards: boolean
   readonly readsAround: boolean
 
@@ -22,6 +23,7 @@ export class Residual implements Layer {
     this.name = options.name
     this.layer = layer
     this.returnState = layer.returnState ?? false
+    this.stateful = layer.stateful ?? false
     this.readsBackwards = layer.readsBackwards ?? false
     this.readsAround = layer.readsAround === true
   }

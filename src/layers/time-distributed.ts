@@ -37,9 +37,10 @@ export class TimeDistributed implements Layer {
   constructor(layer: Layer, options: TimeDistributedOptions) {
     this.options = fill('timeDistributed', { name: text }, options)
     requireLayer('timeDistributed', layer)
-    if (layer.returnState === true) {
+    for (const option of ['returnState', 'stateful'] as const) {
+      if (layer[option] !== true) continue
       throw new ArgumentError(
-        `timeDistributed: the states of ${layer.kind} end with each step; leave its returnState out`,
+        `timeDistributed: the states of ${layer.kind} end with each step; leave its ${option} out`,
       )
     }
     this.name = options.name

@@ -25,8 +25,10 @@ export function requireKnown(what: string, options: object, known: readonly stri
 const RANGES = {
   'that is finite': () => true,
   'above 0': (value: number) => value > 0,
+  'of at least 1': (value: number) => value >= 1,
   'of at least 0': (value: number) => value >= 0,
   'of at least 0 and below 1': (value: number) => value >= 0 && value < 1,
+  'above 0 and below 1': (value: number) => value > 0 && value < 1,
   'above 0 and at most 1': (value: number) => value > 0 && value <= 1,
   'from 0 to 1': (value: number) => value >= 0 && value <= 1,
 }

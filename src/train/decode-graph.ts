@@ -27,10 +27,10 @@ import {
   zeros,
 } from '../graph/value.ts'
 import type { Signal } from '../layers/layer.ts'
-import type { Called, Model, ModelScope, Source } from '../layers/model.ts'
-import { ArgumentError } from '../tensor/errors.ts'
+import type { Called, Model, ModelScope } from '../layers/model.ts'
 import { streamOf } from '../tensor/random.ts'
 import { floorDivSize, mulSize, type Size, subSize, symbol } from '../tensor/size.ts'
+import { dependentsOf } from './dependents.ts'
 import { dataInput, facesOf, type LeafOptions, leafScope, leafSpecs, maskInput, partOf } from './leaves.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 
@@ -99,7 +99,7 @@ class Decoder {
     this.#others = facesOf(model, get, {
       ...{ packing: plan.packing, mask: plan.mask === true, without: feedback },
     })
-    const dependent = dependentsOf(model, feedback)
+    const dependent = dependentsOf('decode', model, feedback)
     this.#known = model.run(this.#others, this.#scope, (call) => !dependent.has(call))
     const prompt = get('prompt')
     const before = subSize(PROMPT_LENGTH, 1)
@@ -139,24 +139,6 @@ class Decoder {
     const place = iota([B]).mul(sizeValue(S).toI32()).add(tokens)
     return gather(source.reshape([mulSize(B, S), ...rest]), place)
   }
-}
-
-/** What reads, itself or through others, what is written. @throws {ArgumentError} where that is not possible step by step */
-function dependentsOf({ calls }: Model, feedback: string): Set<number> {
-  const found = new Set<number>()
-  const depends = (source: Source) => ('input' in source ? source.input === feedback : found.has(source.call))
-  for (const [at, { name, layer, from, states }] of calls.entries()) {
-    const begins = typeof states === 'number' ? [{ call: states }] : Object.values(states ?? {})
-    const [, ...others] = from
-    if (![...from, ...begins].some(depends)) continue
-    found.add(at)
-    const mixes = layer.readsAround === true || (layer.readsAround === 'others' && others.some(depends))
-    if (!mixes && !layer.readsBackwards) continue
-    throw new ArgumentError(
-      `decode: what is written step by step goes through layer ${name}, which reads steps that are not written yet`,
-    )
-  }
-  return found
 }
 
 /** The likeliest token of each step, or one that is drawn. */

@@ -1,6 +1,6 @@
 /** Writing from a model, as one compiled loop: each step reads what the step before has written. */
 import type { Backend } from '../codegen/compile.ts'
-import { type Model, type OpenShape, requireModel, SOLE_INPUT } from '../layers/model.ts'
+import { type Model, requireModel, SOLE_INPUT } from '../layers/model.ts'
 import { requireInteger, requireKnown, requireNumber, requireSeed } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
@@ -8,6 +8,7 @@ import { isTensor } from '../tensor/padding.ts'
 import { seedWord } from '../tensor/random.ts'
 import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
 import { type DecodePlan, traceDecoding } from './decode-graph.ts'
+import { feedbackOf, isLogits } from './dependents.ts'
 import { bindInputs, entriesOf, type TensorLike } from './inputs.ts'
 import { dataInput, weightInputs } from './leaves.ts'
 import { type InputLike, kindOf, type Padded, paddedInputs, paddingInputs } from './padding.ts'
@@ -90,7 +91,7 @@ export async function decode(
   requireModel('decode', model)
   requireKnown('decode', options, Object.keys(OPTIONS))
   const numbers = numbersOf(options)
-  const feedback = feedbackOf(model, options.feedback)
+  const feedback = feedbackOf('decode', model, options.feedback)
   requireNames(model, inputs, feedback, options.points)
   const { beamWidth, steps } = numbers
   const others = paddedInputs(model, inputs, options)
@@ -160,15 +161,6 @@ function numbersOf({ steps, topK, topP, end, ...options }: DecodeOptions) {
   return { steps, temperature, beamWidth, lengthPenalty, seed }
 }
 
-function feedbackOf({ built }: Model, given: string | undefined): string {
-  const names = [...built.inputs.keys()]
-  const feedback = given ?? (names.length === 1 ? names[0]! : 'target')
-  if (names.includes(feedback)) return feedback
-  throw new ArgumentError(
-    `decode: feedback must name the input that reads what was written, one of ${names.join(', ')}; received ${feedback}`,
-  )
-}
-
 function requireNames(
   { built, output }: Model,
   inputs: Readonly<Record<string, InputLike>>,
@@ -193,8 +185,6 @@ function requireNames(
       : `decode: points must name another input, whose steps the model points at; received ${points}`,
   )
 }
-
-const isLogits = ({ shape, sequence }: OpenShape) => sequence && shape.length === 2
 
 /** What rows begin with, [B, P, …]. */
 function promptOf(

@@ -9,6 +9,7 @@ import type { LossOption } from './losses.ts'
 import type { MetricOption } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { ReduceOnPlateauOptions } from './plateau.ts'
+import type { TeacherForcing } from './scheduled-sampling.ts'
 import type { TrainingState } from './state.ts'
 import type { Truncation } from './truncation.ts'
 import type { ClassWeight } from './weights.ts'
@@ -42,10 +43,16 @@ export interface FitOptions extends ClippingOptions {
    * the only state, steps no longer wait for each other. With `truncate`, what goes on is a row's last target. The loss
    * must take numbers of the output's shape, of the kind that the layer is to read.
    *
-   * Validation, `evaluate` and `predict` run free, on the model's own outputs: their loss shows what forcing hides.
+   * `scheduledSampling({ decay: 'linear', c: 1e-4 })` reads the target in ever fewer steps, else the own output, through which
+   * gradients go: a matter of chance for each row, step and update, a function of the seed. It is also for models that
+   * read tokens and write the next one, under a loss on classes, which read their targets as an input anyway: there it puts
+   * the model's own token of the step before in the place of the one given, and the decoder runs a step at a time.
+   *
+   * Validation, `evaluate` and `predict` run free, on the model's own outputs: their loss shows what forcing hides. (Of a
+   * decoder of tokens `decode` is what runs free, and `sequenceAccuracy` measures it; `evaluate` reads the given tokens.)
    * Default: false.
    */
-  readonly teacherForcing?: boolean
+  readonly teacherForcing?: TeacherForcing
   /**
    * How many batches one update is made of: it is that of the mean over all their steps and rows together, clipped as
    * one. Steps and events stay those of batches; the optimizer's schedule counts updates. Batches that are left over at the

@@ -57,6 +57,12 @@ export {
 export { fitReadout, type ReadoutOptions } from './readout.ts'
 export type { BestEpoch, EndEvent, EpochEvent, History, Run, StepEvent, TrainingEvent } from './run.ts'
 export {
+  type ScheduledSampling,
+  type ScheduledSamplingOptions,
+  scheduledSampling,
+  type TeacherForcing,
+} from './scheduled-sampling.ts'
+export {
   type CosineOptions,
   constantRate,
   cosineDecay,
@@ -66,7 +72,9 @@ export {
   stepDecay,
   warmup,
 } from './schedules.ts'
+export { type SequenceAccuracyOptions, sequenceAccuracy, type TokenRows } from './sequence-accuracy.ts'
 export type { TrainingState } from './state.ts'
+export { resetState } from './stateful.ts'
 export type { StepOptions } from './step.ts'
 export { type StepResult, TrainingStep } from './training-step.ts'
 export type { Truncation } from './truncation.ts'

@@ -23,6 +23,10 @@ export interface LeafOptions {
   readonly training: boolean
   /** Paths of the states that come in from outside, row by row unless it is fresh. */
   readonly carry: readonly string[]
+  /** Those of them that stateful layers go on from. */
+  readonly stateful?: readonly string[]
+  /** The training draws, even if no layer does. Default: false. */
+  readonly draws?: boolean
   /** Rows have lengths of their own, and are packed so. */
   readonly packing?: Packings | undefined
   /** Steps are there or not, row by row, instead of lengths. Default: false. */
@@ -35,6 +39,10 @@ export interface LeafOptions {
 const [SEED, UPDATE] = ['seed', 'update']
 /** Whether a row starts anew instead of going on from its carried states. */
 const FRESH = 'fresh'
+/** The same of its stateful layers. */
+export const ANEW = 'anew'
+/** The probability that a target is read, where that is drawn. */
+export const FORCING = 'forcing'
 export const stateInput = (path: string) => `state ${path}`
 
 /** What belongs to one of several inputs, outputs or times bears its name. */
@@ -62,10 +70,10 @@ export function timesOf({ built }: Model): Map<string, string> {
 /** The inputs that every function of a model shares: x, lengths or a mask, carried states, parameters, variables, counters of draws. */
 export function leafSpecs(
   model: Model,
-  { training, carry, packing, mask = false }: LeafOptions,
+  { training, carry, packing, mask = false, draws: own = false, stateful = [] }: LeafOptions,
 ): NamedSpec[] {
   const { inputs, params, variables, states, draws } = model.built
-  const counters = training && draws ? [SEED, UPDATE] : []
+  const counters = training && (draws || own) ? [SEED, UPDATE] : []
   const times = [...timesOf(model).keys()]
   return [
     ...[...inputs].map(([name, { shape, dtype }]) => ({
@@ -75,7 +83,8 @@ export function leafSpecs(
     ...(mask
       ? times.map((time) => ({ name: maskInput(time), shape: ['B', time], dtype: 'bool' }) as const)
       : []),
-    ...(carry.length > 0 ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
+    ...(carry.length > stateful.length ? [{ name: FRESH, shape: ['B'], dtype: 'bool' } as const] : []),
+    ...(stateful.length > 0 ? [{ name: ANEW, shape: ['B'], dtype: 'bool' } as const] : []),
     ...carry.map((path) => ({ name: stateInput(path), shape: ['B', ...states.get(path)!] })),
     ...[...params, ...variables].map(([path, { shape }]) => ({ name: path, shape })),
     ...counters.map((name) => ({ name, shape: [], dtype: 'i32' as const })),
@@ -83,7 +92,10 @@ export function leafSpecs(
 }
 
 /** The model's scope over those inputs. */
-export function leafScope(get: (name: string) => Value, { training, carry, noise }: LeafOptions): ModelScope {
+export function leafScope(
+  get: (name: string) => Value,
+  { training, carry, stateful = [], noise }: LeafOptions,
+): ModelScope {
   return {
     training,
     noise,
@@ -92,7 +104,10 @@ export function leafScope(get: (name: string) => Value, { training, carry, noise
     random: () => ({ seed: get(SEED), update: get(UPDATE) }),
     initial: (path, begin, given) => {
       if (given || !carry.includes(path)) return begin
-      const rows = get(FRESH).reshape(['B', ...begin.shape.slice(1).map(() => 1)])
+      const rows = get(stateful.includes(path) ? ANEW : FRESH).reshape([
+        'B',
+        ...begin.shape.slice(1).map(() => 1),
+      ])
       return where(rows, begin, get(stateInput(path)))
     },
   }
@@ -187,13 +202,23 @@ export function fedBack(
   return paths.map((path) => [stateInput(path), results[finalOutput(path)]!])
 }
 
-export function freshRows(carry: readonly string[], rows: number, fresh: boolean): [string, Int32Array][] {
-  return carry.length === 0 ? [] : [[FRESH, new Int32Array(rows).fill(fresh ? 1 : 0)]]
+export function freshRows(
+  carry: readonly string[],
+  rows: number,
+  fresh: boolean,
+  name = FRESH,
+): [string, Int32Array][] {
+  return carry.length === 0 ? [] : [[name, new Int32Array(rows).fill(fresh ? 1 : 0)]]
 }
 
 /** The counters of a training step that draws. */
-export function counterInputs(model: Model, seed: number, update: number): [string, Int32Array][] {
-  if (!model.built.draws) return []
+export function counterInputs(
+  model: Model,
+  seed: number,
+  update: number,
+  draws = model.built.draws,
+): [string, Int32Array][] {
+  if (!draws) return []
   return [
     [SEED, Int32Array.of(seedWord(seed))],
     [UPDATE, Int32Array.of(update)],

@@ -26,6 +26,7 @@ import { kindOf, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { keyOf, sessionOf } from './sessions.ts'
+import { RowStates } from './stateful.ts'
 import { targetSpecs, weightSpecs } from './step.ts'
 import { bindBatch } from './targets.ts'
 import { requireTokens } from './vocabulary.ts'
@@ -53,12 +54,16 @@ export interface Evaluation<N extends string = string> {
 
 const sumsOf = ({ name }: Metric) => `sums of ${name}`
 
-/** Means over batches, NaN over none; undefined when told to stop before the last. */
+/**
+ * Means over batches, NaN over none; undefined when told to stop before the last. Stateful layers go on from `standing`, and
+ * leave it behind.
+ */
 export async function meanOver(
   model: Model,
   batches: Iterable<NamedBatch>,
   options: EvaluateOptions,
   stopped: () => boolean,
+  standing = new RowStates(),
 ): Promise<Evaluation | undefined> {
   const losses = lossesOf(model, options.loss)
   const metrics = metricsOf(options.metrics ?? [], losses)
@@ -70,27 +75,31 @@ export async function meanOver(
     const bindings = await bindBatch(model, losses, batch)
     await requireTokens(model, batch)
     const rows = bindings.get('B')!
-    const carry = options.carry === true ? [...model.built.states.keys()] : []
+    const stateful = model.statefulStates()
+    const carry = options.carry === true ? [...model.built.states.keys()] : stateful
+    const own = carry.filter((path) => !stateful.includes(path))
     const weighted = batch.weights !== undefined
     const kind = await kindOf(model, batch)
-    const leaves = { training: false, carry, ...kind }
+    const leaves = { training: false, carry, stateful, ...kind }
     const session = await lossSession(model, losses, metrics, leaves, weighted, options)
     const there = await paddingInputs(model, batch, kind)
     const inputs = new Map<string, TensorData>([
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
       ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, { data }]) => [targetInput(name), data] as const),
-      ...freshRows(carry, rows, batch.reset || rows !== before),
+      ...freshRows(own, rows, batch.reset || rows !== before),
       ...weightInputs(model),
       ...there.inputs,
       ...(weighted ? weightsOf(model, batch, losses) : []),
     ])
-    if (carry.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
+    if (own.length > 0 && rows !== before) carried = [...freshStates(model, rows)]
     for (const [name, data] of carried) inputs.set(name, data)
+    for (const [name, data] of standing.inputs(model, stateful, rows)) inputs.set(name, data)
     before = rows
     const sizes = new Map([...bindings, ...there.sizes])
     const wanted = ['loss', 'tokens', ...metrics.map(sumsOf), ...carry.map(finalOutput)]
     const results = await session.call(sizes, inputs, wanted)
-    carried = fedBack(carry, results)
+    carried = fedBack(own, results)
+    standing.keep(rows, new Map(stateful.map((path) => [path, results[finalOutput(path)]!])))
     const count = results['tokens']![0]!
     sum += results['loss']![0]! * count
     tokens += count

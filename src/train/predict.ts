@@ -34,7 +34,10 @@ export interface Prediction {
   readonly outputs: Readonly<Record<string, Tensor>>
   /** i32 [B]: those of `output`, where rows have lengths of their own. */
   readonly lengths?: Tensor
-  /** States after the last step, by path: of the layers that say `returnState`, or of all if none does. */
+  /**
+   * States after the last step, by path: of the layers that say `returnState`, or if none does all that can be given as
+   * `initialState`.
+   */
   readonly states: Readonly<Record<string, Tensor>>
 }
 
@@ -73,21 +76,27 @@ export async function predictWithStates(
   await requireTokens(model, padded)
   const kind = await kindOf(model, padded)
   const there = await paddingInputs(model, padded, kind)
-  const leaves = { training: false, carry: [...initial.keys()], ...kind }
+  const stateful = model.statefulStates()
+  const standing = stateful.length > 0 ? (await import('./stateful.ts')).statesOf(model) : undefined
+  const goingOn = stateful.filter((path) => !initial.has(path))
+  const leaves = { training: false, carry: [...initial.keys(), ...goingOn], stateful: goingOn, ...kind }
   const session = await forwardSession(model, leaves, options.backend)
   const given = new Map<string, TensorData>([
     ...entriesOf(inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
-    ...freshRows(leaves.carry, rows, false),
+    ...freshRows([...initial.keys()], rows, false),
+    ...(standing?.inputs(model, goingOn, rows) ?? []),
     ...weightInputs(model),
     ...there.inputs,
   ])
   for (const [path, data] of initial) given.set(stateInput(path), data)
+  const { states, given: begun } = model.built
   const returned = model.returnedStates()
-  const paths = returned.length > 0 ? returned : [...model.built.states.keys()]
-  const finals = paths.map(finalOutput)
+  const paths = returned.length > 0 ? returned : [...states.keys()]
+  const finals = [...new Set([...paths, ...stateful])].map(finalOutput)
   const sizes = new Map([...bindings, ...there.sizes])
   const open = [...model.built.outputs]
   const results = await session.call(sizes, given, [...open.map(([name]) => outputName(name)), ...finals])
+  standing?.keep(rows, new Map(stateful.map((path) => [path, results[finalOutput(path)]!])))
   const outputs = open.map(([name, { shape }]): [string, Tensor] => [
     name,
     {
@@ -102,11 +111,11 @@ export async function predictWithStates(
     outputs: Object.fromEntries(outputs),
     ...(lengths && { lengths }),
     states: Object.fromEntries(
-      paths.map((path, i) => [
+      paths.map((path) => [
         path,
         {
-          data: results[finals[i]!]!,
-          shape: [rows, ...model.built.states.get(path)!],
+          data: results[finalOutput(path)]!,
+          shape: [rows, ...(states.get(path) ?? begun.get(path)!)],
           dtype: 'f32' as const,
         },
       ]),
@@ -142,7 +151,8 @@ function initialStates(
 }
 
 /**
- * The mean loss over batches, and metrics, without training.
+ * The mean loss over batches, and metrics, without training. Layers that read their own output of the step before read just
+ * that, whether they were trained by teacher forcing or not: this is free-running evaluation.
  *
  *     const { loss, metrics } = await evaluate(net, batches, { loss: 'softmaxCrossEntropy', metrics: ['accuracy'] })
  *
@@ -159,7 +169,8 @@ export async function evaluate<const M extends readonly MetricOption[] = readonl
   requireFlag('evaluate', 'carry', options.carry ?? false)
   if (options.carry === true) model.requireForward('evaluate')
   const { meanOver } = await import('./measure.ts')
-  const measured = await meanOver(model, batches, options, () => false)
+  const { statesOf } = await import('./stateful.ts')
+  const measured = await meanOver(model, batches, options, () => false, statesOf(model))
   if (!measured?.tokens) throw new DataError('evaluate: expected at least one batch; received none')
   return measured
 }

@@ -23,8 +23,11 @@ export function sessionOf(
   return session
 }
 
-export function keyOf({ carry, packing, mask = false }: LeafOptions, backend: Backend): string {
-  return `${carry} ${packing !== undefined} ${mask} ${backend}`
+export function keyOf(
+  { carry, stateful = [], packing, mask = false }: LeafOptions,
+  backend: Backend,
+): string {
+  return `${carry} ${stateful} ${packing !== undefined} ${mask} ${backend}`
 }
 
 /** The compiled forward pass: output and final states. */

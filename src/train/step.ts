@@ -11,6 +11,7 @@ import type { accumulated } from './accumulation.ts'
 import { type ClippingOptions, checkClipping, clip } from './clipping.ts'
 import { heldBy, slotInput } from './held.ts'
 import {
+  FORCING,
   type LeafOptions,
   type Packings,
   penalized,
@@ -22,6 +23,7 @@ import {
 } from './leaves.ts'
 import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
+import { requireForcing, type TeacherForcing } from './scheduled-sampling.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
 import { checkTruncation, type Truncation } from './truncation.ts'
@@ -38,7 +40,7 @@ export interface StepOptions extends ClippingOptions {
   /** Truncated back-propagation through time; see {@link Truncation}. */
   readonly truncate?: Truncation | undefined
   /** Teacher forcing; see `fit`. Default: false. */
-  readonly teacherForcing?: boolean | undefined
+  readonly teacherForcing?: TeacherForcing | undefined
   /** How many batches one update is made of; see `fit`. Default: 1. */
   readonly accumulate?: number | undefined
   /** How much classes weigh in the loss; see `fit`. */
@@ -78,7 +80,8 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
   requireKnown('a training step', options, Object.keys(OPTIONS))
   requireOptimizer(options.optimizer)
   checkClipping(options)
-  for (const name of ['carry', 'teacherForcing', 'checkpoint'] as const) {
+  requireForcing(options.teacherForcing ?? false)
+  for (const name of ['carry', 'checkpoint'] as const) {
     requireFlag('a training step', name, options[name] ?? false)
   }
   const { accumulate = 1, memoryLimit = 1, lossWeights = {} } = options
@@ -109,9 +112,11 @@ export function targetSpecs({ built }: Model, losses: Losses): NamedSpec[] {
   })
 }
 
-/** Paths of the states that go on from batch to batch. */
-export function carried(model: Model, { truncate, carry = false }: StepOptions): string[] {
-  return carry || truncate !== undefined ? [...model.built.states.keys()] : []
+/** Paths of the states that go on from batch to batch, those of stateful layers included or not. */
+export function carried(model: Model, { truncate, carry = false }: StepOptions, stateful = true): string[] {
+  const own = model.statefulStates()
+  const all = carry || truncate !== undefined ? [...model.built.states.keys()] : own
+  return stateful ? all : all.filter((path) => !own.includes(path))
 }
 
 /** What batches bring besides inputs and targets, and how gradients go back through them. */
@@ -140,7 +145,7 @@ export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpo
   readonly reading?: Reading
   readonly packing?: Packings | undefined
   /** How targets are read, where they are. */
-  readonly forced?: ((targets: Value) => Forcing) | undefined
+  readonly forced?: ((targets: Value, probability?: Value) => Forcing) | undefined
   /** What recurrent layers draw, where some layer draws. */
   readonly noise?: NoiseOf | undefined
   /** How several batches make an update, where they do. */
@@ -150,27 +155,38 @@ export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpo
 /** Traces the step. Where loss or gradient is not finite, everything keeps its old value. */
 export function traceStep(model: Model, options: StepOptions, tracing: StepTracing = {}): NamedGraph {
   const { optimizer, accumulate = 1, teacherForcing = false } = options
-  const { reading = WHOLE, packing, mask = false, weights: weighted = false, forced, noise } = tracing
+  const { reading = WHOLE, packing, mask = false, weights: weighted = false, forced: by, noise } = tracing
+  const [isForced, sampled] = [by !== undefined, typeof teacherForcing === 'object']
   const held = heldBy(options)
   const carry = carried(model, options)
   const losses = lossesOf(model, options.loss)
-  const leaves: LeafOptions = { training: true, carry, packing, mask, noise }
+  const leaves: LeafOptions = {
+    training: true,
+    carry,
+    stateful: model.statefulStates(),
+    packing,
+    mask,
+    noise,
+    draws: sampled,
+  }
   const { params } = model.built
   if (params.size === 0) throw new ArgumentError('a training step: the model has no parameters to train')
   const specs: NamedSpec[] = [
     ...reading.specs(model, leaves),
-    ...targetSpecs(model, losses).map((spec) => reading.target(spec, teacherForcing)),
+    ...targetSpecs(model, losses).map((spec) => reading.target(spec, isForced)),
     ...(weighted ? weightSpecs(model, losses) : []),
     { name: 'learningRate', shape: [] },
+    ...(sampled ? [{ name: FORCING, shape: [] }] : []),
     ...Object.keys(held.scalars).map((name) => ({ name, shape: [] })),
     ...held.slots.flatMap((slot) =>
       [...params].map(([path, { shape }]) => ({ name: slotInput(slot, path), shape })),
     ),
   ]
   return traceNamed(specs, (get) => {
+    const forced = by && ((targets: Value) => by(targets, sampled ? get(FORCING) : undefined))
     const { outputs, states, variables } = reading.forward(model, get, leaves, forced)
     const parts = [...losses].map(([name, loss]) => {
-      const target = reading.own(get(targetInput(name)), teacherForcing)
+      const target = reading.own(get(targetInput(name)), isForced)
       const weights = weighted ? get(weightInput(name)) : undefined
       return measured(loss, outputs.get(name)!, target, weights)
     })

@@ -7,6 +7,8 @@ import { inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossesOf } from './losses.ts'
+import { checkSampledTokens, sampledTokens } from './sampled-tokens.ts'
+import { tokenSampling } from './scheduled-sampling.ts'
 import { checkStepOptions, type StepOptions, traceStep } from './step.ts'
 import { overlaps } from './truncation.ts'
 import { checkClassWeight } from './weights.ts'
@@ -20,12 +22,14 @@ export function trainingGraph(model: Model, options: StepOptions): Graph {
   checkStepOptions(model, options)
   const { classWeight, truncate, teacherForcing, checkpoint } = options
   const losses = lossesOf(model, options.loss)
-  if (teacherForcing === true) checkForcing(model, losses)
+  const tokens = tokenSampling(teacherForcing, losses)
+  if (tokens !== undefined) checkSampledTokens(model, options, tokens)
+  else if (teacherForcing) checkForcing(model, losses)
   if (classWeight !== undefined) checkClassWeight(classWeight, losses)
-  const whole = overlaps(truncate) ? WINDOW : WHOLE
+  const whole = overlaps(truncate) ? WINDOW : tokens === undefined ? WHOLE : sampledTokens(tokens)
   const reading = checkpoint === true ? inSegments(whole) : whole
   return traceStep(model, options, {
     ...{ weights: classWeight !== undefined, reading, accumulated, noise: noiseOf },
-    forced: teacherForcing === true ? forcedBy : undefined,
+    forced: teacherForcing && tokens === undefined ? forcedBy : undefined,
   }).graph
 }

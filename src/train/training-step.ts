@@ -7,10 +7,21 @@ import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { heldBy, slotInput } from './held.ts'
 import { timesIn } from './inputs.ts'
-import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
+import {
+  counterInputs,
+  FORCING,
+  freshRows,
+  type Packings,
+  type Reading,
+  stateInput,
+  timesOf,
+  WHOLE,
+} from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
+import { probabilityAt, type ScheduledSampling, tokenSampling } from './scheduled-sampling.ts'
 import { type NamedGraph, Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
+import type { StatefulTraining } from './stateful.ts'
 import {
   carried,
   checkStepOptions,
@@ -58,6 +69,8 @@ export class TrainingStep {
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
   #last: Last | undefined
+  /** Where the rows of stateful layers stand, once that is loaded. */
+  #stateful: StatefulTraining | undefined
   /** How rows of unlike lengths are packed, loaded with the first of them. */
   #packing: Packings | undefined
 
@@ -67,7 +80,10 @@ export class TrainingStep {
     this.#model = model
     this.#options = options
     this.#losses = lossesOf(model, options.loss)
-    this.#windows = new Windows(options.truncate, options.teacherForcing ?? false)
+    this.#windows = new Windows(
+      options.truncate,
+      this.#tokens === undefined && Boolean(options.teacherForcing),
+    )
     if (options.resume === undefined) return
     this.#steps = counterIn(options.resume, 'training steps')
     if (model.isBuilt) this.#begin()
@@ -85,7 +101,7 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
-    const { window, rows, others, kind, masks, packings, sizes } = await this.#planWithin(batch)
+    const { window, rows, others, stateful, kind, masks, packings, sizes } = await this.#planWithin(batch)
     if (kind.checkpoint && !(this.#kind.checkpoint || this.#options.checkpoint)) {
       const { warnOfSegments } = await import('./checkpoint.ts')
       warnOfSegments(this.#steps + 1)
@@ -98,8 +114,9 @@ export class TrainingStep {
       ),
       ...window.tensors.map(([name, { data }]) => [name, data] as const),
       ['learningRate', Float32Array.of(learningRate)],
-      ...counterInputs(model, this.#options.seed ?? 0, this.#steps),
-      ...freshRows(carried(model, this.#options), rows, window.fresh),
+      ...this.#counters(),
+      ...freshRows(carried(model, this.#options, false), rows, window.fresh),
+      ...stateful,
       ...packings.flatMap(({ inputs }) => inputs),
       ...(kind.lengths && window.lengths ? [['lengths', window.lengths] as const] : []),
       ...masks,
@@ -118,6 +135,7 @@ export class TrainingStep {
     this.#last = { rows, sizes, inputs, broken: Number.isFinite(loss) ? 'gradientNorm' : 'loss' }
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) {
       this.#windows.pass(window, rows)
+      this.#stateful?.pass()
       this.#steps++
     } else if (others) this.#windows.forget()
     return { loss, gradientNorm, tokens: results.tokens[0]! }
@@ -147,6 +165,7 @@ export class TrainingStep {
       weights.set(path, { ...weights.get(path)!, data: await this.#read(name) })
     }
     this.#model.setWeights(weights)
+    await (await this.#goingOn())?.keep(this.#windows.rows, (name) => this.#read(name))
   }
 
   /** All that training stands on, for `resume`. The model must be built. */
@@ -157,6 +176,7 @@ export class TrainingStep {
       ['training steps', counter(this.#steps)],
       ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
       ...this.#windows.state(),
+      ...((await this.#goingOn())?.state() ?? []),
     ])
     for (const [name, shape] of this.#held(this.#windows.rows))
       state.set(name, tensor(await this.#read(name), shape))
@@ -200,8 +220,9 @@ export class TrainingStep {
     const rows = bindings.get('B')!
     const window = this.#windows.next(this.#model, batch, rows)
     const ends = this.#kind.lengths || batch.lengths !== undefined
-    // Segments of packed rows would be of unlike sizes.
-    const mask = this.#kind.mask || batch.mask !== undefined || (checkpoint && ends)
+    // Segments of packed rows would be of unlike sizes, and tokens that are sampled are read by all rows at once.
+    const mask =
+      this.#kind.mask || batch.mask !== undefined || ((checkpoint || this.#tokens !== undefined) && ends)
     const lengths = !mask && ends
     const { classWeight } = this.#options
     const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
@@ -218,7 +239,9 @@ export class TrainingStep {
     ])
     const kind = { lengths, mask, weights, checkpoint }
     const masks = mask ? await window.masks() : []
-    return { window, rows, others: rows !== this.#windows.rows, kind, masks, packings, sizes }
+    const held = this.#windows.rows
+    const stateful = (await this.#goingOn())?.inputs(rows, held) ?? []
+    return { window, rows, others: rows !== held, stateful, kind, masks, packings, sizes }
   }
 
   /** Fills in what training begins with, once the model is built. */
@@ -228,6 +251,13 @@ export class TrainingStep {
     const model = this.#model
     if (overlaps(truncate) && timesOf(model).size === 0) {
       throw new ArgumentError('truncate with k1 < k2 expects a model of sequences; this one has no time')
+    }
+    const [stateful] = model.statefulStates()
+    if (overlaps(truncate) && stateful !== undefined) {
+      throw new ArgumentError(
+        `truncate with k1 < k2 begins a window before the batch that it brings; stateful layers, such as that of ${stateful}, ` +
+          'go on from the end of the batch before: give k1 = k2',
+      )
     }
     warnOfActivation(model, this.#losses)
     const pending = resume === undefined ? this.#fresh(seed) : this.#resumed(resume)
@@ -288,6 +318,13 @@ export class TrainingStep {
     return carried(this.#model, this.#options).map((path) => [stateInput(path), [rows, ...states.get(path)!]])
   }
 
+  async #goingOn(): Promise<StatefulTraining | undefined> {
+    if (this.#model.statefulStates().length === 0) return undefined
+    const { StatefulTraining } = await import('./stateful.ts')
+    this.#stateful ??= new StatefulTraining(this.#model, this.#options.resume)
+    return this.#stateful
+  }
+
   async #read(name: string): Promise<TensorData> {
     return this.#pending?.get(name)?.slice() ?? (await this.#session!.read(name))
   }
@@ -313,7 +350,11 @@ export class TrainingStep {
   async #check(): Promise<void> {
     const { teacherForcing, classWeight } = this.#options
     if (classWeight !== undefined) (await import('./weights.ts')).checkClassWeight(classWeight, this.#losses)
-    if (teacherForcing !== true) return
+    if (this.#tokens !== undefined) {
+      const { checkSampledTokens } = await import('./sampled-tokens.ts')
+      return checkSampledTokens(this.#model, this.#options, this.#tokens)
+    }
+    if (!teacherForcing) return
     const { checkForcing } = await import('./forcing-checks.ts')
     checkForcing(this.#model, this.#losses)
   }
@@ -331,17 +372,39 @@ export class TrainingStep {
   }
 
   async #traced(kind: StepKind): Promise<NamedGraph> {
-    const whole = overlaps(this.#options.truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
+    const whole = await this.#reading()
     const reading = kind.checkpoint ? (await import('./checkpoint.ts')).inSegments(whole) : whole
     const { teacherForcing, accumulate = 1 } = this.#options
     return traceStep(this.#model, this.#options, {
       ...kind,
       reading,
       packing: kind.lengths ? this.#packing : undefined,
-      forced: teacherForcing ? (await import('../layers/forcing.ts')).forcedBy : undefined,
+      forced:
+        teacherForcing && this.#tokens === undefined
+          ? (await import('../layers/forcing.ts')).forcedBy
+          : undefined,
       noise: this.#model.built.draws ? (await import('../layers/noise.ts')).noiseOf : undefined,
       accumulated: accumulate > 1 ? (await import('./accumulation.ts')).accumulated : undefined,
     })
+  }
+
+  async #reading(): Promise<Reading> {
+    if (overlaps(this.#options.truncate)) return (await import('./window-graph.ts')).WINDOW
+    if (this.#tokens === undefined) return WHOLE
+    return (await import('./sampled-tokens.ts')).sampledTokens(this.#tokens)
+  }
+
+  /** Decides tokens that are sampled, if any are. */
+  get #tokens(): ScheduledSampling | undefined {
+    return tokenSampling(this.#options.teacherForcing, this.#losses)
+  }
+
+  /** What is drawn in an update, and how often targets are read. */
+  #counters(): (readonly [string, TensorData])[] {
+    const { seed = 0, teacherForcing, accumulate = 1 } = this.#options
+    if (typeof teacherForcing !== 'object') return counterInputs(this.#model, seed, this.#steps)
+    const probability = probabilityAt(teacherForcing, Math.floor(this.#steps / accumulate))
+    return [[FORCING, Float32Array.of(probability)], ...counterInputs(this.#model, seed, this.#steps, true)]
   }
 }
 

@@ -17,6 +17,7 @@ import { huber, type LossOption } from '../../src/train/losses.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
 import type { InputLike } from '../../src/train/padding.ts'
 import { evaluate, type PredictOptions, predict } from '../../src/train/predict.ts'
+import { scheduledSampling } from '../../src/train/scheduled-sampling.ts'
 import {
   constantRate,
   cosineDecay,
@@ -49,6 +50,7 @@ const forced = (layers: Layer[], loss: LossOption = 'meanSquaredError', input?: 
   train(sequential(layers, input && { input }), [good], { loss, teacherForcing: true })
 const fedBack = (more: RecurrentOptions = {}) =>
   jordan({ units: 3, outputs: 2, returnSequences: true, ...more })
+const decays = (options: unknown) => scheduledSampling(odd(options))
 const [one, fault] = [f32([1], 1), { ...x, data: new Float32Array(3) }]
 
 const graph = (options: Partial<StepOptions>) =>
@@ -306,6 +308,35 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ],
   ['a window of 0', () => fit({ truncate: { k1: 0, k2: 0 } }), 'argument', 'at least 1 | 0'],
   ['a batch longer than its window', () => fit({ truncate: { k1: 2, k2: 2 } }), 'argument', '2 steps | 3'],
+  ['a decay', () => decays({ decay: 'cosine' }), 'argument', 'linear, exponential, inverseSigmoid | cosine'],
+  ['no decay', () => decays(undefined), 'argument', 'scheduledSampling | undefined'],
+  ['no slope', () => decays({ decay: 'linear' }), 'argument', 'c must be | undefined'],
+  [
+    'the least chance',
+    () => decays({ decay: 'linear', c: 1, epsilon: 1 }),
+    'argument',
+    'epsilon | below 1 | 1',
+  ],
+  ['a slope elsewhere', () => decays({ decay: 'exponential', k: 0.5, c: 1 }), 'argument', 'no option c'],
+  [
+    'an exponential of 1',
+    () => decays({ decay: 'exponential', k: 1 }),
+    'argument',
+    'k | above 0 and below 1 | 1',
+  ],
+  [
+    'a sigmoid below 1',
+    () => decays({ decay: 'inverseSigmoid', k: 0.5 }),
+    'argument',
+    'k | at least 1 | 0.5',
+  ],
+  ['a feedback', () => decays({ decay: 'exponential', k: 0.5, feedback: 1 }), 'argument', 'feedback | 1'],
+  [
+    'a chance of 2',
+    () => train(sequential([fedBack()]), [good], { ...squared, teacherForcing: { probability: () => 2 } }),
+    'argument',
+    'update 0 | from 0 to 1 | 2',
+  ],
   ['forcing by a word', () => fit({ teacherForcing: odd('yes') }), 'argument', 'true or false | yes'],
   [
     'forcing of nothing fed back',

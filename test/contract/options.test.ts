@@ -138,6 +138,7 @@ const layer: Kinds = {
   zeroOutputForMask: 'flag',
   zoneout: 'rates',
   seed: 'integer',
+  stateful: 'flag',
   name: 'text',
 }
 const pool: Kinds = { poolSize: 'count', strides: 'count', padding: 'choice', name: 'text' }

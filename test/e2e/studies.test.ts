@@ -65,6 +65,22 @@ test('new molecules: what is written is judged, and some of it is new', () => {
     /--units must be a whole number of at least 1; received 0/,
   )
 }, 60_000)
+test('the three designs: what Design 1 solves, and Design 2 with a wide output, Design 2 forced cannot; it has no loop', () => {
+  const { status, stdout, stderr } = run(join(examples, 'designs.mjs'))
+  expect([status, stderr]).toEqual([0, ''])
+  const floor = Number(cells(stdout, 'floor of Design 2:')[0])
+  const rows = [...stdout.matchAll(/^ *\d+((?: +\d\.\d{4} +\d+%){4})$/gm)].map(([, row]) =>
+    [...row!.matchAll(/(\S+) +(\d+)%/g)].map(([, loss, told]) => [Number(loss), Number(told)] as const),
+  )
+  expect(rows.length).toBe(8)
+  // Printed to four digits.
+  for (const row of rows) expect(row[1]![0]).toBeGreaterThanOrEqual(floor - 5e-5)
+  const [one, two, wide, three] = rows.at(-1)!
+  for (const [loss, told] of [one!, wide!, three!]) expect([loss < floor / 100, told]).toEqual([true, 100])
+  expect(two![1]).toBe(50)
+  expect(cells(stdout, 'free')[0]).toMatch(/a step forward .* a step back/)
+  expect(cells(stdout, 'forced')[0]).not.toMatch(/a step/)
+})
 
 test('the study of gradients: tables, and files with every number', () => {
   const [T, H, radii] = [12, 6, [0.5, 2]]

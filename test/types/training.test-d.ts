@@ -15,6 +15,7 @@ import {
   predictWithStates,
   type Run,
   rmsprop,
+  scheduledSampling,
   sgd,
   type Tensor,
   type TrainingEvent,
@@ -51,6 +52,7 @@ export function data(): Batches {
 export function options(model: Model, batches: Batches, state: TrainingState): Run {
   const ownLoss: LossFunction = (output, target) => output.sub(target).abs()
   fit(model, batches, { loss: ownLoss, optimizer: sgd({ momentum: 0.9, nesterov: true }), clipValue: 1 })
+  fit(model, batches, { loss: 'huber', teacherForcing: scheduledSampling({ decay: 'linear', c: 1e-3 }) })
   fit(model, [...batches], {
     loss: huber({ delta: 2 }),
     optimizer: rmsprop({ centered: true }),
@@ -186,6 +188,10 @@ export async function running(model: Model, batch: Batch): Promise<Tensor> {
   output.map(Math.abs)
   // @ts-expect-error states by path, each a tensor
   predictWithStates(model, output, { initialState: { 'lstm/h': 'zeros' } })
+  // @ts-expect-error k of this decay is missing
+  scheduledSampling({ decay: 'exponential' })
+  // @ts-expect-error c is the linear decay's
+  scheduledSampling({ decay: 'inverseSigmoid', k: 2, c: 1 })
   // @ts-expect-error a loss is missing
   evaluate(model, [batch])
   // @ts-expect-error a metric that is not there
