@@ -18,7 +18,7 @@ const onDemand = [
   'overlap',
   'packing',
   'forcing',
-  'sampled-tokens',
+  'sampling',
   'stateful',
   'accumulation',
   'early-stopping',
