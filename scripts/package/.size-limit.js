@@ -22,7 +22,7 @@ const onDemand = [
   'packing',
   'forcing',
   'noise',
-  'sampled-tokens',
+  'sampling',
   'stateful',
   'accumulation',
   'early-stopping',

@@ -1,9 +1,7 @@
 /** How often a model that learns to go on from its own output still reads the target: the decay of scheduled sampling. */
-import { SOLE_OUTPUT } from '../layers/model.ts'
 import { requireChoice, requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { exp, pow } from '../tensor/math.ts'
-import type { Losses } from './losses.ts'
 
 export type SamplingDecay =
   | {
@@ -79,28 +77,4 @@ function decayOf(what: string, options: SamplingDecay): ScheduledSampling['proba
   }
   requireNumber(what, 'k', k, 'of at least 1')
   return (update) => k / (k + exp(update / k))
-}
-
-/** @throws {ArgumentError} for what is neither true, false nor a schedule */
-export function requireForcing(given: TeacherForcing): void {
-  if (typeof given === 'boolean' || typeof given?.probability === 'function') return
-  throw new ArgumentError(
-    `a training step: teacherForcing must be true or false, or what scheduledSampling makes; received ${String(given)}`,
-  )
-}
-
-/** What an update reads targets with. @throws {ArgumentError} for a schedule that gives no probability */
-export function probabilityAt({ probability }: ScheduledSampling, update: number): number {
-  const chance = probability(update)
-  requireNumber('scheduledSampling', `the probability of update ${update}`, chance, 'from 0 to 1')
-  return chance
-}
-
-/** The schedule of a model whose inputs are what is sampled, since its targets are classes. */
-export function tokenSampling(
-  forcing: TeacherForcing | undefined,
-  losses: Losses,
-): ScheduledSampling | undefined {
-  if (typeof forcing !== 'object' || losses.get(SOLE_OUTPUT)?.targets !== 'classes') return undefined
-  return forcing
 }

@@ -1,10 +1,12 @@
 /** Where the rows of stateful layers stand: what a model goes on from in its next batch. Loaded only where a layer is stateful. */
 import { type Model, requireModel } from '../layers/model.ts'
 import type { TensorData } from '../tensor/dtype.ts'
-import { ShapeError } from '../tensor/errors.ts'
+import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { elementCount, type Tensor } from '../tensor/tensor.ts'
 import { ANEW, freshRows, stateInput } from './leaves.ts'
-import { counter, counterIn, type TrainingState } from './state.ts'
+import { counter, counterIn } from './state.ts'
+import type { StepOptions } from './step.ts'
+import { overlaps } from './truncation.ts'
 
 /** The states of all rows after a batch, none before the first and after a reset. */
 export class RowStates {
@@ -43,12 +45,14 @@ export class RowStates {
   }
 }
 
+const namesOf = (model: Model) =>
+  [...new Set(model.statefulStates().map((path) => path.slice(0, path.indexOf('/'))))].join(', ')
+
 /** @throws {ShapeError} for a batch of other rows than those that stateful layers go on with */
 function requireRows(model: Model, expected: number, received: number): void {
   if (received === expected) return
-  const names = new Set(model.statefulStates().map((path) => path.slice(0, path.indexOf('/'))))
   throw new ShapeError(
-    `${[...names].join(', ')}: stateful with another batch size: row i goes on as row i of the batch before, so batches have ` +
+    `${namesOf(model)}: stateful with another batch size: row i goes on as row i of the batch before, so batches have ` +
       `${expected} rows; received ${received}: call resetState(model) before others, or give batches of one size`,
   )
 }
@@ -81,7 +85,14 @@ export class StatefulTraining {
   /** The resets before the states that the training holds; −1: it holds none. */
   #at = -1
 
-  constructor(model: Model, resume: TrainingState | undefined) {
+  /** @throws {ArgumentError} for windows that share steps */
+  constructor(model: Model, { resume, truncate }: StepOptions) {
+    if (overlaps(truncate)) {
+      throw new ArgumentError(
+        `${namesOf(model)}: stateful layers go on from the end of the batch before; windows of truncate with k1 < k2 ` +
+          'begin before that: give k1 = k2',
+      )
+    }
     this.#model = model
     this.#states = statesOf(model)
     if (resume === undefined || counterIn(resume, 'training rows') === 0) return

@@ -23,7 +23,7 @@ import {
 } from './leaves.ts'
 import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
 import { type Optimizer, requireOptimizer } from './optimizers.ts'
-import { requireForcing, type TeacherForcing } from './scheduled-sampling.ts'
+import type { TeacherForcing } from './scheduled-sampling.ts'
 import { type NamedGraph, type NamedSpec, traceNamed } from './session.ts'
 import type { TrainingState } from './state.ts'
 import { checkTruncation, type Truncation } from './truncation.ts'
@@ -80,9 +80,9 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
   requireKnown('a training step', options, Object.keys(OPTIONS))
   requireOptimizer(options.optimizer)
   checkClipping(options)
-  requireForcing(options.teacherForcing ?? false)
-  for (const name of ['carry', 'checkpoint'] as const) {
-    requireFlag('a training step', name, options[name] ?? false)
+  for (const name of ['carry', 'teacherForcing', 'checkpoint'] as const) {
+    const given = options[name] ?? false
+    if (typeof given !== 'object') requireFlag('a training step', name, given)
   }
   const { accumulate = 1, memoryLimit = 1, lossWeights = {} } = options
   requireInteger('a training step', 'accumulate', accumulate, 1)

@@ -7,8 +7,7 @@ import { inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossesOf } from './losses.ts'
-import { checkSampledTokens, sampledTokens } from './sampled-tokens.ts'
-import { tokenSampling } from './scheduled-sampling.ts'
+import { Sampling } from './sampling.ts'
 import { checkStepOptions, type StepOptions, traceStep } from './step.ts'
 import { overlaps } from './truncation.ts'
 import { checkClassWeight } from './weights.ts'
@@ -22,14 +21,16 @@ export function trainingGraph(model: Model, options: StepOptions): Graph {
   checkStepOptions(model, options)
   const { classWeight, truncate, teacherForcing, checkpoint } = options
   const losses = lossesOf(model, options.loss)
-  const tokens = tokenSampling(teacherForcing, losses)
-  if (tokens !== undefined) checkSampledTokens(model, options, tokens)
-  else if (teacherForcing) checkForcing(model, losses)
+  const sampling =
+    typeof teacherForcing === 'object' ? new Sampling(teacherForcing, options, losses) : undefined
+  if (sampling !== undefined) sampling.check(model)
+  else if (teacherForcing === true) checkForcing(model, losses)
   if (classWeight !== undefined) checkClassWeight(classWeight, losses)
-  const whole = overlaps(truncate) ? WINDOW : tokens === undefined ? WHOLE : sampledTokens(tokens)
+  const plain = overlaps(truncate) ? WINDOW : WHOLE
+  const whole = sampling?.reading(plain) ?? plain
   const reading = checkpoint === true ? inSegments(whole) : whole
   return traceStep(model, options, {
     ...{ weights: classWeight !== undefined, reading, accumulated, noise: noiseOf },
-    forced: teacherForcing && tokens === undefined ? forcedBy : undefined,
+    forced: teacherForcing && !sampling?.tokens ? forcedBy : undefined,
   }).graph
 }

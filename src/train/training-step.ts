@@ -7,18 +7,9 @@ import type { Bindings } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import { heldBy, slotInput } from './held.ts'
 import { timesIn } from './inputs.ts'
-import {
-  counterInputs,
-  FORCING,
-  freshRows,
-  type Packings,
-  type Reading,
-  stateInput,
-  timesOf,
-  WHOLE,
-} from './leaves.ts'
+import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
-import { probabilityAt, type ScheduledSampling, tokenSampling } from './scheduled-sampling.ts'
+import type { Sampling } from './sampling.ts'
 import { type NamedGraph, Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
 import type { StatefulTraining } from './stateful.ts'
@@ -69,6 +60,8 @@ export class TrainingStep {
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
   #last: Last | undefined
+  /** Which steps read targets, where that is drawn, once that is loaded. */
+  #sampled: Sampling | undefined
   /** Where the rows of stateful layers stand, once that is loaded. */
   #stateful: StatefulTraining | undefined
   /** How rows of unlike lengths are packed, loaded with the first of them. */
@@ -80,10 +73,7 @@ export class TrainingStep {
     this.#model = model
     this.#options = options
     this.#losses = lossesOf(model, options.loss)
-    this.#windows = new Windows(
-      options.truncate,
-      this.#tokens === undefined && Boolean(options.teacherForcing),
-    )
+    this.#windows = new Windows(options.truncate, Boolean(options.teacherForcing))
     if (options.resume === undefined) return
     this.#steps = counterIn(options.resume, 'training steps')
     if (model.isBuilt) this.#begin()
@@ -101,6 +91,7 @@ export class TrainingStep {
       throw new ArgumentError(`a learning rate must be a number of at least 0; received ${learningRate}`)
     }
     if (this.#session === undefined) await this.#check()
+    const sampling = await this.#sampling()
     const { window, rows, others, stateful, kind, masks, packings, sizes } = await this.#planWithin(batch)
     if (kind.checkpoint && !(this.#kind.checkpoint || this.#options.checkpoint)) {
       const { warnOfSegments } = await import('./checkpoint.ts')
@@ -114,7 +105,7 @@ export class TrainingStep {
       ),
       ...window.tensors.map(([name, { data }]) => [name, data] as const),
       ['learningRate', Float32Array.of(learningRate)],
-      ...this.#counters(),
+      ...(sampling?.inputs(model, this.#steps) ?? counterInputs(model, this.#options.seed ?? 0, this.#steps)),
       ...freshRows(carried(model, this.#options, false), rows, window.fresh),
       ...stateful,
       ...packings.flatMap(({ inputs }) => inputs),
@@ -220,9 +211,10 @@ export class TrainingStep {
     const rows = bindings.get('B')!
     const window = this.#windows.next(this.#model, batch, rows)
     const ends = this.#kind.lengths || batch.lengths !== undefined
+    const sampling = await this.#sampling()
     // Segments of packed rows would be of unlike sizes, and tokens that are sampled are read by all rows at once.
     const mask =
-      this.#kind.mask || batch.mask !== undefined || ((checkpoint || this.#tokens !== undefined) && ends)
+      this.#kind.mask || batch.mask !== undefined || ((checkpoint || sampling?.tokens === true) && ends)
     const lengths = !mask && ends
     const { classWeight } = this.#options
     const weights = this.#kind.weights || classWeight !== undefined || batch.weights !== undefined
@@ -251,13 +243,6 @@ export class TrainingStep {
     const model = this.#model
     if (overlaps(truncate) && timesOf(model).size === 0) {
       throw new ArgumentError('truncate with k1 < k2 expects a model of sequences; this one has no time')
-    }
-    const [stateful] = model.statefulStates()
-    if (overlaps(truncate) && stateful !== undefined) {
-      throw new ArgumentError(
-        `truncate with k1 < k2 begins a window before the batch that it brings; stateful layers, such as that of ${stateful}, ` +
-          'go on from the end of the batch before: give k1 = k2',
-      )
     }
     warnOfActivation(model, this.#losses)
     const pending = resume === undefined ? this.#fresh(seed) : this.#resumed(resume)
@@ -321,7 +306,7 @@ export class TrainingStep {
   async #goingOn(): Promise<StatefulTraining | undefined> {
     if (this.#model.statefulStates().length === 0) return undefined
     const { StatefulTraining } = await import('./stateful.ts')
-    this.#stateful ??= new StatefulTraining(this.#model, this.#options.resume)
+    this.#stateful ??= new StatefulTraining(this.#model, this.#options)
     return this.#stateful
   }
 
@@ -346,15 +331,21 @@ export class TrainingStep {
     return session
   }
 
+  async #sampling(): Promise<Sampling | undefined> {
+    const { teacherForcing } = this.#options
+    if (typeof teacherForcing !== 'object') return undefined
+    const { Sampling } = await import('./sampling.ts')
+    this.#sampled ??= new Sampling(teacherForcing, this.#options, this.#losses)
+    return this.#sampled
+  }
+
   /** What teacher forcing asks of loss and, once it is built, model; what weights of classes ask of the loss. */
   async #check(): Promise<void> {
     const { teacherForcing, classWeight } = this.#options
     if (classWeight !== undefined) (await import('./weights.ts')).checkClassWeight(classWeight, this.#losses)
-    if (this.#tokens !== undefined) {
-      const { checkSampledTokens } = await import('./sampled-tokens.ts')
-      return checkSampledTokens(this.#model, this.#options, this.#tokens)
-    }
-    if (!teacherForcing) return
+    const sampling = await this.#sampling()
+    sampling?.check(this.#model)
+    if (teacherForcing !== true) return
     const { checkForcing } = await import('./forcing-checks.ts')
     checkForcing(this.#model, this.#losses)
   }
@@ -372,7 +363,9 @@ export class TrainingStep {
   }
 
   async #traced(kind: StepKind): Promise<NamedGraph> {
-    const whole = await this.#reading()
+    const plain = overlaps(this.#options.truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
+    const sampling = await this.#sampling()
+    const whole = sampling?.reading(plain) ?? plain
     const reading = kind.checkpoint ? (await import('./checkpoint.ts')).inSegments(whole) : whole
     const { teacherForcing, accumulate = 1 } = this.#options
     return traceStep(this.#model, this.#options, {
@@ -380,31 +373,12 @@ export class TrainingStep {
       reading,
       packing: kind.lengths ? this.#packing : undefined,
       forced:
-        teacherForcing && this.#tokens === undefined
+        teacherForcing && sampling?.tokens !== true
           ? (await import('../layers/forcing.ts')).forcedBy
           : undefined,
       noise: this.#model.built.draws ? (await import('../layers/noise.ts')).noiseOf : undefined,
       accumulated: accumulate > 1 ? (await import('./accumulation.ts')).accumulated : undefined,
     })
-  }
-
-  async #reading(): Promise<Reading> {
-    if (overlaps(this.#options.truncate)) return (await import('./window-graph.ts')).WINDOW
-    if (this.#tokens === undefined) return WHOLE
-    return (await import('./sampled-tokens.ts')).sampledTokens(this.#tokens)
-  }
-
-  /** Decides tokens that are sampled, if any are. */
-  get #tokens(): ScheduledSampling | undefined {
-    return tokenSampling(this.#options.teacherForcing, this.#losses)
-  }
-
-  /** What is drawn in an update, and how often targets are read. */
-  #counters(): (readonly [string, TensorData])[] {
-    const { seed = 0, teacherForcing, accumulate = 1 } = this.#options
-    if (typeof teacherForcing !== 'object') return counterInputs(this.#model, seed, this.#steps)
-    const probability = probabilityAt(teacherForcing, Math.floor(this.#steps / accumulate))
-    return [[FORCING, Float32Array.of(probability)], ...counterInputs(this.#model, seed, this.#steps, true)]
   }
 }
 

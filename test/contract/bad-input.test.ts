@@ -337,6 +337,7 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     'argument',
     'update 0 | from 0 to 1 | 2',
   ],
+  ['forcing by no schedule', () => fit({ teacherForcing: odd({}) }), 'argument', 'scheduledSampling | {}'],
   ['forcing by a word', () => fit({ teacherForcing: odd('yes') }), 'argument', 'true or false | yes'],
   [
     'forcing of nothing fed back',

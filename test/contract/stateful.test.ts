@@ -12,6 +12,7 @@ import { residual } from '../../src/layers/residual.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { timeDistributed } from '../../src/layers/time-distributed.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
+import { freeRun } from '../../src/train/free-run.ts'
 import { adam, sgd } from '../../src/train/optimizers.ts'
 import { evaluate, predict, predictWithStates } from '../../src/train/predict.ts'
 import { resetState } from '../../src/train/stateful.ts'
@@ -73,6 +74,7 @@ describe('states go on', () => {
     const given = await predict(model, parts[1]!.inputs, { initialState: first.states })
     const reference = await predict(plain({}), whole.inputs)
     expect(given).toEqual(cut(reference, 2, 4))
+    await freeRun(model, whole.inputs, { steps: 2 })
     expect(await predict(model, parts[2]!.inputs)).toEqual(cut(reference, 4, 6))
   })
 
