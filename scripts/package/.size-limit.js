@@ -20,6 +20,7 @@ const onDemand = [
   'masks',
   'refused',
   'packing',
+  'lift-rows',
   'forcing',
   'noise',
   'sampling',

@@ -1,5 +1,7 @@
 /** From a graph to something that runs. The order of everything: PASSES, then lower (fuse, layout), plan, emit. */
 import type { Graph } from '../graph/node.ts'
+import { brought } from '../passes/lift.ts'
+import { packsRows } from '../passes/scans.ts'
 import { requireChoice } from '../tensor/checks.ts'
 import type { Executable } from './executable.ts'
 import { lower } from './lower.ts'
@@ -28,6 +30,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
     return new InterpreterExecutable(graph, donate)
   }
   const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
+  if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
   return instantiate(lower(optimized, { donate }))
 }

@@ -2,6 +2,8 @@
 import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
 import { describeOp, typeOf } from '../graph/print.ts'
 import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
+import { brought } from '../passes/lift.ts'
+import { ROWS } from '../passes/lift-rows.ts'
 import type { Done } from '../passes/rewrite.ts'
 import { evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
@@ -34,6 +36,7 @@ const WORDS: Readonly<Record<Done, (...nodes: Node[]) => string>> = {
  *     console.log(explain(trace([{ shape: ['T', 'B', 3] }, …], (x, …) => […]), { sizes: { T: 28, B: 64 } }))
  */
 export function explain(graph: Graph, options: ExplainOptions = {}): string {
+  brought.rows = ROWS
   const records = runPasses(graph)
   const program = lower(records[records.length - 1]!.graph, options)
   const stages = [{ pass: 'traced', graph, notes: [] }, ...records]

@@ -6,9 +6,18 @@ import * as build from '../graph/build.ts'
 import { isByRow } from '../graph/build-scan.ts'
 import type { Node, ScanNode } from '../graph/node.ts'
 import type { Packing } from '../graph/ops.ts'
-import { construct, rebuild } from '../graph/rebuild.ts'
-import { type Shape, type Size, substituteSize, symbolsOf } from '../tensor/size.ts'
+import { rebuild } from '../graph/rebuild.ts'
+import type { Shape, Size } from '../tensor/size.ts'
 import type { OpenScan } from './rewrite.ts'
+
+/** How rows are lifted where they are packed; lift-rows.ts, which is loaded with the first graph that packs some. */
+export const brought: {
+  rows?: {
+    /** Whether a node has rows that are alive, or says how many there are. */
+    namesAlive(node: Pick<Node, 'op' | 'shape'>, packing: Packing): boolean
+    lift(node: Node, inputs: readonly Lifted[], packing: Packing): Lifted | undefined
+  }
+} = {}
 
 /** Nodes outside the loop that stand for body nodes: stacked over time, or the same at every step. */
 export interface Lifted {
@@ -44,8 +53,8 @@ export function lift(node: Node, scan: ScanNode, known: Map<Node, Lifted>): Lift
   }
   const { steps, packing } = scan.op
   const lifted =
-    packing !== undefined && namesAlive(node, packing)
-      ? liftRows(node, inputs, packing)
+    packing !== undefined && brought.rows!.namesAlive(node, packing)
+      ? brought.rows!.lift(node, inputs, packing)
       : inputs.some((input) => input.stacked)
         ? packing === undefined
           ? liftOp(node, inputs, steps)
@@ -73,72 +82,6 @@ export function stack({ node, stacked }: Lifted, steps: Size): Node {
     [steps, ...node.shape],
     node.shape.map((_, axis) => axis + 1),
   )
-}
-
-/** Whether the node's shape, or what else its operation says, depends on how many rows are alive. */
-function namesAlive({ op, shape }: Pick<Node, 'op' | 'shape'>, { alive }: Packing): boolean {
-  const own =
-    op.kind === 'size'
-      ? [op.size]
-      : op.kind === 'slice'
-        ? [op.start]
-        : op.kind === 'pad'
-          ? [op.low, op.high]
-          : []
-  return [...shape, ...own].some((size) => symbolsOf(size).has(alive.key))
-}
-
-/** The operation on the rows of all steps, if it treats each row by itself. */
-function liftRows(node: Node, inputs: readonly Lifted[], packing: Packing): Lifted | undefined {
-  const rest = { op: node.op, shape: node.shape.slice(1) }
-  if (!isByRow(node, packing) || namesAlive(rest, packing) || !keepsRows(node, packing)) return undefined
-  if (inputs.some(({ stacked }, i) => stacked !== isByRow(node.inputs[i]!, packing))) return undefined
-  const change = (size: Size) => substituteSize(size, new Map([[packing.alive.key, packing.total]]))
-  const made = construct(
-    node,
-    inputs.map((input) => input.node),
-    change,
-  )
-  return { node: made, stacked: true }
-}
-
-/** Whether row i of the result is made of row i of each operand that has rows. */
-function keepsRows(node: Node, packing: Packing): boolean {
-  const { op, inputs } = node
-  const byRow = inputs.map((input) => isByRow(input, packing))
-  switch (op.kind) {
-    case 'constant':
-    case 'elementwise':
-      return true
-    case 'iota':
-    case 'concat':
-    case 'slice':
-    case 'pad':
-    case 'flip':
-      return op.axis !== 0
-    case 'broadcast':
-      return byRow[0] === (op.axes[0] === 0)
-    case 'reshape':
-      return byRow[0]!
-    case 'transpose':
-      return op.permutation[0] === 0
-    case 'reduce':
-      return !op.axes.includes(0)
-    case 'einsum': {
-      const row = op.out[0]!
-      return [op.a, op.b].every((labels, i) => byRow[i] === (labels[0] === row) && labels.indexOf(row) <= 0)
-    }
-    case 'gather':
-      return !byRow[0]! && byRow[1]!
-    case 'argsort':
-      return node.shape.length > 1
-    case 'param':
-    case 'size':
-    case 'scatterAdd':
-    case 'scan':
-    case 'output':
-      return false
-  }
 }
 
 function liftOp(node: Node, inputs: readonly Lifted[], steps: Size): Lifted | undefined {

@@ -1,7 +1,7 @@
 /** Putting scans together again after a pass changed their parts. */
 import * as build from '../graph/build.ts'
 import { scanOutputs } from '../graph/build-scan.ts'
-import { makeGraph, type Node, type ScanNode } from '../graph/node.ts'
+import { type Graph, isKind, makeGraph, type Node, type ScanNode, topological } from '../graph/node.ts'
 import { substitute } from '../graph/rebuild.ts'
 import type { OpenScan } from './rewrite.ts'
 
@@ -33,4 +33,11 @@ export function freshParam(taken: OpenScan, like: Node): Node {
     param.op.kind === 'param' ? param.op.index : -1,
   )
   return build.param(Math.max(-1, ...indices) + 1, like.shape, like.dtype)
+}
+
+/** Whether rows are packed in some loop of the graph. */
+export function packsRows(graph: Graph): boolean {
+  return topological(graph.outputs).some(
+    (node) => isKind(node, 'scan') && (node.op.packing !== undefined || packsRows(node.op.body)),
+  )
 }

@@ -13,13 +13,15 @@
  * rest, so that the state between them can be carried.
  */
 import type { NamedBatch } from '../data/batches.ts'
-import { SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
+import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
+import { constantOf } from '../tensor/size.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Time } from './inputs.ts'
 import { dataInput, maskInput, targetInput } from './leaves.ts'
 import { lengthsOf, maskOf } from './masks.ts'
+import { counterIn, entry, type TrainingState } from './state.ts'
 import type { Past, Truncation, Window } from './truncation.ts'
 
 export class Overlap {
@@ -27,15 +29,28 @@ export class Overlap {
   readonly #teacherForcing: boolean
   #past: Past | undefined
   /** Whether some rows of the last batch had ended. */
-  #ragged: boolean
+  #ragged = false
   /** What the window under way leaves behind. */
   #next: { readonly past: Past; readonly ragged: boolean } | undefined
 
-  constructor(truncate: Truncation, teacherForcing: boolean, past: Past | undefined, ragged: boolean) {
+  constructor(truncate: Truncation, teacherForcing: boolean) {
     this.#truncate = truncate
     this.#teacherForcing = teacherForcing
-    this.#past = past
-    this.#ragged = ragged
+  }
+
+  /** @throws {ArgumentError} for a past that is not of this model */
+  restore(state: TrainingState, { input, output }: Model): void {
+    this.#ragged = counterIn(state, 'training ragged') !== 0
+    const found = state.get('training past')
+    if (found === undefined) return
+    const [rows, steps] = [counterIn(state, 'training rows'), found.shape[1] ?? 0]
+    const sizes = input.shape.map((size) => (typeof size === 'number' ? size : steps))
+    const outputs = output.shape.map((size) => constantOf(size) ?? steps)
+    this.#past = {
+      x: entry(state, 'training past', input.dtype, [rows, ...sizes]),
+      y: this.#teacherForcing ? entry(state, 'training past targets', 'f32', [rows, ...outputs]) : undefined,
+      mask: entry(state, 'training past mask', 'bool', [rows, steps]),
+    }
   }
 
   get ragged(): boolean {

@@ -162,7 +162,7 @@ export class TrainingStep {
   /** All that training stands on, for `resume`. The model must be built. */
   async state(): Promise<Map<string, Tensor>> {
     this.#begin()
-    await this.#windows.load()
+    await this.#windows.load(this.#model, this.#options.resume)
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
       ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
@@ -207,7 +207,7 @@ export class TrainingStep {
     const bindings = await bindBatch(this.#model, this.#losses, batch)
     await requireTokens(this.#model, batch)
     this.#begin()
-    await this.#windows.load()
+    await this.#windows.load(this.#model, this.#options.resume)
     const rows = bindings.get('B')!
     const window = this.#windows.next(this.#model, batch, rows)
     const ends = this.#kind.lengths || batch.lengths !== undefined
@@ -271,7 +271,7 @@ export class TrainingStep {
     this.#kind = Object.fromEntries(
       KINDS.map((name) => [name, counterIn(state, `training ${name}`) !== 0]),
     ) as unknown as StepKind
-    this.#windows.restore(state, this.#model)
+    this.#windows.restore(state)
     return pending
   }
 

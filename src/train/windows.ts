@@ -5,13 +5,12 @@
 import type { NamedBatch } from '../data/batches.ts'
 import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { constantOf } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { entriesOf, type Time, timesIn } from './inputs.ts'
 import { dataInput, targetInput } from './leaves.ts'
 import type { Overlap } from './overlap.ts'
-import { counter, counterIn, entry, type TrainingState } from './state.ts'
-import { overlaps, type Past, type Truncation, type Window } from './truncation.ts'
+import { counter, counterIn, type TrainingState } from './state.ts'
+import { overlaps, type Truncation, type Window } from './truncation.ts'
 
 /** Makes windows of batches. A window counts as passed only when `pass` is told, after its update. */
 export class Windows {
@@ -19,8 +18,6 @@ export class Windows {
   readonly #teacherForcing: boolean
   /** The steps of windows that share some, once that is loaded. */
   #overlap: Overlap | undefined
-  #past: Past | undefined
-  #ragged = false
   #rows = 0
   /** Whether the next window begins where the document does. */
   #fresh = true
@@ -35,10 +32,11 @@ export class Windows {
   }
 
   /** Loads what windows that share steps need; before the first of them. */
-  async load(): Promise<void> {
-    if (!overlaps(this.#truncate)) return
+  async load(model: Model, resume: TrainingState | undefined): Promise<void> {
+    if (!overlaps(this.#truncate) || this.#overlap !== undefined) return
     const { Overlap } = await import('./overlap.ts')
-    this.#overlap ??= new Overlap(this.#truncate, this.#teacherForcing, this.#past, this.#ragged)
+    this.#overlap = new Overlap(this.#truncate, this.#teacherForcing)
+    if (resume !== undefined) this.#overlap.restore(resume, model)
   }
 
   /** @throws {ArgumentError} for a batch of more than k1 steps */
@@ -79,22 +77,9 @@ export class Windows {
     ]
   }
 
-  restore(state: TrainingState, model: Model): void {
-    const rows = counterIn(state, 'training rows')
-    this.#rows = rows
+  restore(state: TrainingState): void {
+    this.#rows = counterIn(state, 'training rows')
     this.#fresh = counterIn(state, 'training fresh') !== 0
-    this.#ragged = counterIn(state, 'training ragged') !== 0
-    const found = state.get('training past')
-    if (found === undefined) return
-    const { input, output } = model
-    const steps = found.shape[1] ?? 0
-    const sizes = input.shape.map((size) => (typeof size === 'number' ? size : steps))
-    const outputs = output.shape.map((size) => constantOf(size) ?? steps)
-    this.#past = {
-      x: entry(state, 'training past', input.dtype, [rows, ...sizes]),
-      y: this.#teacherForcing ? entry(state, 'training past targets', 'f32', [rows, ...outputs]) : undefined,
-      mask: entry(state, 'training past mask', 'bool', [rows, steps]),
-    }
   }
 }
 

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest'
 import { compile } from '../../src/codegen/compile.ts'
 import { lower } from '../../src/codegen/lower.ts'
-import { runPasses } from '../../src/codegen/passes.ts'
 import { printProgram } from '../../src/codegen/print.ts'
 import * as fn from '../../src/graph/functions.ts'
 import { gradient } from '../../src/graph/grad.ts'
@@ -12,7 +11,7 @@ import { scanUntil } from '../../src/graph/scan-until.ts'
 import { trace } from '../../src/graph/trace.ts'
 import { flip, greaterEqual, iota, or, sizeValue, type Value, where } from '../../src/graph/value.ts'
 import { symbol } from '../../src/tensor/size.ts'
-import { random } from './support.ts'
+import { optimized, random } from './support.ts'
 
 type Array2 = readonly (readonly number[])[]
 
@@ -154,9 +153,7 @@ test('a scan until its end runs no step after it, unless a gradient looks at the
       return [carry.n, ys.next, count.toF32()]
     })
     const training = trace(specs, (end) => gradient(build(rows, end!).carry.n.sum(), [end!]))
-    const [stops, goes] = [inference, training].map((graph) =>
-      printProgram(lower(runPasses(graph).at(-1)!.graph)),
-    )
+    const [stops, goes] = [inference, training].map((graph) => printProgram(lower(optimized(graph))))
     expect([stops, goes].map((program) => program!.includes('until all of'))).toEqual([true, false])
     const executable = await compile(inference)
     for (const [T, B] of [
@@ -188,7 +185,7 @@ test('a loop goes on to its last step while any state moves, or anything but 0 i
   }
   for (const what of ['neither', 'state', 'yield'] as const) {
     const graph = trace([{ shape: ['B'] }], (x) => build(x!, what))
-    const text = printProgram(lower(runPasses(graph).at(-1)!.graph))
+    const text = printProgram(lower(optimized(graph)))
     expect([what, text.includes('until all of')]).toEqual([what, what === 'neither'])
     const executable = await compile(graph)
     const bindings = new Map(Object.entries({ T: 7, B: 2 }))

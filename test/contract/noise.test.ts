@@ -4,7 +4,6 @@ import { defineCell } from '../../src/cells/define.ts'
 import { gruCell } from '../../src/cells/gru.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
 import { lower } from '../../src/codegen/lower.ts'
-import { runPasses } from '../../src/codegen/passes.ts'
 import { printProgram } from '../../src/codegen/print.ts'
 import { concat, constant } from '../../src/graph/value.ts'
 import { gradientFlow } from '../../src/inspect/gradient-flow.ts'
@@ -25,7 +24,7 @@ import { traceNamed } from '../../src/train/session.ts'
 import { forwardWindow, windowSpecs } from '../../src/train/window-graph.ts'
 import { centralDifferences } from './gradients.ts'
 import { batchOf, f32, numbersOf, sequenceOf, squared, stepsOf, windowsOf } from './models.ts'
-import { type Named, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
+import { type Named, openWasm, optimized, outside, random, runOracle, traceLoss } from './support.ts'
 
 const counters = { seed: [3], update: [5] }
 const [B, T, I, H] = [5, 6, 2, 3]
@@ -428,7 +427,7 @@ test('packed rows train as masked ones do; windows that overlap train', async ()
 
 test('over packed rows the product with x leaves the loop, mask and all', () => {
   const model = sequential([lstm({ ...dropping, zoneout: 0.2 })], { input: sequenceOf })
-  const graph = runPasses(traceLoss(model, 'meanSquaredError', true).graph).at(-1)!.graph
+  const graph = optimized(traceLoss(model, 'meanSquaredError', true).graph)
   const program = printProgram(lower(graph))
   expect(program).toMatch(new RegExp(`^matmul N × ${4 * H} × ${I}`, 'm'))
   expect(program).toMatch(new RegExp(`^matmul ${I} × ${4 * H} × N`, 'm'))

@@ -8,7 +8,6 @@ import { minGruCell } from '../../src/cells/min-gru.ts'
 import { minLstmCell } from '../../src/cells/min-lstm.ts'
 import { qrnnCell } from '../../src/cells/qrnn.ts'
 import { stacked } from '../../src/cells/stacked.ts'
-import { runPasses } from '../../src/codegen/passes.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { isKind, topological } from '../../src/graph/node.ts'
 import { parallelScans } from '../../src/graph/parallel-scan.ts'
@@ -20,7 +19,7 @@ import { changed } from '../../src/train/checkpoint.ts'
 import { WHOLE } from '../../src/train/leaves.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { sequenceOf } from './models.ts'
-import { amplifiesRounding, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
+import { amplifiesRounding, openWasm, optimized, outside, random, runOracle, traceLoss } from './support.ts'
 
 const runs = process.env['RECURRA_LONG'] === '1' ? 100 : 12
 const drawn = fc.record({
@@ -61,7 +60,7 @@ async function holds(loop: NamedGraph, parallel: readonly NamedGraph[], numRuns 
 
 /** States that some loop of the compiled graph still carries through T steps one after the other. */
 const carriedThroughT = ({ graph }: NamedGraph) =>
-  topological(runPasses(graph).at(-1)!.graph.outputs).flatMap((node) =>
+  topological(optimized(graph).outputs).flatMap((node) =>
     isKind(node, 'scan') && node.op.steps.key === 'T' ? node.inputs.slice(0, node.op.carries) : [],
   ).length
 

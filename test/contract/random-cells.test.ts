@@ -6,7 +6,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { lower } from '../../src/codegen/lower.ts'
-import { runPasses } from '../../src/codegen/passes.ts'
 import { instantiate } from '../../src/codegen/wasm/backend.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
@@ -17,7 +16,7 @@ import * as v from '../../src/graph/value.ts'
 import { verify } from '../../src/graph/verify.ts'
 import { packRows } from '../../src/tensor/packed-rows.ts'
 import { evaluateSize, sameShape, symbol } from '../../src/tensor/size.ts'
-import { random } from './support.ts'
+import { optimized, random } from './support.ts'
 
 type Draw = (below: number) => number
 type Cell = (args: { carry: Values; x: Values }) => { carry: Values; y: Values }
@@ -115,7 +114,7 @@ test('cells drawn at random agree with the oracle, and overlaid with themselves'
     fc.array(sizes, { minLength: 2, maxLength: 3 }),
     async (seed, packed, all) => {
       const graph = graphOf(seed, packed)
-      const program = lower(runPasses(graph, verify).at(-1)!.graph)
+      const program = lower(optimized(graph, verify))
       overlaid += program.aliases.size
       const [executable, apart] = [
         await instantiate(program),
@@ -169,7 +168,7 @@ test.each([3, 16])('what a product reads is not written over while it is read: %
     // Summed, since outputs have places of their own.
     return [second.carry['M']!, second.ys['product']!.square().sum(0)]
   })
-  const program = lower(runPasses(graph, verify).at(-1)!.graph)
+  const program = lower(optimized(graph, verify))
   const bindings = new Map(Object.entries({ T: 4, B: 5 }))
   const { numbers } = random(1)
   const [x, M] = [numbers(4 * 5 * H), numbers(H * H)]

@@ -1,11 +1,15 @@
 /** A model's traced loss with everything that follows from it, and two ways to run it: the f64 oracle and WASM. */
 import { compile } from '../../src/codegen/compile.ts'
+import { runPasses } from '../../src/codegen/passes.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
+import type { Graph } from '../../src/graph/node.ts'
 import { type Model, SOLE_OUTPUT } from '../../src/layers/model.ts'
 import { noiseOf } from '../../src/layers/noise.ts'
 import * as packing from '../../src/layers/packing.ts'
 import { outside as batchFirst } from '../../src/layers/signals.ts'
+import { brought } from '../../src/passes/lift.ts'
+import { ROWS } from '../../src/passes/lift-rows.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { elementCount } from '../../src/tensor/tensor.ts'
 import { leafSpecs, stateInput, WHOLE } from '../../src/train/leaves.ts'
@@ -14,6 +18,12 @@ import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
 import { targetSpecs } from '../../src/train/step.ts'
 
 export type Named = Readonly<Record<string, ArrayLike<number>>>
+
+/** The graph after all passes. */
+export function optimized(graph: Graph, check?: Parameters<typeof runPasses>[1]): Graph {
+  brought.rows = ROWS
+  return runPasses(graph, check).at(-1)!.graph
+}
 
 /** Numbers that depend on the seed alone and are exact in f32. */
 export function random(seed: number) {
