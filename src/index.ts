@@ -3,6 +3,7 @@
  * `recurra/inspect`.
  */
 export { clockworkCell } from './cells/clockwork.ts'
+export { convLstm1dCell, convLstm2dCell } from './cells/conv-lstm.ts'
 export { coupledLstmCell } from './cells/coupled-lstm.ts'
 export { type Cell, defineCell } from './cells/define.ts'
 export { echoStateCell } from './cells/echo-state.ts'
@@ -47,11 +48,13 @@ export {
 export { attention, pointer } from './layers/attention.ts'
 export { batchNorm } from './layers/batch-norm.ts'
 export { bidirectional } from './layers/bidirectional.ts'
+export { convLstm1d, convLstm2d } from './layers/conv-lstm.ts'
 export { conv1d } from './layers/conv1d.ts'
 export { dense } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { echoState } from './layers/echo-state.ts'
 export { embedding } from './layers/embedding.ts'
+export { flatten } from './layers/flatten.ts'
 export { call, type Flow, input, model } from './layers/functional.ts'
 export { globalAveragePooling1d, globalMaxPooling1d } from './layers/global-pooling.ts'
 export { highway } from './layers/highway.ts'

@@ -21,12 +21,19 @@ export {
 } from '../init/initializers.ts'
 export type { Activation } from './activations.ts'
 export { type ClockworkOptions, clockworkCell } from './clockwork.ts'
+export {
+  type ConvLstm1dOptions,
+  type ConvLstm2dOptions,
+  convLstm1dCell,
+  convLstm2dCell,
+} from './conv-lstm.ts'
 export { type CoupledLstmOptions, coupledLstmCell } from './coupled-lstm.ts'
 export { type Cell, type CellOptions, defineCell, type StateShape, type TracedCell } from './define.ts'
 export { type EchoStateOptions, echoStateCell } from './echo-state.ts'
 export { type ElmanOptions, elmanCell } from './elman.ts'
 export { type GruOptions, gruCell } from './gru.ts'
 export { type IndRnnOptions, indRnnCell } from './ind-rnn.ts'
+export type { InputAxes, InputShape } from './inputs.ts'
 export { irnnCell } from './irnn.ts'
 export { type JordanOptions, jordanCell } from './jordan.ts'
 export { type LayerNormGruOptions, layerNormGruCell } from './layer-norm-gru.ts'

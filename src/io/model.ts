@@ -6,12 +6,12 @@
  * same, bit for bit, and is saved as the same bytes.
  */
 
+import { inputsOf } from '../cells/inputs.ts'
 import { Model } from '../layers/model.ts'
 import type { Recurrent } from '../layers/recurrent.ts'
 import { sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
-import { constantOf } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { readCell, writeCell } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
@@ -141,8 +141,9 @@ function describe(model: Model): Json {
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
-    const features = constantOf(calls[at]!.inputs[0]!.shape.at(-1)!)!
-    const data = writeCell(layer.cell.trace(features), layer.cell.options)
+    const shapes = calls[at]!.inputs.map(({ shape }) => shape)
+    const { cell } = layer
+    const data = writeCell(cell.trace(inputsOf(cell.inputs, shapes)), cell.options)
     const key = JSON.stringify(data)
     const known = places.get(key) ?? cells.push(data) - 1
     places.set(key, known)
