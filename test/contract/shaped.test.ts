@@ -1,10 +1,11 @@
 /** Cells over images and over several inputs, as models have them: trained, carried on, saved; and a ConvLSTM on video. */
 import { expect, test } from 'vitest'
-import type { NamedBatch } from '../../src/data/batches.ts'
+import type { Batch } from '../../src/data/batches.ts'
 import { movingDots } from '../../src/data/video.ts'
+import { gradientFlow } from '../../src/inspect/index.ts'
 import { loadModel, saveModel } from '../../src/io/model.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
-import { convLstm2d } from '../../src/layers/conv-lstm.ts'
+import { convLstm1d, convLstm2d } from '../../src/layers/conv-lstm.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { flatten } from '../../src/layers/flatten.ts'
 import { call, input, model } from '../../src/layers/functional.ts'
@@ -13,12 +14,11 @@ import { concatenate } from '../../src/layers/merge.ts'
 import { type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { timeDistributed } from '../../src/layers/time-distributed.ts'
-import type { Tensor } from '../../src/tensor/tensor.ts'
 import { fit } from '../../src/train/fit.ts'
 import { adam, sgd } from '../../src/train/optimizers.ts'
 import { evaluate, predictWithStates } from '../../src/train/predict.ts'
-import { cut, f32, i32, nested, squared } from './models.ts'
-import { outside, random } from './support.ts'
+import { cut, f32, i32, nested, squared, stepsOf, stillness, windowsOf } from './models.ts'
+import { outside, random, runOracle, traceLoss } from './support.ts'
 
 const [B, T] = [16, 6]
 const own = (options: RecurrentOptions = {}) =>
@@ -33,7 +33,7 @@ function netOf(layer: Layer) {
 }
 
 /** What was loud lately, as far as the first pixel was bright then: Σ 0.8^(t − s) a(s) v(s). */
-function batchOf(seed: number): NamedBatch & { inputs: { video: Tensor; audio: Tensor } } {
+function batchOf(seed: number) {
   const { numbers, integers } = random(seed)
   const [v, a] = [numbers(B * T * 6), numbers(B * T * 2)]
   const y = new Array<number>(B * T).fill(0)
@@ -99,6 +99,41 @@ test('both ways, states from one layer to another, and what has no time stands a
     }),
   )
   expect(outside('f32', trained!, other!)).toEqual([])
+})
+
+test('windows that share steps, and what each step gives to the weights: as of rows of features', async () => {
+  const layer = convLstm1d({ filters: 2, kernelSize: 2, padding: 'same', returnSequences: true })
+  const net = sequential([layer, timeDistributed(flatten()), dense({ units: 1 })])
+  const { inputs, targets } = batchOf(9)
+  const whole = { inputs: { ...inputs.audio, shape: [B, T, 2] }, targets, reset: true }
+  const images = (batch: Batch) => {
+    const [rows, steps] = batch.inputs.shape as [number, number]
+    return { ...batch, inputs: { ...batch.inputs, shape: [rows, steps, 2, 1] } }
+  }
+  const losses = async (batches: Batch[], k1: number, k2: number) => {
+    const options = { ...squared, ...stillness, truncate: { k1, k2 } }
+    const steps = await stepsOf(fit(net, batches.map(images), options))
+    return steps.map(([loss]) => loss as number)
+  }
+  const plain = await losses(windowsOf(whole, 2), 2, 2)
+  const received = { shared: await losses(windowsOf(whole, 2), 2, 4), all: await losses([whole], T, T) }
+  const mean = plain.reduce((sum, loss) => sum + loss / plain.length, 0)
+  expect(outside('f32', received, { shared: plain, all: [mean] })).toEqual([])
+
+  const { contributions } = await gradientFlow(net, images(whole), { ...squared, contributions: true })
+  const weights = Object.fromEntries([...net.weights()].map(([path, { data }]) => [path, data]))
+  const values = { ...weights, x: inputs.audio.data, y: targets.data }
+  const gradients = runOracle(
+    traceLoss(net, 'meanSquaredError', false),
+    values,
+    new Map(Object.entries({ B, T })),
+  )
+  for (const name of ['U', 'W', 'b']) {
+    const { data } = contributions[`convLstm1d/${name}`]!.steps
+    const size = data.length / T
+    const sum = Array.from({ length: size }, (_, i) => Array.from({ length: T }, (_, t) => data[t * size + i]!).reduce((a, b) => a + b)) // biome-ignore format: one line
+    expect(outside('f32', { sum }, { sum: gradients[`d convLstm1d/${name}`]! }), name).toEqual([])
+  }
 })
 
 test.each([
