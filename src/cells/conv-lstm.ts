@@ -79,7 +79,7 @@ export const CONV_LSTM2D = fieldsOf(pair, { ...pair, fallback: 1 }) satisfies Fi
  * @throws {ShapeError} when traced for rows that the kernel does not fit into
  */
 export function convLstm1dCell(options: ConvLstm1dOptions) {
-  return cellOf('convLstm1d', 1, fill('convLstm1d', CONV_LSTM1D, options))
+  return define1d(checked('convLstm1d', fill('convLstm1d', CONV_LSTM1D, options)))
 }
 
 /**
@@ -87,38 +87,32 @@ export function convLstm1dCell(options: ConvLstm1dOptions) {
  * U [k, k′, I, 4F], W [k, k′, F, 4F].
  */
 export function convLstm2dCell(options: ConvLstm2dOptions) {
-  return cellOf('convLstm2d', 2, fill('convLstm2d', CONV_LSTM2D, options))
+  return define2d(checked('convLstm2d', fill('convLstm2d', CONV_LSTM2D, options)))
 }
 
-interface Own extends Omit<Filled<typeof CONV_LSTM1D>, 'kernelSize' | 'strides' | 'dilationRate'> {
-  readonly sizes: readonly number[]
-  readonly strides: readonly number[]
-  readonly dilations: readonly number[]
+type Own = Filled<typeof CONV_LSTM2D>
+
+function checked(name: string, options: Own): Own {
+  const { strides, dilationRate } = options
+  if (![strides, dilationRate].every((sizes) => [sizes].flat().some((size) => size > 1))) return options
+  throw new ArgumentError(
+    `${name}: expected strides or a dilationRate above 1; received both, ${strides} and ${dilationRate}`,
+  )
 }
 
-function cellOf(name: string, rank: number, options: Filled<typeof CONV_LSTM2D>) {
-  const { kernelSize, strides, dilationRate, ...rest } = options
-  const each = (size: Pair): readonly number[] =>
-    typeof size === 'number' ? new Array<number>(rank).fill(size) : size
-  const own: Own = {
-    ...rest,
-    ...{ sizes: each(kernelSize), strides: each(strides), dilations: each(dilationRate) },
-  }
-  const above1 = (sizes: readonly number[]) => sizes.some((size) => size > 1)
-  if (above1(own.strides) && above1(own.dilations)) {
-    throw new ArgumentError(
-      `${name}: expected strides or a dilationRate above 1; received both, ${strides} and ${dilationRate}`,
-    )
-  }
-  return define(name, rank)(own)
+/** A size for each axis that a kernel moves over. */
+function each(rank: number, size: Pair): readonly number[] {
+  return typeof size === 'number' ? new Array<number>(rank).fill(size) : size
 }
 
 /** The sizes of the states, without channels. */
 function placesOf(name: string, sizes: readonly number[], options: Own): number[] {
-  const { sizes: kernel, strides, dilations, padding } = options
-  const places = kernel.map((size, i) => {
-    const fits = padding === 'same' ? sizes[i]! : sizes[i]! - (size - 1) * dilations[i]!
-    return Math.ceil(fits / strides[i]!)
+  const { kernelSize, strides, dilationRate, padding } = options
+  const own = [kernelSize, strides, dilationRate].map((size) => each(sizes.length, size))
+  const [kernel, steps, dilations] = own as [readonly number[], readonly number[], readonly number[]]
+  const places = sizes.map((size, i) => {
+    const free = padding === 'same' ? size : size - (kernel[i]! - 1) * dilations[i]!
+    return Math.ceil(free / steps[i]!)
   })
   if (places.every((size) => size >= 1)) return places
   throw new ShapeError(
@@ -137,17 +131,18 @@ const define = (name: string, rank: number) => {
       return { h: shape, c: shape }
     },
     params: ({ inputs, ...options }) => {
-      const { sizes, filters, kernelInitializer, recurrentInitializer } = options
+      const { filters, kernelInitializer, recurrentInitializer } = options
+      const kernel = each(rank, options.kernelSize)
       return {
-        U: parameter([...sizes, inputs[rank]!, 4 * filters], kernelInitializer),
-        W: parameter([...sizes, filters, 4 * filters], recurrentInitializer),
+        U: parameter([...kernel, inputs[rank]!, 4 * filters], kernelInitializer),
+        W: parameter([...kernel, filters, 4 * filters], recurrentInitializer),
         ...biases(options.useBias, { b: gateBiases({ ...options, units: filters }) }),
       }
     },
   }).step(({ x, state: { h, c }, params, options }) => {
-    const { strides, dilations, padding, useBias } = options
+    const { strides, dilationRate, padding, useBias } = options
     const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
-    const seen = convolution(x, params.U, { axes, strides, dilations, padding })
+    const seen = convolution(x, params.U, { axes, strides, dilations: dilationRate, padding })
     const kept = convolution(h, params.W, { axes, padding: 'same' })
     const [i, f, g, o] = parts(seen.add(kept).add(useBias ? params.b : 0), 4)
     const next = gate(f)
@@ -157,3 +152,6 @@ const define = (name: string, rank: number) => {
     return { output, state: { h: output, c: next } }
   })
 }
+
+const define1d = define('convLstm1d', 1)
+const define2d = define('convLstm2d', 2)

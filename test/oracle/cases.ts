@@ -42,7 +42,8 @@ export interface Last {
 export interface Shape {
   readonly T: number
   readonly B: number
-  readonly I: number
+  /** The number of features, or the shape of a step. */
+  readonly I: number | readonly number[]
   /** Rows that end before the last step, or that have steps missing anywhere. */
   readonly padding: 'none' | 'lengths' | 'mask'
   /** Longer rows first. Default: false. */
@@ -70,9 +71,10 @@ export interface Shape {
 export function caseOf(layers: readonly Layer[], shape: Shape, seed: number, more: object = {}) {
   const { T, B, I, padding, sorted = false, edges = false, sequences, carried = false } = shape
   const { largest = 1, tokens = false, calls = 1, training = true } = shape
+  const inputs = tokens ? [] : [I].flat()
   const input = tokens
     ? ({ shape: [null], dtype: 'i32' } as const)
-    : ({ shape: [null, I], dtype: 'f32' } as const)
+    : ({ shape: [null, ...inputs], dtype: 'f32' } as const)
   const model = sequential(layers, { input })
   const { params, variables, states, calls: built } = model.built
   const { numbers, integers } = random(seed)
@@ -92,8 +94,9 @@ export function caseOf(layers: readonly Layer[], shape: Shape, seed: number, mor
   })
   const mask = padding === 'mask' ? there.flat() : null
   const rows = B * (sequences ? T : 1)
+  const outputs = model.output.shape.reduce((product, size) => product * (constantOf(size) ?? 1), 1)
   const told = {
-    ...{ T, B, sequences, inputs: tokens ? [] : [I], calls, training, mask },
+    ...{ T, B, sequences, inputs, calls, training, mask },
     lengths: sorted ? (drawnLengths?.toSorted((a, b) => b - a) ?? null) : drawnLengths,
     layers: model.calls.map((each, k) => ({
       ...each,
@@ -103,8 +106,8 @@ export function caseOf(layers: readonly Layer[], shape: Shape, seed: number, mor
     leaves: Object.fromEntries(drawn),
     x: tokens
       ? integers(B * T, 1, VOCABULARY - 1).map((token, i) => (mask?.[i] === 0 ? 0 : token))
-      : numbers(B * T * I),
-    y: tokens ? integers(rows, 0, VOCABULARY - 1) : numbers(rows * constantOf(model.output.shape.at(-1)!)!),
+      : numbers(B * T * elementCount(inputs)),
+    y: tokens ? integers(rows, 0, VOCABULARY - 1) : numbers(rows * outputs),
     ...more,
   }
   const given: Named = {

@@ -25,14 +25,8 @@ const recurrent = (make, states) => ({
   states,
   params: ['U', 'W', 'b'],
   make: ({ options: { returnSequences, goBackwards }, cell }, { stateful }) => {
-    const { units, activation, recurrentActivation, useBias, resetAfter } = cell.options
-    const own = {
-      units,
-      activation,
-      recurrentActivation,
-      useBias,
-      ...(resetAfter === false && { resetAfter }),
-    }
+    const { resetAfter, kernelInitializer, recurrentInitializer, biasInitializer, ...rest } = cell.options
+    const own = { ...rest, ...(resetAfter === false && { resetAfter }) }
     return make({ ...ANY, ...own, returnSequences, goBackwards, stateful, returnState: true })
   },
 })
@@ -64,6 +58,7 @@ const KINDS = {
     make: ({ options: { epsilon, center, scale, momentum } }) =>
       keras.batchNormalization({ epsilon, center, scale, momentum }),
   },
+  convLstm2d: recurrent(keras.convLstm2d, ['h', 'c']),
   elman: recurrent(keras.simpleRNN, ['h']),
   gru: recurrent(keras.gru, ['h']),
   lstm: recurrent(keras.lstm, ['h', 'c']),
@@ -126,7 +121,9 @@ function answer(told) {
   const there = tf.tensor2d(
     Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => isThere(b, t))),
   )
-  const present = (value) => tf.mul(value, tf.expandDims(there, 2))
+  /** One number a step and row, to stand beside a value's. */
+  const beside = (each, value) => tf.reshape(each, [...each.shape, ...value.shape.slice(each.rank).fill(1)])
+  const present = (value) => tf.mul(value, beside(there, value))
   const padded = (lengths !== null || mask !== null) && !peer.maskZero
   let read = tf.tensor(x, [B, T, ...inputs], inputs.length === 0 ? 'int32' : 'float32')
   // Found before: the layer has an op without a gradient.
@@ -164,7 +161,7 @@ function answer(told) {
       const targets = tf.oneHot(tf.tensor(y, counted.shape, 'int32'), classes)
       return tf.losses.softmaxCrossEntropy(targets, output, counted)
     }
-    return tf.losses.meanSquaredError(tf.tensor(y, output.shape), output, tf.expandDims(counted, -1))
+    return tf.losses.meanSquaredError(tf.tensor(y, output.shape), output, beside(counted, output))
   }
 
   for (let i = 1; i < calls; i++) forward()

@@ -6,7 +6,17 @@
 import { fileURLToPath } from 'node:url'
 import { describe, test } from 'vitest'
 import { installOnFirstUse } from '../../scripts/install.mjs'
-import { batchNorm, bidirectional, dense, elman, embedding, gru, layerNorm, lstm } from '../../src/index.ts'
+import {
+  batchNorm,
+  bidirectional,
+  convLstm2d,
+  dense,
+  elman,
+  embedding,
+  gru,
+  layerNorm,
+  lstm,
+} from '../../src/index.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import type { Recurrent, RecurrentOptions } from '../../src/layers/recurrent.ts'
 import { ask, unless, wanted } from './ask.ts'
@@ -45,6 +55,8 @@ interface Row extends Partial<{ readonly [K in keyof Ways]: readonly Ways[K][] }
   /** Layers of which the last recurrent one takes `last`; those before it take `below`. */
   readonly layers: (last: Options, below: Options, ways: Ways) => readonly Layer[]
   readonly tokens?: boolean
+  /** The shape of a step. Default: features. */
+  readonly shape?: readonly number[]
   readonly calls?: number
   /** What TF.js has as an option of a layer and Recurra has otherwise. */
   readonly peer?: { readonly maskZero?: boolean; readonly timeDistributed?: boolean }
@@ -129,6 +141,20 @@ const ROWS: Readonly<Record<string, Row>> = Object.fromEntries<Row>([
     },
   ],
   [
+    'convolutional LSTM over images',
+    {
+      layers: (last, below, { two }) => {
+        const images = ({ units, ...rest }: Options) => ({ ...rest, filters: units, kernelSize: 2 })
+        const upper = convLstm2d({ ...images(last), padding: 'same', strides: [1, 2] })
+        return [...(two ? [convLstm2d(images(below))] : []), upper, onTop]
+      },
+      shape: [4, 5, 2],
+      // TF.js cannot mask images, nor begin with states of their shape.
+      padding: ['none'],
+      begin: ['zeros'],
+    },
+  ],
+  [
     'timeDistributed(dense)',
     {
       ...only,
@@ -143,7 +169,10 @@ const ROWS: Readonly<Record<string, Row>> = Object.fromEntries<Row>([
 /** The long run takes every choice; others a third of many, in which any two values of two axes still meet. */
 const long = process.env['RECURRA_LONG'] === '1'
 
-function casesOf([name, { layers, tokens = false, calls = 1, peer, ...own }]: [string, Row], k: number) {
+function casesOf(
+  [name, { layers, tokens = false, calls = 1, shape: step, peer, ...own }]: [string, Row],
+  k: number,
+) {
   const axes = { ...AXES, ...own }
   const all = [...product(axes).entries()]
   const places = (ways: Ways) =>
@@ -160,6 +189,7 @@ function casesOf([name, { layers, tokens = false, calls = 1, peer, ...own }]: [s
     } as const
     const shape: Shape = {
       ...SIZES[(i + Math.floor(i / 3) + k) % SIZES.length]!,
+      ...(step && { I: step }),
       ...{ padding, sequences, tokens, calls, training, carried: begin === 'carried' },
       // Before a row's first step TF.js gives the state that it begins with, Recurra and Keras 0.
       edges: begin !== 'zeros',
