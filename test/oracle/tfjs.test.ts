@@ -9,6 +9,7 @@ import { installOnFirstUse } from '../../scripts/install.mjs'
 import {
   batchNorm,
   bidirectional,
+  conv1d,
   convLstm2d,
   dense,
   elman,
@@ -16,6 +17,9 @@ import {
   gru,
   layerNorm,
   lstm,
+  masking,
+  repeatVector,
+  timeDistributed,
 } from '../../src/index.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import type { Recurrent, RecurrentOptions } from '../../src/layers/recurrent.ts'
@@ -58,8 +62,9 @@ interface Row extends Partial<{ readonly [K in keyof Ways]: readonly Ways[K][] }
   /** The shape of a step. Default: features. */
   readonly shape?: readonly number[]
   readonly calls?: number
+  readonly found?: boolean
   /** What TF.js has as an option of a layer and Recurra has otherwise. */
-  readonly peer?: { readonly maskZero?: boolean; readonly timeDistributed?: boolean }
+  readonly peer?: { readonly maskZero?: boolean }
 }
 
 type Make = (options: Options) => Recurrent
@@ -149,19 +154,63 @@ const ROWS: Readonly<Record<string, Row>> = Object.fromEntries<Row>([
         return [...(two ? [convLstm2d(images(below))] : []), upper, onTop]
       },
       shape: [4, 5, 2],
-      // TF.js cannot mask images, nor begin with states of their shape.
+      // TF.js cannot mask images.
       padding: ['none'],
-      begin: ['zeros'],
+    },
+  ],
+  [
+    'conv1d',
+    {
+      ...only,
+      layers: (last) => [
+        conv1d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'tanh' }),
+        ...[lstm(last), onTop],
+      ],
+      padding: ['none'],
+    },
+  ],
+  [
+    // TF.js has no causal padding, and fails at gradients of what is dilated and of one step.
+    'conv1d, other ways, inference',
+    {
+      ...only,
+      layers: (last, _, { begin }) => {
+        const own = {
+          zeros: { kernelSize: 2 },
+          trainable: { kernelSize: 3, padding: 'same', dilationRate: 2 },
+          carried: { kernelSize: 1, strides: 2 },
+        } as const
+        return [conv1d({ filters: 4, ...own[begin as keyof typeof own] }), elman(last), onTop]
+      },
+      padding: ['none'],
+      training: [false],
+    },
+  ],
+  ...forEachCell('masking, ', (make) => ({
+    ...{ layers: (...all) => [masking(), ...stack(make)(...all)], padding: ['mask'], found: true },
+  })),
+  [
+    'repeatVector, timeDistributed(dense)',
+    {
+      ...only,
+      layers: (last, below) => [
+        lstm({ ...below, returnSequences: false }),
+        ...[repeatVector({ n: 3 }), elman(last), timeDistributed(dense({ units: 4, activation: 'tanh' }))],
+      ],
+      sequences: [true],
+      padding: ['none'],
     },
   ],
   [
     'timeDistributed(dense)',
     {
       ...only,
-      layers: (last) => [dense({ units: 4, activation: 'tanh' }), lstm(last), onTop],
+      layers: (last) => [
+        timeDistributed(dense({ units: 4, activation: 'tanh' })),
+        ...[lstm(last), timeDistributed(onTop)],
+      ],
       sequences: [true],
       padding: ['none'],
-      peer: { timeDistributed: true },
     },
   ],
 ])
@@ -170,7 +219,7 @@ const ROWS: Readonly<Record<string, Row>> = Object.fromEntries<Row>([
 const long = process.env['RECURRA_LONG'] === '1'
 
 function casesOf(
-  [name, { layers, tokens = false, calls = 1, shape: step, peer, ...own }]: [string, Row],
+  [name, { layers, tokens = false, calls = 1, shape: step, found = false, peer, ...own }]: [string, Row],
   k: number,
 ) {
   const axes = { ...AXES, ...own }
@@ -190,7 +239,7 @@ function casesOf(
     const shape: Shape = {
       ...SIZES[(i + Math.floor(i / 3) + k) % SIZES.length]!,
       ...(step && { I: step }),
-      ...{ padding, sequences, tokens, calls, training, carried: begin === 'carried' },
+      ...{ padding, found, sequences, tokens, calls, training, carried: begin === 'carried' },
       // Before a row's first step TF.js gives the state that it begins with, Recurra and Keras 0.
       edges: begin !== 'zeros',
     }
