@@ -60,6 +60,16 @@ test('a cell of two inputs, one an image, with a matrix state: trains over unlik
   expect(await predictWithStates(loaded, inputs)).toEqual(await predictWithStates(net, inputs))
 })
 
+test('lengths and masks of several inputs say whose they are', async () => {
+  const [net, { lengths, ...batch }] = [netOf(own()), batchOf(4)]
+  const nameless =
+    /by name, of one for all that share its time: { video, audio }; received them without a name/
+  await expect(predictWithStates(net, batch.inputs, { lengths: lengths.video })).rejects.toThrow(nameless)
+  await expect(fit(net, [{ ...batch, lengths: lengths.video }], squared)).rejects.toThrow(nameless)
+  const mask = { text: [[1]] }
+  await expect(predictWithStates(net, batch.inputs, { mask })).rejects.toThrow(/received text/)
+})
+
 test('its states go on from one part of a sequence to the next, as those of the whole', async () => {
   const net = netOf(own({ returnState: true }))
   const { inputs } = batchOf(6)
