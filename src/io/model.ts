@@ -6,8 +6,8 @@
  * same, bit for bit, and is saved as the same bytes.
  */
 
-import { inputsOf } from '../cells/inputs.ts'
 import { Model } from '../layers/model.ts'
+import { tracedFor } from '../layers/reading.ts'
 import type { Recurrent } from '../layers/recurrent.ts'
 import { sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
@@ -141,9 +141,7 @@ function describe(model: Model): Json {
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
-    const shapes = calls[at]!.inputs.map(({ shape }) => shape)
-    const { cell } = layer
-    const data = writeCell(cell.trace(inputsOf(cell.inputs, shapes)), cell.options)
+    const data = writeCell(tracedFor(layer.cell, calls[at]!.inputs), layer.cell.options)
     const key = JSON.stringify(data)
     const known = places.get(key) ?? cells.push(data) - 1
     places.set(key, known)

@@ -3,7 +3,7 @@ import type { Cell, TracedCell } from '../cells/define.ts'
 import { inputAxes, inputsOf } from '../cells/inputs.ts'
 import type { Value } from '../graph/value.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { constantOf, printShape } from '../tensor/size.ts'
+import { constantOf, printShape, type Shape } from '../tensor/size.ts'
 import { featuresOf, type Signal } from './layer.ts'
 import { aligned } from './merging.ts'
 
@@ -14,6 +14,12 @@ export interface Reading {
   readonly inputs: Readonly<Record<string, Value>>
   /** Traced for their sizes. */
   readonly traced: TracedCell
+}
+
+/** A cell as it is traced for what a layer was called on; of shapes it looks at the last axes. */
+export function tracedFor(cell: Cell, read: readonly { readonly shape: Shape }[]): TracedCell {
+  const shapes = read.map(({ shape }) => shape)
+  return cell.trace(inputsOf(cell.inputs, shapes))
 }
 
 /**
@@ -54,10 +60,9 @@ export function readBy(kind: string, cell: Cell, signals: readonly Signal[]): Re
     }
     return [name, value] as const
   })
-  const shapes = laid.map(({ value }) => value.shape)
-  return {
-    signal: laid[0]!,
-    inputs: Object.fromEntries(inputs),
-    traced: cell.trace(inputsOf(axes, shapes)),
-  }
+  const traced = tracedFor(
+    cell,
+    laid.map(({ value }) => value),
+  )
+  return { signal: laid[0]!, inputs: Object.fromEntries(inputs), traced }
 }

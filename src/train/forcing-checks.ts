@@ -1,7 +1,7 @@
 /** When a model's targets can stand in for its outputs: what `teacherForcing` asks of model and loss. */
 
-import { inputsOf } from '../cells/inputs.ts'
 import { type Call, type Model, SOLE_OUTPUT } from '../layers/model.ts'
+import { tracedFor } from '../layers/reading.ts'
 import { Recurrent } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Losses } from './losses.ts'
@@ -52,7 +52,6 @@ function checkLayers(model: Model): void {
 }
 
 function isFedBack({ calls, built }: Model, at: number): boolean {
-  const shapes = built.calls[at]!.inputs.map(({ shape }) => shape)
   const { cells = [] } = calls[at]!.layer
-  return cells.some((cell) => cell.trace(inputsOf(cell.inputs, shapes)).feedback !== undefined)
+  return cells.some((cell) => tracedFor(cell, built.calls[at]!.inputs).feedback !== undefined)
 }
