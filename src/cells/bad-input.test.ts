@@ -4,6 +4,7 @@ import type { Value } from '../graph/value.ts'
 import { glorotUniform } from '../init/initializers.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { clockworkCell } from './clockwork.ts'
+import { convLstm1dCell, convLstm2dCell } from './conv-lstm.ts'
 import { defineCell } from './define.ts'
 import { lruCell } from './lru.ts'
 import { lstmCell } from './lstm.ts'
@@ -178,7 +179,35 @@ test.each<[string, () => unknown, new (message: string) => Error, RegExp]>([
     ArgumentError,
     /lru: minRadius must be below maxRadius; received 0.5 and 0.5/,
   ],
-  ...[0, 1.5, Number.NaN, '3', null].map(
+  ...[null, 0, 1.5, '3', [3], {}, { video: 0 }, { 'a b': 1 }].map(
+    (inputs): [string, () => unknown, new (message: string) => Error, RegExp] => [
+      `${JSON.stringify(inputs)} as axes of inputs`,
+      () => declare({ inputs }),
+      ArgumentError,
+      /defineCell: inputs must be a number of axes.*received/,
+    ],
+  ),
+  ...[3, [2, 0, 1], [2, 2], { x: [2, 2, 1] }, null].map(
+    (inputs): [string, () => unknown, new (message: string) => Error, RegExp] => [
+      `${JSON.stringify(inputs)} for an image`,
+      () => convLstm2dCell({ filters: 1, kernelSize: 1 }).trace(inputs as never),
+      ArgumentError,
+      /cell convLstm2d: expected sizes of at least 1, 3 of x; received/,
+    ],
+  ),
+  [
+    'a kernel larger than what it moves over',
+    () => convLstm2dCell({ filters: 1, kernelSize: [2, 3] }).trace([4, 2, 1]),
+    ShapeError,
+    /convLstm2d: the kernel, \[2, 3\] .* does not fit into \[4, 2\]; .*padding: 'same'/,
+  ],
+  [
+    'strides of what is dilated',
+    () => convLstm1dCell({ filters: 1, kernelSize: 2, strides: 2, dilationRate: 3 }),
+    ArgumentError,
+    /convLstm1d: expected strides or a dilationRate above 1; received both, 2 and 3/,
+  ],
+  ...[0, 1.5, Number.NaN, '3', null, [3]].map(
     (inputs): [string, () => unknown, new (message: string) => Error, RegExp] => [
       `${inputs} inputs`,
       () => lstmCell({ units: 2 }).trace(inputs as never),

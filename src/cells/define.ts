@@ -1,15 +1,26 @@
 /**
- * The contract of cells. A cell is a function of one time step: (x, states, parameters) → (output, next states).
+ * The contract of cells. A cell is a function of one time step: (x, states, parameters) → (output, next states); x is a
+ * row of features, or what inputs.ts says.
  * It is traced once to a graph; from there on a user's cell and a built-in one are the same thing.
  */
 import type { Graph } from '../graph/node.ts'
-import { checkStates } from '../graph/scan.ts'
+import { checkStates, type Values } from '../graph/scan.ts'
 import { traceWith } from '../graph/trace.ts'
 import { Value } from '../graph/value.ts'
 import { type Parameter, requireParameter } from '../init/initializers.ts'
 import { requireKnown, requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { constantOf, printShape, sameShape, symbol } from '../tensor/size.ts'
+import {
+  areNamed,
+  type InputAxes,
+  type InputShape,
+  type InputSizes,
+  type InputValues,
+  inputShapes,
+  requireAxes,
+  requireInputs,
+} from './inputs.ts'
 
 /** What a cell's options may hold: they are saved with it, for people to read. */
 export type CellOptions = Readonly<Record<string, unknown>>
@@ -25,10 +36,10 @@ export interface Noise {
   readonly rate: number
 }
 
-/** A cell traced for a number of inputs: all that a recurrence, a file or a picture needs. */
+/** A cell traced for inputs of certain sizes: all that a recurrence, a file or a picture needs. */
 export interface TracedCell {
   readonly name: string
-  readonly inputs: number
+  readonly inputs: InputShape
   readonly states: Readonly<Record<string, readonly number[]>>
   readonly params: Readonly<Record<string, Parameter>>
   /** The state that is the output of the step before, where the cell says so: teacher forcing replaces it. */
@@ -42,7 +53,7 @@ export interface TracedCell {
     | Readonly<Record<string, { readonly shape: readonly number[]; readonly rate: number }>>
     | undefined
   /**
-   * Parameters x [B, inputs], states [B, …], params …, and in training the masks of noise, [B, …]; outputs: the output
+   * Parameters x [B, inputs] or the inputs by name, [B, …], states [B, …], params …, and in training the masks of noise, [B, …]; outputs: the output
    * [B, …], next states.
    */
   readonly training: Graph
@@ -53,12 +64,14 @@ export interface TracedCell {
 export interface Cell {
   readonly name: string
   readonly options: CellOptions
-  trace(inputs: number): TracedCell
+  /** How many axes a step of each input has; absent where it reads features alone. */
+  readonly inputs?: InputAxes | undefined
+  trace(inputs: InputShape): TracedCell
 }
 
-export interface StepInput<O, S extends string, P extends string, N extends string> {
-  /** [B, inputs] */
-  readonly x: Value
+export interface StepInput<O, S extends string, P extends string, N extends string, X = Value> {
+  /** [B, inputs]; with `inputs` declared [B, …], or one such value for each name. */
+  readonly x: X
   readonly state: Readonly<Record<S, Value>>
   readonly params: Readonly<Record<P, Value>>
   readonly options: O
@@ -74,11 +87,22 @@ export interface StepResult<S extends string> {
   readonly state: Readonly<Record<S, Value>>
 }
 
-interface Declaration<O, S extends string, P extends string, N extends string> {
+interface Declaration<
+  O,
+  S extends string,
+  P extends string,
+  N extends string,
+  A extends InputAxes | undefined,
+> {
   /** For messages, pictures and files. */
   readonly name?: string
-  readonly state: (options: O & { readonly inputs: number }) => Readonly<Record<S, StateShape>>
-  readonly params: (options: O & { readonly inputs: number }) => Readonly<Record<P, Parameter>>
+  /**
+   * How many axes a step of the input has, `3` for frames [rows, columns, channels], or of each of several inputs by its
+   * name, `{ video: 3, audio: 1 }`. Default: a row of features, of which `inputs` is the number.
+   */
+  readonly inputs?: A
+  readonly state: (options: O & { readonly inputs: InputSizes<A> }) => Readonly<Record<S, StateShape>>
+  readonly params: (options: O & { readonly inputs: InputSizes<A> }) => Readonly<Record<P, Parameter>>
   /** The state that is the output of the step before; teacher forcing may put the target there. */
   readonly feedback?: NoInfer<S>
   /** States that always begin with zeros, which no gradient could move well: counters and the like. */
@@ -89,7 +113,7 @@ interface Declaration<O, S extends string, P extends string, N extends string> {
    * What is dropped in training, by name: `noise: ({ units }) => ({ h: { shape: units, rate: 0.2 } })` gives the step
    * `noise.h`, one mask a row for all of time (Gal and Ghahramani 2016): `noise.h(h).matmul(W)`.
    */
-  readonly noise?: (options: O & { readonly inputs: number }) => Readonly<Record<N, Noise>>
+  readonly noise?: (options: O & { readonly inputs: InputSizes<A> }) => Readonly<Record<N, Noise>>
 }
 
 /** Words, numbered in a stack: no name of a state or parameter can come to mean something else in a path. */
@@ -108,20 +132,40 @@ export const MEMBER_NAME = /^(?:\d+ )*[A-Za-z_]\w*$/
  *     })
  *     const layer = recurrent(leaky({ units: 32 }))
  *
+ * A step may read values of any shapes, one or several by name, as its states may have any. Sizes come in as `inputs`:
+ *
+ *     const both = defineCell<{ units: number }>()({
+ *       name: 'both',
+ *       inputs: { video: 3, audio: 1 }, // [rows, columns, channels] and [features]
+ *       state: ({ inputs: { video }, units }) => ({ seen: [video[2], units] }),
+ *       params: ({ inputs: { audio }, units }) => ({ U: glorotUniform(audio[0], units) }),
+ *     }).step(({ x: { video, audio }, state: { seen }, params: { U } }) => {
+ *       const heard = audio.matmul(U).expandDims(1)
+ *       const next = seen.mul(0.9).add(video.mean([1, 2]).expandDims(2).mul(heard))
+ *       return { output: next.sum(1).tanh(), state: { seen: next } }
+ *     })
+ *     const summed = call(recurrent(both({ units: 8 })), [video, audio])
+ *
  * In two calls because TypeScript cannot infer names of states and parameters beside a type that is given.
  */
 export function defineCell<O extends object>() {
-  return <S extends string, P extends string, N extends string = never>(
-    declaration: Declaration<O, S, P, N>,
+  return <
+    S extends string,
+    P extends string,
+    N extends string = never,
+    const A extends InputAxes | undefined = undefined,
+  >(
+    declaration: Declaration<O, S, P, N, A>,
   ) => {
-    const known = ['name', 'state', 'params', 'feedback', 'untrained', 'fixed', 'noise']
+    const known = ['name', 'state', 'params', 'inputs', 'feedback', 'untrained', 'fixed', 'noise']
     requireKnown('defineCell', declaration, known)
+    requireAxes(declaration.inputs)
     if (typeof (declaration.name ?? '') !== 'string') {
       throw new ArgumentError(`defineCell: name must be a text; received ${String(declaration.name)}`)
     }
     for (const key of ['state', 'params'] as const) requireFunction(key, declaration[key])
     return {
-      step(step: (input: StepInput<O, S, P, N>) => StepResult<S>): (options: O) => Cell {
+      step(step: (input: StepInput<O, S, P, N, InputValues<A>>) => StepResult<S>): (options: O) => Cell {
         requireFunction('step', step)
         return (options) => makeCell(declaration, step, options)
       },
@@ -143,13 +187,20 @@ function requireNames(cell: string, what: string, given: object): void {
   )
 }
 
-function makeCell<O extends object, S extends string, P extends string, N extends string>(
-  declaration: Declaration<O, S, P, N>,
-  step: (input: StepInput<O, S, P, N>) => StepResult<S>,
+function makeCell<
+  O extends object,
+  S extends string,
+  P extends string,
+  N extends string,
+  A extends InputAxes | undefined,
+>(
+  declaration: Declaration<O, S, P, N, A>,
+  step: (input: StepInput<O, S, P, N, InputValues<A>>) => StepResult<S>,
   options: O,
 ): Cell {
-  const { name = 'cell', feedback, untrained, fixed } = declaration
-  const trace = (inputs: number): TracedCell => {
+  const { name = 'cell', inputs: axes, feedback, untrained, fixed } = declaration
+  const trace = (given: InputShape): TracedCell => {
+    const inputs = requireInputs(name, axes, given) as InputShape & InputSizes<A>
     const shapes = declaration.state({ ...options, inputs })
     requireNames(name, 'state', shapes)
     const states = Object.fromEntries(
@@ -171,10 +222,10 @@ function makeCell<O extends object, S extends string, P extends string, N extend
       const names = declared.map(([key]) => key)
       const drop = names.map((key) => (value: Value) => input.masks.get(key)?.mul(value) ?? value)
       const own = { ...input, options, noise: named(names, drop) }
-      return step(own as unknown as StepInput<O, S, P, N>)
+      return step(own as unknown as StepInput<O, S, P, N, InputValues<A>>)
     })
   }
-  return { name, options: options as CellOptions, trace: tracedOnce(trace) }
+  return { name, options: options as CellOptions, inputs: axes, trace: tracedOnce(trace) }
 }
 
 /** What is drawn at all, checked. */
@@ -187,12 +238,13 @@ function noiseOf(cell: string, declared: readonly (readonly [string, Noise])[]):
   return Object.fromEntries(drawn)
 }
 
-/** Remembers what was traced, by the number of inputs. */
+/** Remembers what was traced, by the sizes of the inputs. */
 export function tracedOnce(trace: Cell['trace']): Cell['trace'] {
-  const known = new Map<number, TracedCell>()
+  const known = new Map<string, TracedCell>()
   return (inputs) => {
-    const traced = known.get(inputs) ?? trace(inputs)
-    known.set(inputs, traced)
+    const key = JSON.stringify(inputs)
+    const traced = known.get(key) ?? trace(inputs)
+    known.set(key, traced)
     return traced
   }
 }
@@ -201,13 +253,14 @@ export function tracedOnce(trace: Cell['trace']): Cell['trace'] {
 export function traceStep(
   cell: Omit<TracedCell, 'training' | 'inference'>,
   step: (
-    input: Omit<StepInput<unknown, string, string, never>, 'options' | 'noise'> & {
+    input: Omit<StepInput<unknown, string, string, never, Value | Values>, 'options' | 'noise'> & {
       /** Masks by name, in training. */
       readonly masks: ReadonlyMap<string, Value>
     },
   ) => StepResult<string>,
 ): TracedCell {
   const { name, inputs, states, params, feedback, noise = {} } = cell
+  const read = inputShapes(inputs)
   for (const each of [states, params, noise].flatMap(Object.keys)) {
     if (MEMBER_NAME.test(each)) continue
     throw new ArgumentError(
@@ -216,7 +269,7 @@ export function traceStep(
   }
   requireUntrained(cell)
   const specs = [
-    { name: 'x', shape: ['B', inputs] },
+    ...read.map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
     ...Object.entries(states).map(([key, shape]) => ({ name: key, shape: ['B', ...shape] })),
     ...Object.entries(params).map(([key, { shape }]) => ({ name: key, shape })),
   ]
@@ -228,7 +281,8 @@ export function traceStep(
     const { graph, captured } = traceWith(
       training ? [...specs, ...noisy] : specs,
       (values) => {
-        const [x, ...rest] = values as [Value, ...Value[]]
+        const rest = values.slice(read.length)
+        const x = areNamed(inputs) ? named(Object.keys(inputs), values) : values[0]!
         const state = named(Object.keys(states), rest)
         const own = named(Object.keys(params), rest.slice(Object.keys(states).length))
         const masks = new Map(

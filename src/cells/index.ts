@@ -42,6 +42,12 @@ export {
 export type { Constraint, Regularizer } from '../init/rules.ts'
 export type { Activation } from './activations.ts'
 export { type ClockworkOptions, clockworkCell } from './clockwork.ts'
+export {
+  type ConvLstm1dOptions,
+  type ConvLstm2dOptions,
+  convLstm1dCell,
+  convLstm2dCell,
+} from './conv-lstm.ts'
 export { type CoupledLstmOptions, coupledLstmCell } from './coupled-lstm.ts'
 export {
   type Cell,
@@ -55,6 +61,7 @@ export { type EchoStateOptions, echoStateCell } from './echo-state.ts'
 export { type ElmanOptions, elmanCell } from './elman.ts'
 export { type GruOptions, gruCell } from './gru.ts'
 export { type IndRnnOptions, indRnnCell } from './ind-rnn.ts'
+export type { InputAxes, InputShape } from './inputs.ts'
 export { irnnCell } from './irnn.ts'
 export { type JordanOptions, jordanCell } from './jordan.ts'
 export { type LayerNormGruOptions, layerNormGruCell } from './layer-norm-gru.ts'

@@ -1,8 +1,9 @@
 import { callGraph } from '../graph/inline.ts'
-import type { Value } from '../graph/value.ts'
+import { Value } from '../graph/value.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { constantOf, printShape } from '../tensor/size.ts'
+import { printShape } from '../tensor/size.ts'
 import { type Cell, type TracedCell, tracedOnce, traceStep } from './define.ts'
+import { type InputShape, inputAxes, inputsOf } from './inputs.ts'
 
 /**
  * Cells one on the other as one cell, as a list of cells is in Keras: at every step the output of each is the next one's
@@ -16,7 +17,8 @@ export function stacked(cells: readonly Cell[]): Cell {
   }
   for (const cell of cells) requireCell('stacked', cell)
   const options = { cells: cells.map(({ name, options: own }) => ({ name, options: own })) }
-  return { name: 'stacked', options, trace: tracedOnce((inputs) => traceStack(cells, inputs)) }
+  const trace = tracedOnce((inputs) => traceStack(cells, inputs))
+  return { name: 'stacked', options, inputs: cells[0]!.inputs, trace }
 }
 
 /** @throws {ArgumentError} for what is no cell: a function that makes one, most of the time */
@@ -26,11 +28,11 @@ export function requireCell(what: string, cell: Cell): void {
   throw new ArgumentError(`${what}: expected a cell; received ${cell === null ? 'null' : typeof cell}${hint}`)
 }
 
-function traceStack(cells: readonly Cell[], inputs: number): TracedCell {
+function traceStack(cells: readonly Cell[], inputs: InputShape): TracedCell {
   const stack: TracedCell[] = []
   for (const [k, cell] of cells.entries()) {
     const below = stack[k - 1]
-    stack.push(cell.trace(below === undefined ? inputs : outputsOf(below)))
+    stack.push(cell.trace(below === undefined ? inputs : outputsOf(below, cell)))
   }
   const numbered = <T>(of: (cell: TracedCell) => Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(
@@ -52,25 +54,30 @@ function traceStack(cells: readonly Cell[], inputs: number): TracedCell {
     },
     ({ x, state, params, training, masks }) => {
       const next: Record<string, Value> = {}
-      let output = x
+      let read = x instanceof Value ? [x] : Object.values(x)
       for (const [k, cell] of stack.entries()) {
         const own = (all: Readonly<Record<string, Value>>, names: object) =>
           Object.keys(names).map((name) => all[`${k} ${name}`]!)
         const drawn = training ? Object.keys(cell.noise ?? {}).map((name) => masks.get(`${k} ${name}`)!) : []
-        const args = [output, ...own(state, cell.states), ...own(params, cell.params), ...drawn]
+        const args = [...read, ...own(state, cell.states), ...own(params, cell.params), ...drawn]
         const [y, ...after] = callGraph(training ? cell.training : cell.inference, args)
         for (const [i, name] of Object.keys(cell.states).entries()) next[`${k} ${name}`] = after[i]!
-        output = y!
+        read = [y!]
       }
-      return { output, state: next }
+      return { output: read[0]!, state: next }
     },
   )
 }
 
-/** How many numbers a cell's output has for a row, when another one reads them. */
-function outputsOf({ name, training }: TracedCell): number {
+/** A cell's output as what another one reads. */
+function outputsOf({ name, training }: TracedCell, cell: Cell): InputShape {
   const { shape } = training.outputs[0]!
-  const outputs = shape.length === 2 ? constantOf(shape[1]!) : undefined
-  if (outputs !== undefined) return outputs
-  throw new ShapeError(`stacked: a cell on ${name} needs [B, inputs]; received ${printShape(shape)}`)
+  const expected = inputAxes(cell.inputs)
+  if (expected.length === 1 && shape.length === 1 + expected[0]![1]) return inputsOf(cell.inputs, [shape])
+  const needed = expected
+    .map(([input, axes]) => `${input} of ${axes === 1 ? '1 axis' : `${axes} axes`}`)
+    .join(', ')
+  throw new ShapeError(
+    `stacked: ${cell.name} on ${name} reads ${needed}, besides the batch’s; received ${printShape(shape)}`,
+  )
 }

@@ -27,7 +27,10 @@ export type Initializer =
   /** Normal, redrawn beyond two deviations. */
   | { readonly kind: 'truncatedNormal'; readonly deviation: number }
   | { readonly [K in Scaling]: { readonly kind: K } }[Scaling]
-  /** Rows or columns, whichever are fewer, of length 1 and at right angles (Saxe et al. 2014). */
+  /**
+   * Rows or columns, whichever are fewer, of length 1 and at right angles (Saxe et al. 2014); of more axes than two, as in
+   * Keras, those before the last are taken for one.
+   */
   | { readonly kind: 'orthogonal'; readonly gain: number }
   /** 1 where row and column are equal, times `gain`. */
   | { readonly kind: 'identity'; readonly gain: number }
@@ -173,7 +176,8 @@ export function parameter(shape: readonly number[], init: Initializer, rules: Ru
 
 /** Whether an initializer makes numbers of this shape. */
 function makes(init: Initializer, shape: readonly number[]): boolean {
-  if (init.kind === 'orthogonal' || init.kind === 'identity') return shape.length === 2
+  if (init.kind === 'orthogonal') return shape.length >= 2
+  if (init.kind === 'identity') return shape.length === 2
   if (init.kind === 'ring') return shape.length === 2 && shape[0] === 3
   if (init.kind === 'reservoir') return shape.length === 2 && shape[0] === shape[1]
   if (init.kind !== 'joined') return true

@@ -57,7 +57,7 @@ export function initialize({ shape, init }: Parameter, seed: number, path: strin
       return fillTruncated(data, seed, path, init.deviation)
     case 'orthogonal':
       fillNormal(data, seed, stream, 0, 1)
-      return orthogonalize(data, shape as [number, number], init.gain)
+      return orthogonalize(data, [elementCount(shape.slice(0, -1)), shape.at(-1)!], init.gain)
     case 'identity':
       for (let i = 0; i < Math.min(shape[0]!, shape[1]!); i++) data[i * shape[1]! + i] = init.gain
       return data

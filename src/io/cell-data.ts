@@ -11,6 +11,7 @@ import {
   requireUntrained,
   type TracedCell,
 } from '../cells/define.ts'
+import { areNamed, type InputAxes, type InputShape, inputShapes, printInputs } from '../cells/inputs.ts'
 import { callGraph } from '../graph/inline.ts'
 import { traceWith } from '../graph/trace.ts'
 import { type Initializer, NUMBERS, type Parameter, parameter } from '../init/initializers.ts'
@@ -46,7 +47,7 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
   const [training, inference] = [writer.root(cell.training), writer.root(cell.inference)]
   return {
     name: cell.name,
-    inputs: cell.inputs,
+    inputs: writeInputs(cell.inputs),
     options: plain(options, 0) ?? {},
     states: Object.entries(cell.states).map(([name, shape]) => ({ name, shape })),
     params: Object.entries(cell.params).map(([name, each]) => ({ name, ...writeParameter(each) })),
@@ -58,6 +59,12 @@ export function writeCell(cell: TracedCell, options: CellOptions): Json {
     training,
     inference,
   }
+}
+
+/** A number of features, a shape, or shapes by name, in order. */
+function writeInputs(inputs: InputShape): Json {
+  if (!areNamed(inputs)) return inputs
+  return Object.entries(inputs).map(([name, shape]) => ({ name, shape }))
 }
 
 /** What JSON can hold of a cell's options, for people to read; functions and the like are left out. */
@@ -144,7 +151,21 @@ function readNoise(fields: Fields) {
   return { shape: fields.get('shape', extents), rate }
 }
 
-/** Reads a cell. It has been traced: for the number of inputs that it was saved with. */
+const readInputs: Read<InputShape> = (value, where) => {
+  if (!Array.isArray(value)) return extent(value, where)
+  if (value.length === 0) throw fault(where, 'expected sizes, or inputs by name; received none')
+  if (typeof value[0] !== 'object') return extents(value, where)
+  return named((input) => input.get('shape', extents))(value, where)
+}
+
+/** How many axes a step of each input has. */
+function axesOf(inputs: InputShape): InputAxes | undefined {
+  if (typeof inputs === 'number') return undefined
+  const axes = inputShapes(inputs).map(([name, shape]) => [name, shape.length] as const)
+  return areNamed(inputs) ? Object.fromEntries(axes) : axes[0]![1]
+}
+
+/** Reads a cell. It has been traced: for the inputs that it was saved with. */
 export const readCell: Read<Cell> = object((fields) => {
   const name = fields.get('name', text)
   const options = fields.get('options', (value, where): CellOptions => {
@@ -155,7 +176,7 @@ export const readCell: Read<Cell> = object((fields) => {
   const root = rootReader(SYMBOLS, graphs)
   const traced: TracedCell = {
     name,
-    inputs: fields.get('inputs', extent),
+    inputs: fields.get('inputs', readInputs),
     states: fields.get(
       'states',
       named((state) => state.get('shape', extents)),
@@ -185,9 +206,11 @@ export const readCell: Read<Cell> = object((fields) => {
   return {
     name,
     options,
+    inputs: axesOf(traced.inputs),
     trace(inputs) {
-      if (inputs === traced.inputs) return traced
-      throw new ShapeError(`cell ${name} was saved for ${traced.inputs} inputs; received ${inputs}`)
+      const [expected, received] = [traced.inputs, inputs].map(printInputs)
+      if (expected === received) return traced
+      throw new ShapeError(`cell ${name} was saved for ${expected}; received ${received}`)
     },
   }
 })
@@ -199,7 +222,7 @@ function named<T>(read: (fields: Fields) => T): Read<Readonly<Record<string, T>>
     const found: Named<T> = entries(value, where)
     const record = Object.fromEntries(found)
     const odd = found.find(([name]) => !MEMBER_NAME.test(name))
-    if (odd !== undefined) throw fault(where, `${shown(odd[0])} is no name of a state or parameter`)
+    if (odd !== undefined) throw fault(where, `${shown(odd[0])} is no name of an input, state or parameter`)
     // Names that stand twice, and numbers for names, which objects would bring into another order.
     const kept = Object.keys(record)
     if (kept.length === found.length && found.every(([name], i) => kept[i] === name)) return record
@@ -207,13 +230,13 @@ function named<T>(read: (fields: Fields) => T): Read<Readonly<Record<string, T>>
   }
 }
 
-/** Refuses a graph that does not take x, states and parameters and give the output and the next states. */
+/** Refuses a graph that does not take the inputs, states and parameters and give the output and the next states. */
 function requireInterface(cell: TracedCell, way: 'training' | 'inference', where: string): void {
   const graph = cell[way]
   const noise = way === 'training' ? Object.entries(cell.noise ?? {}) : []
   const states = Object.entries(cell.states).map(([name, shape]) => [name, shapeOf(['B', ...shape])] as const)
   const expected: Named<Shape> = [
-    ['x', shapeOf(['B', cell.inputs])],
+    ...inputShapes(cell.inputs).map(([name, shape]) => [name, shapeOf(['B', ...shape])] as const),
     ...states,
     ...Object.entries(cell.params).map(([name, { shape }]) => [name, shapeOf(shape)] as const),
     ...noise.map(([name, { shape }]) => [`noise ${name}`, shapeOf(['B', ...shape])] as const),

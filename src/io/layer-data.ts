@@ -12,6 +12,7 @@ import { Conv1d, type Conv1dOptions, conv1d } from '../layers/conv1d.ts'
 import { Dense, type DenseOptions, dense } from '../layers/dense.ts'
 import { Dropout, type DropoutOptions, dropout } from '../layers/dropout.ts'
 import { Embedding, type EmbeddingOptions, embedding } from '../layers/embedding.ts'
+import { Flatten, flatten } from '../layers/flatten.ts'
 import {
   GlobalPooling,
   type GlobalPoolingOptions,
@@ -263,6 +264,7 @@ const KINDS = {
   dense: plain(Dense, dense, DENSE),
   dropout: plain(Dropout, dropout, DROPOUT),
   embedding: plain(Embedding, embedding, EMBEDDING),
+  flatten: plain(Flatten, flatten, NONE),
   globalAveragePooling1d: plain(GlobalPooling, globalAveragePooling1d, GLOBAL_POOLING),
   globalMaxPooling1d: plain(GlobalPooling, globalMaxPooling1d, GLOBAL_POOLING),
   highway: around(Highway, highway, HIGHWAY, 'layer '),

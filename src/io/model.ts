@@ -7,11 +7,11 @@
  */
 
 import { Model } from '../layers/model.ts'
+import { tracedFor } from '../layers/reading.ts'
 import type { Recurrent } from '../layers/recurrent.ts'
 import { sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
-import { constantOf } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { readCell, writeCell, writeRule } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
@@ -141,8 +141,7 @@ function describe(model: Model): Json {
   const cells: Json[] = []
   const places = new Map<string, number>()
   const place = (at: number) => (layer: Recurrent) => {
-    const features = constantOf(calls[at]!.inputs[0]!.shape.at(-1)!)!
-    const data = writeCell(layer.cell.trace(features), layer.cell.options)
+    const data = writeCell(tracedFor(layer.cell, calls[at]!.inputs), layer.cell.options)
     const key = JSON.stringify(data)
     const known = places.get(key) ?? cells.push(data) - 1
     places.set(key, known)

@@ -1,14 +1,17 @@
 /** Bad options of cells and layers throw typed errors that say what was expected and what came. */
 import { expect, test } from 'vitest'
+import { nested } from '../../test/contract/models.ts'
 import { gruCell } from '../cells/gru.ts'
 import { lstmCell } from '../cells/lstm.ts'
 import { stacked } from '../cells/stacked.ts'
 import { RecurraError } from '../tensor/errors.ts'
 import { bidirectional } from './bidirectional.ts'
+import { convLstm1d, convLstm2d } from './conv-lstm.ts'
 import { conv1d } from './conv1d.ts'
 import { dense } from './dense.ts'
 import { dropout } from './dropout.ts'
 import { embedding } from './embedding.ts'
+import { flatten } from './flatten.ts'
 import { call, type Flow, input, model } from './functional.ts'
 import { globalMaxPooling1d } from './global-pooling.ts'
 import { highway } from './highway.ts'
@@ -216,6 +219,64 @@ test.each<[string, () => unknown, code: string, said: string]>([
     () => bidirectional(back, odd({ merge: 'sum' })),
     'argument',
     'no option merge; | mergeMode',
+  ],
+  [
+    'one input of two',
+    () => ofNumbers(recurrent(nested({ units }))),
+    'argument',
+    'nested: expected its inputs in order, call(recurrent(cell), [video, audio]); received 1',
+  ],
+  [
+    'inputs in another order',
+    () => over(recurrent(nested({ units })), (x) => [x.to(dense({ units: 3 }))]),
+    'shape',
+    'nested: expected video to be a sequence [T, B, size 1, size 2, size 3]; received [T, B, 2]',
+  ],
+  [
+    'two inputs for both ways of one',
+    () => over(bidirectional(gru({ units })), (x) => [x]),
+    'argument',
+    'gru: it reads one input; received 2',
+  ],
+  [
+    'images without time',
+    () => ofRows(convLstm2d({ filters: 1, kernelSize: 1 })),
+    'shape',
+    'convLstm2d: expected a sequence [T, B, size 1, size 2, size 3]; received [B, 2] without time',
+  ],
+  [
+    'images of open sizes',
+    () => over(convLstm1d({ filters: 1, kernelSize: 1 }), () => [], [null, 'rows', 2]),
+    'shape',
+    'convLstm1d: expected a sequence of steps of known sizes; received [T, B, rows, 2]',
+  ],
+  [
+    'an image for a row of features',
+    () => over(gru({ units }), () => [], [null, 4, 2]),
+    'shape',
+    'gru: expected a sequence [T, B, inputs]; received [T, B, 4, 2]',
+  ],
+  [
+    'a row of features under an image',
+    () => ofNumbers(recurrent([gruCell({ units }), convLstm1d({ filters: 1, kernelSize: 1 }).cell])),
+    'shape',
+    'stacked: convLstm1d on gru reads x of 2 axes, besides the batch’s; received [B, 2]',
+  ],
+  [
+    'a state of another shape',
+    () => {
+      const [x, h] = [input({ shape: [null, 4, 1] }), input({ shape: [4, 1] })]
+      const layer = convLstm1d({ filters: 1, kernelSize: 2 })
+      return model({ inputs: { x, h }, outputs: call(layer, [x], { initialState: { h } }) })
+    },
+    'shape',
+    'convLstm1d: state h must be f32[B, 3, 1]; received [B, 4, 1] as its initial state',
+  ],
+  [
+    'a flattened sequence',
+    () => ofNumbers(flatten()),
+    'shape',
+    'flatten: expected [B, …] of known sizes; received [T, B, 2] | timeDistributed(flatten())',
   ],
   ['no cells', () => recurrent([]), 'argument', 'stacked: expected at least one cell'],
   [

@@ -83,6 +83,8 @@ export interface LayerScope {
   readonly fold?: Fold | undefined
   /** What the layer reads besides its first input. */
   readonly others: readonly Signal[]
+  /** Lays several signals alike; there where a layer may read several. */
+  readonly aligned?: ((what: string, signals: readonly Signal[]) => Signal[]) | undefined
   /** Where teacher forcing puts targets in the place of the outputs that the layer reads of the step before. */
   readonly forced?: Forcing | undefined
   /** The parameter of that name: the same one each time. */

@@ -104,6 +104,7 @@ export interface Built {
 
 /** What calls of layers may do that do not just stand one after the other; wiring.ts has it, so that others are spared it. */
 export interface Wiring {
+  readonly aligned: NonNullable<LayerScope['aligned']>
   /** A further output of a call, or a state. */
   partOf(called: Called, part: string): Signal
   /** The scope of a layer that begins with given states, and a check, told its states' names, that it took all of them. */
@@ -354,6 +355,7 @@ function called(
     training: scope.training,
     prefix: `${name}/`,
     fold: scope.fold,
+    aligned: wiring?.aligned,
     get others() {
       unread = false
       return others

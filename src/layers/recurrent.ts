@@ -13,12 +13,13 @@ import { scan, type Values } from '../graph/scan.ts'
 import { type Value, where, zeros } from '../graph/value.ts'
 import { zeros as zeroParameter } from '../init/initializers.ts'
 import { requireKnown, requireNumber } from '../tensor/checks.ts'
-import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { printShape, type Size } from '../tensor/size.ts'
-import { type Fold, featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
+import { ArgumentError } from '../tensor/errors.ts'
+import type { Size } from '../tensor/size.ts'
+import type { Fold, Layer, LayerScope, Signal } from './layer.ts'
+import { readBy } from './reading.ts'
 
-/** The carry that holds the last output; no state of a cell can be named so. */
-const OUTPUT = ' output'
+/** The carry that holds the last output, and what is read in its place; no state or input of a cell can be named so. */
+const [OUTPUT, BEFORE, TARGETS, CHOSEN] = [' output', ' before', ' targets', ' chosen'] as const
 
 export interface RecurrentOptions {
   /** The output of every step, [B, T, O], instead of the last one's, [B, O]. Default: false. */
@@ -75,7 +76,7 @@ const FIELDS = {
 } satisfies Fields<RecurrentOptions>
 
 /**
- * Runs a cell over a sequence [T, B, I]. With lengths, a row's states hold once it has ended, its later outputs are
+ * Runs a cell over a sequence [T, B, I], or [T, B, …] and several of those where the cell declares `inputs`. With lengths, a row's states hold once it has ended, its later outputs are
  * 0, and going backwards begins at its own last step. With a mask, states hold where a step is masked, and its output
  * is that of the step before it (going backwards: after it), 0 where there is none yet, as in Keras; or always 0, with
  * `zeroOutputForMask`.
@@ -102,15 +103,13 @@ export class Recurrent implements Layer {
     this.cells = [cell]
   }
 
-  apply(signal: Signal, scope: LayerScope): Signal {
+  apply(first: Signal, scope: LayerScope): Signal {
+    const {
+      signal,
+      inputs,
+      traced: cell,
+    } = readBy(this.kind, this.cell, [first, ...scope.others], scope.aligned)
     const { value, packing, mask } = signal
-    if (!signal.sequence || value.rank !== (packing === undefined ? 3 : 2)) {
-      throw new ShapeError(
-        `${this.kind}: expected a sequence [T, B, inputs]; received ${printShape(value.shape)}` +
-          `${signal.sequence ? '' : ' without time (does the layer before need returnSequences: true?)'}`,
-      )
-    }
-    const cell = this.cell.trace(featuresOf(this.kind, signal))
     const params = Object.entries(cell.params).map(([name, parameter]) =>
       scope[cell.fixed?.includes(name) ? 'variable' : 'param'](name, parameter),
     )
@@ -142,13 +141,19 @@ export class Recurrent implements Layer {
       scope.training && (cell.noise !== undefined || rates.size > 0)
         ? scope.noise!(cell, { rates, seed: this.options.seed }, signal, scope)
         : undefined
-    const xs: Values = { x: value, ...(forced && { before: forced.before }), ...sampled, ...noise?.xs }
+    const xs: Values = {
+      ...inputs,
+      ...(forced && { [BEFORE]: forced.before }),
+      ...(sampled && { [TARGETS]: sampled.targets, [CHOSEN]: sampled.chosen }),
+      ...noise?.xs,
+    }
     const result = (scope.fold ?? folded)({ carry, xs, reverse: goBackwards }, signal, scope, (alive) => {
       // The cell was traced for B rows.
       const step = resized(graph, new Map([['B', alive]]))
       return ({ carry: states, x }) => {
-        const old = names.map((name) => states[name] ?? x['before']!)
-        const [made, ...next] = callGraph(step, [x['x']!, ...old, ...params, ...(noise?.masks(x) ?? [])])
+        const given = Object.keys(inputs).map((name) => x[name]!)
+        const old = names.map((name) => states[name] ?? x[BEFORE]!)
+        const [made, ...next] = callGraph(step, [...given, ...old, ...params, ...(noise?.masks(x) ?? [])])
         const all = new Map(
           names.map((name, i) => {
             const [before, after, rate] = [old[i]!, next[i]!, rates.get(name)]
@@ -160,7 +165,7 @@ export class Recurrent implements Layer {
         const output = outputState === undefined ? made! : all.get(outputState)!
         const after: Record<string, Value> = Object.fromEntries(own.map((name) => [name, all.get(name)!]))
         if (sampled !== undefined) {
-          after[feedback!] = where(x['chosen']!.greater(0), x['targets']!, output)
+          after[feedback!] = where(x[CHOSEN]!.greater(0), x[TARGETS]!, output)
         }
         if (carriesOutput) after[OUTPUT] = output
         return { carry: after, y: { output } }
@@ -169,8 +174,10 @@ export class Recurrent implements Layer {
     const inOrder = (state: Value) => (packing === undefined ? state : packing.unsorted(state))
     for (const name of names) scope.final(name, inOrder(result.carry[name] ?? forced!.final))
     const output = result.ys['output']!
-    if (returnSequences)
-      return { ...signal, value: zeroOutputForMask ? output : held(output, mask, goBackwards) }
+    if (returnSequences) {
+      const own = zeroOutputForMask ? output : held(output, mask, goBackwards)
+      return { ...signal, value: own, inner: undefined }
+    }
     return { value: inOrder(result.carry[outputState ?? OUTPUT]!), sequence: false }
   }
 
@@ -252,7 +259,7 @@ export function lstm(options: LstmOptions & RecurrentOptions): Recurrent {
 }
 
 /** Of the options of a layer, some are its cell's. */
-function layerOf<O extends object>(
+export function layerOf<O extends object>(
   kind: string,
   cell: (options: O) => Cell,
   fields: Fields<O>,

@@ -1,9 +1,11 @@
 /** What the calls of a functional model do besides those that stand one after the other. */
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, sameShape } from '../tensor/size.ts'
+import { aligned } from './merging.ts'
 import type { Wiring } from './model.ts'
 
 export const WIRING: Wiring = {
+  aligned,
   partOf: ({ output, states }, part) => {
     const found = states.get(part)
     const signal = output.others?.[part] ?? (found && { value: found, sequence: false })

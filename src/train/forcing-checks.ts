@@ -1,9 +1,9 @@
 /** When a model's targets can stand in for its outputs: what `teacherForcing` asks of model and loss. */
 
 import { type Call, type Model, SOLE_OUTPUT } from '../layers/model.ts'
+import { tracedFor } from '../layers/reading.ts'
 import { Recurrent } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { constantOf } from '../tensor/size.ts'
 import type { Losses } from './losses.ts'
 
 /** @throws {ArgumentError} where targets cannot be fed back; the layers of a model that is not built are not looked at */
@@ -52,7 +52,6 @@ function checkLayers(model: Model): void {
 }
 
 function isFedBack({ calls, built }: Model, at: number): boolean {
-  const features = () => constantOf(built.calls[at]!.inputs[0]!.shape.at(-1)!)!
   const { cells = [] } = calls[at]!.layer
-  return cells.some((cell) => cell.trace(features()).feedback !== undefined)
+  return cells.some((cell) => tracedFor(cell, built.calls[at]!.inputs).feedback !== undefined)
 }

@@ -96,6 +96,7 @@ export function timesIn(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset
   const [inputs, lengths, masks] = [batch.inputs, batch.lengths, batch.mask].map(
     (each) => new Map(entriesOf(each, SOLE_INPUT)),
   )
+  for (const name of [...lengths!.keys(), ...masks!.keys()]) requireInput(model, name)
   const times = new Map<string, Time>()
   for (const [name, spec] of model.built.inputs) {
     const own = { inputs: inputs!.get(name)!, lengths: lengths!.get(name), mask: masks!.get(name) }
@@ -113,6 +114,15 @@ export function timesIn(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset
       })
   }
   return times
+}
+
+/** @throws {ShapeError} for lengths or a mask of what is no input, or of several without their names */
+export function requireInput({ built: { inputs } }: Model, name: string): void {
+  if (inputs.has(name)) return
+  throw new ShapeError(
+    `lengths and masks of several inputs come by name, of one for all that share its time: { ${[...inputs.keys()].join(', ')} }; ` +
+      `received ${name === SOLE_INPUT ? 'them without a name' : name}`,
+  )
 }
 
 /** The time of an output that is a sequence, if an input has it. */

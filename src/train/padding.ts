@@ -3,11 +3,11 @@
  * inputs of a traced function.
  */
 import type { Named, NamedBatch } from '../data/batches.ts'
-import { type InputSpec, isOpen, type Model } from '../layers/model.ts'
+import { type InputSpec, isOpen, type Model, SOLE_INPUT } from '../layers/model.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { asTensor, type TensorLike, type Time, timesIn } from './inputs.ts'
+import { asTensor, requireInput, type TensorLike, type Time, timesIn } from './inputs.ts'
 import type { LeafOptions } from './leaves.ts'
 
 /** Nested arrays or a tensor, [B, T, …]; or a list of sequences, [T, …] each, whose lengths may differ. */
@@ -24,6 +24,10 @@ interface Rows {
 /** @throws {RecurraError} that names the row, for sequences that are not alike in all but length */
 export function paddedInputs(model: Model, x: Named<InputLike>, { lengths, mask }: Rows): Padded {
   if (isOne(x)) return soleInput(model, x, { lengths, mask } as OneRows)
+  for (const given of [lengths, mask]) {
+    const names = isOne(given as InputLike) ? [SOLE_INPUT] : Object.keys(given!)
+    if (given !== undefined) for (const name of names) requireInput(model, name)
+  }
   const all = Object.entries(x).map(([name, own]) => {
     const of = { lengths: ofName(lengths, name), mask: ofName(mask, name) } as OneRows
     return [name, paddedInput(model.built.inputs.get(name), own, of)] as const

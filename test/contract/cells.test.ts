@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { clockworkCell } from '../../src/cells/clockwork.ts'
+import { convLstm1dCell, convLstm2dCell } from '../../src/cells/conv-lstm.ts'
 import { coupledLstmCell } from '../../src/cells/coupled-lstm.ts'
 import { type Cell, defineCell } from '../../src/cells/define.ts'
 import { echoStateCell } from '../../src/cells/echo-state.ts'
@@ -25,15 +26,20 @@ import { sruCell } from '../../src/cells/sru.ts'
 import { stacked } from '../../src/cells/stacked.ts'
 import { glorotUniform, joined, normal, ones, orthogonal, zeros } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
+import { call, type Flow, input, model as modelFrom } from '../../src/layers/functional.ts'
+import type { Layer } from '../../src/layers/layer.ts'
 import type { Model } from '../../src/layers/model.ts'
 import { lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
-import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { constantOf } from '../../src/tensor/size.ts'
+import { elementCount, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { fit as train } from '../../src/train/fit.ts'
+import { dataInput } from '../../src/train/leaves.ts'
 import { adam } from '../../src/train/optimizers.ts'
 import { predictWithStates } from '../../src/train/predict.ts'
 import { trainingGraph } from '../../src/train/training-graph.ts'
 import { centralDifferences } from './gradients.ts'
+import { nested } from './models.ts'
 import { amplifiesRounding, type Named, openWasm, outside, random, runOracle, traceLoss } from './support.ts'
 
 const long = process.env['RECURRA_LONG'] === '1'
@@ -127,6 +133,20 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   "a user's cell of column vectors": columns,
 }
 
+/** Cells of declared inputs, with the shapes that they read. A cell on another one reads that one's output as its last. */
+const SHAPED: Readonly<Record<string, readonly [(options: Units) => Cell, ...number[][]]>> = {
+  'convolutional lstm over rows': [
+    ({ units }) => convLstm1dCell({ filters: units, kernelSize: 2, padding: 'same', useBias: false }),
+    [3, 1],
+  ],
+  'convolutional lstm over images': [
+    ({ units }) => convLstm2dCell({ filters: units, kernelSize: [2, 1], strides: [1, 2] }),
+    [4, 3, 1],
+  ],
+  "a user's cell of two inputs, one an image, with a matrix state": [nested, [2, 3, 1], [2]],
+  'that under another cell': [(options) => stacked([nested(options), gruCell({ units: 2 })]), [1, 2, 2], [2]],
+}
+
 const upTo = (max: number) => fc.integer({ min: 1, max })
 const configurations = (T: number, B: number, H: number) =>
   fc.record({
@@ -136,8 +156,44 @@ const configurations = (T: number, B: number, H: number) =>
   })
 type Configuration = ReturnType<typeof configurations> extends fc.Arbitrary<infer C> ? C : never
 type Make = (options: Units) => Cell
+type Shapes = readonly number[][]
 
-function modelOf(make: Make, { I, H, stacked, trainable, goBackwards, returnSequences }: Configuration) {
+const inputName = (k: number, { length }: Shapes) => (length === 1 ? 'x' : `x${k}`)
+
+/** Layers on each other, each of which reads what the first one does but for the last input. */
+function modelOver(shapes: Shapes, layers: readonly Layer[]): Model {
+  const inputs = shapes.map((shape) => input({ shape: [null, ...shape] }))
+  const outputs = layers.reduce<Flow | undefined>((below, layer) => {
+    const own = layer.cells === undefined ? [] : inputs.slice(0, -1)
+    return call(layer, [...own, below ?? inputs.at(-1)!])
+  }, undefined)!
+  const named = inputs.map((each, k) => [inputName(k, shapes), each] as const)
+  return modelFrom({ inputs: named.length === 1 ? inputs[0]! : Object.fromEntries(named), outputs })
+}
+
+/** Rows of steps, the numbers of all inputs side by side, as what a model takes. */
+function fed(shapes: Shapes, rows: readonly number[][][]) {
+  let start = 0
+  const inputs = shapes.map((shape, k) => {
+    const end = start + elementCount(shape)
+    const data = Float32Array.from(rows.flatMap((row) => row.flatMap((step) => step.slice(start, end))))
+    start = end
+    return [inputName(k, shapes), tensor(data, [rows.length, rows[0]!.length, ...shape])] as const
+  })
+  return inputs.length === 1 ? inputs[0]![1] : Object.fromEntries(inputs)
+}
+
+/** Lengths or masks of what all inputs share. */
+const ofFirst = <T>(shapes: Shapes, given: T) =>
+  shapes.length === 1 ? given : { [inputName(0, shapes)]: given }
+
+const widthOf = (shapes: Shapes) => shapes.reduce((sum, shape) => sum + elementCount(shape), 0)
+
+function modelOf(
+  make: Make,
+  given: Shapes,
+  { I, H, stacked, trainable, goBackwards, returnSequences }: Configuration,
+) {
   const initialState = trainable ? 'trainable' : 'zeros'
   const lower = { initialState, returnSequences: true, goBackwards: !goBackwards } as const
   const upper = { initialState, returnSequences, goBackwards } as const
@@ -145,15 +201,22 @@ function modelOf(make: Make, { I, H, stacked, trainable, goBackwards, returnSequ
     ...(stacked ? [recurrent(make({ units: 3 }), lower)] : []),
     recurrent(make({ units: H }), upper),
   ]
-  return sequential([...layers, dense({ units: 2 })], { input: { shape: [null, I], dtype: 'f32' } })
+  return modelOver(given.length === 0 ? [[I]] : given, [...layers, dense({ units: 2 })])
 }
 
-function valuesOf(model: Model, { T, B, I, returnSequences, seed }: Configuration): Named {
+function valuesOf(model: Model, { T, B, returnSequences, seed }: Configuration): Named {
   const { numbers, integers, weights } = random(seed)
-  const y = numbers(B * 2 * (returnSequences ? T : 1))
+  const { inputs, outputs } = model.built
+  const { shape: sizes } = outputs.get('output')!
+  const places = sizes.reduce((product, size) => product * (constantOf(size) ?? 1), 1)
+  const y = numbers(B * places * (returnSequences ? T : 1))
   const [lengths, mask] = [integers(B, 1, T), integers(B * T, 0, 1)]
   for (const [row, step] of integers(B, 0, T - 1).entries()) mask[row * T + step] = 1
-  return { x: numbers(B * T * I), y, lengths, mask, ...weights(model) }
+  const x = [...inputs].map(([name, { shape }]) => [
+    dataInput(name),
+    numbers(B * T * elementCount(shape.slice(1) as number[])),
+  ])
+  return { ...Object.fromEntries(x), y, lengths, mask, ...weights(model) }
 }
 
 const traced = (model: Model, { padding }: Configuration) =>
@@ -161,10 +224,18 @@ const traced = (model: Model, { padding }: Configuration) =>
 
 const sizesOf = ({ T, B }: { T: number; B: number }) => new Map(Object.entries({ T, B }))
 
-describe.each(Object.entries(CELLS))('%s', (_, make) => {
+const ALL = [
+  ...Object.entries(CELLS).map(([name, make]) => [name, make, []] as const),
+  ...Object.entries(SHAPED).map(([name, [make, ...shapes]]) => [name, make, shapes] as const),
+]
+
+describe.each(ALL)('%s', (_, make, shapes) => {
+  const known: Shapes = shapes.length === 0 ? [[2]] : shapes
+  const width = widthOf(known)
+
   test('gradients agree with central differences in f64', () => {
     const property = fc.property(configurations(4, 2, 3), (configuration) => {
-      const model = modelOf(make, configuration)
+      const model = modelOf(make, shapes, configuration)
       const named = traced(model, configuration)
       const [values, sizes] = [valuesOf(model, configuration), sizesOf(configuration)]
       const numeric = centralDifferences(named, [...model.built.params.keys()], values, sizes)
@@ -176,7 +247,7 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
   test('WASM agrees with the oracle for any sizes: loss, outputs, final states, gradients', async () => {
     const others = fc.record({ T: upTo(6), B: upTo(5) })
     const property = fc.asyncProperty(configurations(6, 5, 9), others, async (configuration, other) => {
-      const model = modelOf(make, configuration)
+      const model = modelOf(make, shapes, configuration)
       const named = traced(model, configuration)
       const wasm = await openWasm(named)
       for (const sizes of [{}, other, {}]) {
@@ -192,18 +263,20 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
   })
 
   test('a row ends where its length says: its last output, its states, zeros; backwards is the turned row', async () => {
-    const [T, I, lengths] = [5, 2, [5, 1, 3]]
-    const rows = lengths.map((_, b) => Array.from({ length: T }, (_, t) => random(9 * b + t).numbers(I)))
+    const [T, lengths] = [5, [5, 1, 3]]
+    const rows = lengths.map((_, b) => Array.from({ length: T }, (_, t) => random(9 * b + t).numbers(width)))
     const turned = rows.map((row, b) =>
-      row.map((_, t) => row[lengths[b]! - 1 - t] ?? new Array<number>(I).fill(Number.NaN)),
+      row.map((_, t) => row[lengths[b]! - 1 - t] ?? new Array<number>(width).fill(Number.NaN)),
     )
     for (const goBackwards of [false, true]) {
       const run = async (x: number[][][], options: RecurrentOptions) => {
-        const model = sequential([recurrent(make({ units: 4 }), options)])
-        const { output, states } = await predictWithStates(model, x, { lengths })
-        const width = output.data.length / lengths.length / (options.returnSequences ? T : 1)
-        const outputs = Array.from({ length: output.data.length / width }, (_, i) =>
-          Array.from(output.data.subarray(i * width, (i + 1) * width)),
+        const model = modelOver(known, [recurrent(make({ units: 4 }), options)])
+        const { output, states } = await predictWithStates(model, fed(known, x), {
+          lengths: ofFirst(known, lengths),
+        })
+        const size = output.data.length / lengths.length / (options.returnSequences ? T : 1)
+        const outputs = Array.from({ length: output.data.length / size }, (_, i) =>
+          Array.from(output.data.subarray(i * size, (i + 1) * size)),
         )
         return { outputs, states, row: (b: number) => outputs.slice(b * T, (b + 1) * T) }
       }
@@ -221,12 +294,11 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
   })
 
   test('a row is what it would be without the steps that are masked; there its output repeats', async () => {
-    const I = 2
     const mask = ['11111', '00111', '10010', '01011'].map((row) => Array.from(row, Number))
     const rows = mask.map((own, b) =>
       own.map((there, t) =>
         random(9 * b + t)
-          .numbers(I)
+          .numbers(width)
           .map((x) => (there ? x : Number.NaN)),
       ),
     )
@@ -236,21 +308,25 @@ describe.each(Object.entries(CELLS))('%s', (_, make) => {
       [false, false],
       [true, false],
     ]) {
-      // biome-ignore format: one line
-      const model = sequential([recurrent(make({ units: 4 }), { goBackwards, returnSequences })])
-      const { output, states } = await predictWithStates(model, rows, { mask })
+      const model = modelOver(known, [recurrent(make({ units: 4 }), { goBackwards, returnSequences })])
+      const { output, states } = await predictWithStates(model, fed(known, rows), {
+        mask: ofFirst(known, mask),
+      })
       const rowOf = ({ data }: Tensor, b: number) =>
         data.subarray((b * data.length) / rows.length, ((b + 1) * data.length) / rows.length)
       for (const [b, own] of mask.entries()) {
-        const alone = await predictWithStates(model, [rows[b]!.filter((_, t) => own[t])])
+        const alone = await predictWithStates(model, fed(known, [rows[b]!.filter((_, t) => own[t])]))
         for (const [path, state] of Object.entries(states))
           expect(rowOf(state, b)).toEqual(alone.states[path]!.data)
-        const width = output.shape.at(-1)!
+        const outputs = elementCount(output.shape.slice(returnSequences ? 2 : 1))
         const steps = own.map((_, t) => own.slice(0, t + 1).reduce((sum, there) => sum + there, 0) - 1)
         // In a gap the step after it was read before it.
         const repeated = goBackwards ? steps.map((step, t) => step + 1 - own[t]!) : steps
         const expected = repeated.flatMap((step) =>
-          Array.from({ length: width }, (_, i) => alone.output.data[step < 0 ? -1 : step * width + i] ?? 0),
+          Array.from(
+            { length: outputs },
+            (_, i) => alone.output.data[step < 0 ? -1 : step * outputs + i] ?? 0,
+          ),
         )
         expect([...rowOf(output, b)]).toEqual(returnSequences ? expected : [...alone.output.data])
       }

@@ -10,6 +10,7 @@ import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { conv1d } from '../../src/layers/conv1d.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
+import { flatten } from '../../src/layers/flatten.ts'
 import { call, type Flow, input, model } from '../../src/layers/functional.ts'
 import { globalAveragePooling1d, globalMaxPooling1d } from '../../src/layers/global-pooling.ts'
 import { highway } from '../../src/layers/highway.ts'
@@ -203,6 +204,15 @@ const CASES: Record<string, Case> = {
       const steps = row.map((x) => x && lastOf(nonzero(chunks(x)), w))
       return there(steps, elmanOf(steps, w))
     },
+  },
+  'flatten, of each step': {
+    layers: [timeDistributed(conv1d({ filters: 1, kernelSize: 2, strides: 2 }), { name: 'conv1d' }), timeDistributed(flatten()), dense({ units: 1 })], // biome-ignore format: one line
+    shape: [null, 2 * S, F],
+    expected: each((x, w) => affine(conv({ size: 2, strides: 2 }, all)(chunks(x), w).flatMap((y) => y!), w['dense/V']!, w['dense/c']!)), // biome-ignore format: one line
+  },
+  'flatten, of a sequence whose length is known': {
+    ...{ layers: [elman({ units: 2 }), repeatVector({ n: 2 }), flatten()], whole: true },
+    expected: (row, w) => [0, 1].flatMap(() => elmanOf(row, w).at(-1)!),
   },
   masking: {
     layers: [masking(), rnn(), dense({ units: 1 })],

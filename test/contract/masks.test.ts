@@ -224,7 +224,7 @@ test('states to begin with, of either direction; a state of another shape is ref
 test('a loss counts whole steps: what is masked inside of them is refused', () => {
   const own = sequential([masking()], { input: { shape: [null, 3, 2], dtype: 'f32' } })
   expect(() => traceLoss(own, 'meanSquaredError', false)).toThrow(
-    /meanSquaredError counts whole .* \[T, B, 3, 2\]/,
+    /meanSquaredError counts whole steps, but inside of those of the output some are masked/,
   )
 })
 

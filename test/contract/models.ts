@@ -1,5 +1,8 @@
 /** Small models and batches that several suites train. */
+import { defineCell } from '../../src/cells/define.ts'
 import type { Batch } from '../../src/data/batches.ts'
+import { concat } from '../../src/graph/value.ts'
+import { glorotUniform, orthogonal } from '../../src/init/initializers.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import type { Model } from '../../src/layers/model.ts'
@@ -56,3 +59,24 @@ export function windowsOf({ inputs, targets }: Batch, size: number): Batch[] {
     return { inputs: part(inputs), targets: part(targets), reset: i === 0 }
   })
 }
+
+/**
+ * Two inputs, a vector and a matrix as states: what is heard writes what is seen into weights that fade, and reads them
+ * (fast weights: Schmidhuber 1992; Ba et al. 2016).
+ */
+export const nested = defineCell<{ units: number }>()({
+  name: 'nested',
+  inputs: { video: 3, audio: 1 },
+  state: ({ units }) => ({ heard: units, seen: [units, 2] }),
+  params: ({ inputs: { video, audio }, units }) => ({
+    U: glorotUniform(audio[0], units),
+    W: orthogonal(units, units),
+    V: glorotUniform(video[0] * video[1] * video[2], 2),
+  }),
+}).step(({ x: { video, audio }, state: { heard, seen }, params: { U, W, V } }) => {
+  const h = audio.matmul(U).add(heard.matmul(W)).tanh()
+  const value = video.reshape([video.shape[0]!, V.shape[0]!]).matmul(V)
+  const fast = seen.mul(0.8).add(h.expandDims(2).mul(value.expandDims(1)))
+  const read = h.expandDims(1).matmul(fast).sum(1).tanh()
+  return { output: concat([h, read], 1), state: { heard: h, seen: fast } }
+})

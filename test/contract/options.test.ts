@@ -24,11 +24,13 @@ import { maxNorm } from '../../src/init/constraints.ts'
 import { l2 } from '../../src/init/regularizers.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
+import { convLstm1d, convLstm2d } from '../../src/layers/conv-lstm.ts'
 import { conv1d } from '../../src/layers/conv1d.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
 import { echoState } from '../../src/layers/echo-state.ts'
 import { embedding } from '../../src/layers/embedding.ts'
+import { flatten } from '../../src/layers/flatten.ts'
 import { globalAveragePooling1d, globalMaxPooling1d } from '../../src/layers/global-pooling.ts'
 import { highway } from '../../src/layers/highway.ts'
 import { layerNorm } from '../../src/layers/layer-norm.ts'
@@ -72,6 +74,7 @@ const WRONG = {
   count: [...never, 0, -1, 1.5],
   integer: [...never, 1.5],
   sizes: [null, 1, 'x', {}, [0], [-1], [1.5], ['1'], [Number.NaN]],
+  pair: [...never, 0, -1, 1.5, [], [1, 0], [1, 2, 3], ['1', 1]],
   countOr0: [...never, -1, 1.5],
   above0: [...never, 0, -1],
   atLeast0: [...never, -1],
@@ -144,6 +147,11 @@ const layer: Kinds = {
 const pool: Kinds = { poolSize: 'count', strides: 'count', padding: 'choice', name: 'text' }
 const drops: Kinds = { dropout: 'share', recurrentDropout: 'share' }
 const gates: Kinds = { ...basics, recurrentActivation: 'choice' }
+const convolved = (size: Kind): Kinds => {
+  const { units, ...rest } = gates
+  const sizes = { kernelSize: size, strides: size, dilationRate: size }
+  return { filters: 'count', ...sizes, padding: 'choice', unitForgetBias: 'flag', ...rest }
+}
 const adamOptions: Kinds = { learningRate: 'rate', beta1: 'share', beta2: 'share', epsilon: 'above0' }
 
 /** What is built, what has to be given, and the kinds of all options. */
@@ -183,6 +191,8 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     { units: 2, outputs: 1 },
     { units: 'count', outputs: 'count', spectralRadius: 'above0', returnSequences: 'flag' },
   ],
+  ['convLstm1d', convLstm1d, { filters: 2, kernelSize: 2 }, { ...convolved('count'), ...layer }],
+  ['convLstm2d', convLstm2d, { filters: 2, kernelSize: [2, 1] }, { ...convolved('pair'), ...layer }],
   ['leaky', leakyCell, { units: 2, leakRate: 0.5 }, { ...basics, leakRate: 'portion' }],
   ['clockwork', clockworkCell, { units: 4 }, { ...basics, periods: 'periods' }],
   [
@@ -251,6 +261,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     undefined,
     { mergeMode: 'choiceOrNull', name: 'text' },
   ],
+  ['flatten', flatten, undefined, { name: 'text' }],
   ['repeatVector', repeatVector, { n: 2 }, { n: 'count', name: 'text' }],
   [
     'timeDistributed',

@@ -11,7 +11,7 @@ import { type Named, outside, runOracle, traceLoss } from '../contract/support.t
 interface Case {
   readonly cell: string
   readonly options: object
-  readonly sizes: { readonly T: number; readonly B: number; readonly I: number }
+  readonly sizes: { readonly T: number; readonly B: number; readonly I: number | readonly number[] }
   readonly params: Named
   readonly x: readonly number[]
   /** By state, for each row its own. */
@@ -29,7 +29,7 @@ test.each(CASES.map((each) => [`${each.cell} ${JSON.stringify(each.options)}`, e
   (_, { cell, options, sizes: { T, B, I }, params, x, initial, output, final }) => {
     const make = makers.get(cell) as (options: object) => Cell
     const layer = recurrent(make(options), { returnSequences: true, name: 'r' })
-    const model = sequential([layer], { input: { shape: [null, I], dtype: 'f32' } })
+    const model = sequential([layer], { input: { shape: [null, ...[I].flat()], dtype: 'f32' } })
     const prefixed = (named: Named, name: (key: string) => string) =>
       Object.fromEntries(Object.entries(named).map(([key, values]) => [name(`r/${key}`), values]))
     const given = {

@@ -42,9 +42,12 @@ export interface Last {
 export interface Shape {
   readonly T: number
   readonly B: number
-  readonly I: number
+  /** The number of features, or the shape of a step. */
+  readonly I: number | readonly number[]
   /** Rows that end before the last step, or that have steps missing anywhere. */
   readonly padding: 'none' | 'lengths' | 'mask'
+  /** Steps that are masked are zeros, which a layer of the model finds. Default: false. */
+  readonly found?: boolean
   /** Longer rows first. Default: false. */
   readonly sorted?: boolean
   /** No row's first or last step is masked. Default: false. */
@@ -69,10 +72,11 @@ export interface Shape {
  */
 export function caseOf(layers: readonly Layer[], shape: Shape, seed: number, more: object = {}) {
   const { T, B, I, padding, sorted = false, edges = false, sequences, carried = false } = shape
-  const { largest = 1, tokens = false, calls = 1, training = true } = shape
+  const { largest = 1, tokens = false, calls = 1, training = true, found = false } = shape
+  const inputs = tokens ? [] : [I].flat()
   const input = tokens
     ? ({ shape: [null], dtype: 'i32' } as const)
-    : ({ shape: [null, I], dtype: 'f32' } as const)
+    : ({ shape: [null, ...inputs], dtype: 'f32' } as const)
   const model = sequential(layers, { input })
   const { params, variables, states, calls: built } = model.built
   const { numbers, integers } = random(seed)
@@ -91,9 +95,10 @@ export function caseOf(layers: readonly Layer[], shape: Shape, seed: number, mor
     return row.map((bit, t) => (t === sure || (edges && (t === 0 || t === T - 1)) ? 1 : bit))
   })
   const mask = padding === 'mask' ? there.flat() : null
-  const rows = B * (sequences ? T : 1)
+  const outputs = [B, ...model.output.shape.map((size) => constantOf(size) ?? T)]
+  const features = elementCount(inputs)
   const told = {
-    ...{ T, B, sequences, inputs: tokens ? [] : [I], calls, training, mask },
+    ...{ T, B, sequences, inputs, calls, training, mask, found },
     lengths: sorted ? (drawnLengths?.toSorted((a, b) => b - a) ?? null) : drawnLengths,
     layers: model.calls.map((each, k) => ({
       ...each,
@@ -103,8 +108,12 @@ export function caseOf(layers: readonly Layer[], shape: Shape, seed: number, mor
     leaves: Object.fromEntries(drawn),
     x: tokens
       ? integers(B * T, 1, VOCABULARY - 1).map((token, i) => (mask?.[i] === 0 ? 0 : token))
-      : numbers(B * T * I),
-    y: tokens ? integers(rows, 0, VOCABULARY - 1) : numbers(rows * constantOf(model.output.shape.at(-1)!)!),
+      : numbers(B * T * features).map((number, i) =>
+          found && !mask![Math.floor(i / features)] ? 0 : number,
+        ),
+    y: tokens
+      ? integers(elementCount(outputs.slice(0, -1)), 0, VOCABULARY - 1)
+      : numbers(elementCount(outputs)),
     ...more,
   }
   const given: Named = {
@@ -129,9 +138,9 @@ export function withinLengths(
 
 /** Loss, outputs, final states and every gradient of the last call: by the f64 oracle and in WASM. */
 async function trained({ model, told, given, carry }: Case) {
-  const { loss, lengths, mask, inputs, calls, T, B } = told
+  const { loss, lengths, mask, found, inputs, calls, T, B } = told
   const numbers = inputs.length > 0 ? ['x'] : []
-  const named = traceLoss(model, loss, lengths !== null, mask !== null, carry, numbers)
+  const named = traceLoss(model, loss, lengths !== null, mask !== null && !found, carry, numbers)
   const sizes = new Map(Object.entries({ T, B }))
   const wasm = await openWasm(named)
   const last = async (call: (values: Named) => Named | Promise<Named>) => {
@@ -150,7 +159,7 @@ async function trained({ model, told, given, carry }: Case) {
 
 /** Outputs and final states of the last call as users get them. */
 async function predicted({ model, told, given, carry }: Case) {
-  const { T, B, inputs, lengths, mask, calls, leaves } = told
+  const { T, B, inputs, lengths, mask, found, calls, leaves } = told
   const { params, variables, states } = model.built
   const leaf = (path: string) => tensor(leaves[path]!.data, leaves[path]!.shape)
   model.setWeights(new Map([...params.keys(), ...variables.keys()].map((path) => [path, leaf(path)])))
@@ -164,7 +173,7 @@ async function predicted({ model, told, given, carry }: Case) {
       const initialState = Object.fromEntries(carry.map((path) => [path, ended[path]!]))
       const there = {
         ...(lengths && { lengths: tensor(lengths, [B], 'i32') }),
-        ...(mask && { mask: tensor(mask, [B, T], 'i32') }),
+        ...(mask && !found && { mask: tensor(mask, [B, T], 'i32') }),
       }
       ;({ output, states: ended } = await predictWithStates(model, x, { ...there, initialState, backend }))
     }

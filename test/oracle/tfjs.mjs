@@ -25,14 +25,8 @@ const recurrent = (make, states) => ({
   states,
   params: ['U', 'W', 'b'],
   make: ({ options: { returnSequences, goBackwards }, cell }, { stateful }) => {
-    const { units, activation, recurrentActivation, useBias, resetAfter } = cell.options
-    const own = {
-      units,
-      activation,
-      recurrentActivation,
-      useBias,
-      ...(resetAfter === false && { resetAfter }),
-    }
+    const { resetAfter, kernelInitializer, recurrentInitializer, biasInitializer, ...rest } = cell.options
+    const own = { ...rest, ...(resetAfter === false && { resetAfter }) }
     return make({ ...ANY, ...own, returnSequences, goBackwards, stateful, returnState: true })
   },
 })
@@ -42,12 +36,14 @@ const recurrent = (make, states) => ({
  * and states in the order in which TF.js has them.
  */
 const KINDS = {
+  conv1d: {
+    params: ['K', 'b'],
+    make: ({ options: { filters, kernelSize, strides, padding, dilationRate, activation, useBias } }) =>
+      keras.conv1d({ filters, kernelSize, strides, padding, dilationRate, activation, useBias }),
+  },
   dense: {
     params: ['V', 'c'],
-    make: ({ options: { units, activation, useBias } }, { timeDistributed }) => {
-      const layer = keras.dense({ units, activation, useBias })
-      return timeDistributed ? keras.timeDistributed({ layer }) : layer
-    },
+    make: ({ options: { units, activation, useBias } }) => keras.dense({ units, activation, useBias }),
   },
   embedding: {
     params: ['E'],
@@ -58,12 +54,15 @@ const KINDS = {
     params: ['g', 'b'],
     make: ({ options: { epsilon, center, scale } }) => keras.layerNormalization({ epsilon, center, scale }),
   },
+  masking: { params: [], make: ({ options: { maskValue } }) => keras.masking({ maskValue }) },
+  repeatVector: { params: [], make: ({ options: { n } }) => keras.repeatVector({ n }) },
   batchNorm: {
     params: ['g', 'b'],
     variables: ['movingMean', 'movingVariance'],
     make: ({ options: { epsilon, center, scale, momentum } }) =>
       keras.batchNormalization({ epsilon, center, scale, momentum }),
   },
+  convLstm2d: recurrent(keras.convLstm2d, ['h', 'c']),
   elman: recurrent(keras.simpleRNN, ['h']),
   gru: recurrent(keras.gru, ['h']),
   lstm: recurrent(keras.lstm, ['h', 'c']),
@@ -72,6 +71,10 @@ const KINDS = {
 /** A layer of Recurra as TF.js has it. Its hardSigmoid is Keras 2's. */
 function kindOf(layer) {
   if (JSON.stringify(layer).includes('hardSigmoid')) throw new Error('hardSigmoid is another one')
+  if (layer.kind === 'timeDistributed') {
+    const { make, ...kind } = kindOf(layer.layer)
+    return { ...kind, make: (_, peer) => keras.timeDistributed({ layer: make(layer.layer, peer) }) }
+  }
   if (layer.kind !== 'bidirectional') return { variables: [], states: [], ...KINDS[layer.kind] }
   const { params, states, make } = KINDS[layer.forward.kind]
   const both = (names) => ['forward ', 'backward '].flatMap((way) => names.map((name) => way + name))
@@ -111,7 +114,8 @@ function build({ B, layers, leaves, calls, peer }) {
     const initial = () =>
       begin.map((path) => {
         const state = trainable[path]
-        return state.rank === 2 ? state : tf.tile(tf.expandDims(state, 0), [B, 1])
+        if (path.startsWith('state ')) return state
+        return tf.tile(tf.expandDims(state, 0), [B, ...state.shape.map(() => 1)])
       })
     return { name, layer, own, states: kind.states, initial: calls > 1 ? () => [] : initial }
   })
@@ -126,7 +130,9 @@ function answer(told) {
   const there = tf.tensor2d(
     Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => isThere(b, t))),
   )
-  const present = (value) => tf.mul(value, tf.expandDims(there, 2))
+  /** One number a step and row, to stand beside a value's. */
+  const beside = (each, value) => tf.reshape(each, [...each.shape, ...value.shape.slice(each.rank).fill(1)])
+  const present = (value) => tf.mul(value, beside(there, value))
   const padded = (lengths !== null || mask !== null) && !peer.maskZero
   let read = tf.tensor(x, [B, T, ...inputs], inputs.length === 0 ? 'int32' : 'float32')
   // Found before: the layer has an op without a gradient.
@@ -137,9 +143,12 @@ function answer(told) {
   function forward() {
     let [value, sequence, mask] = [padded ? present(read) : read, true, found]
     for (const { name, layer, own, states, initial } of built) {
+      // What it masks is found already, and 0.
+      if (layer.kind === 'masking') continue
       if (states.length === 0) {
         if (peer.maskZero && layer.kind === 'embedding') mask = own.computeMask(value)
         value = own.apply(value, { training })
+        sequence ||= layer.kind === 'repeatVector'
         continue
       }
       const initialState = initial()
@@ -158,13 +167,13 @@ function answer(told) {
   }
 
   function lossOf({ output, sequence }) {
-    const counted = sequence ? there : tf.ones([B])
+    const counted = sequence && (lengths ?? mask) ? there : tf.ones(output.shape.slice(0, sequence ? 2 : 1))
     if (loss === 'softmaxCrossEntropy') {
       const classes = output.shape[output.shape.length - 1]
       const targets = tf.oneHot(tf.tensor(y, counted.shape, 'int32'), classes)
       return tf.losses.softmaxCrossEntropy(targets, output, counted)
     }
-    return tf.losses.meanSquaredError(tf.tensor(y, output.shape), output, tf.expandDims(counted, -1))
+    return tf.losses.meanSquaredError(tf.tensor(y, output.shape), output, beside(counted, output))
   }
 
   for (let i = 1; i < calls; i++) forward()

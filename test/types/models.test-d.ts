@@ -5,6 +5,8 @@
 import {
   bidirectional,
   type Cell,
+  convLstm1d,
+  convLstm2d,
   defineCell,
   dense,
   elman,
@@ -82,6 +84,32 @@ export function cells(): Cell {
   // @ts-expect-error feedback names a state
   defineCell<{ units: number }>()({ state: () => ({ h: 1 }), params: () => ({}), feedback: 'c' })
 
+  defineCell<{ filters: number }>()({
+    inputs: 3,
+    state: ({ inputs: [rows, columns], filters }) => ({ h: [rows, columns, filters] }),
+    params: ({ inputs: [, , channels], filters }) => ({ U: glorotUniform(channels, filters) }),
+  }).step(({ x, state: { h }, params: { U } }) => ({ output: h, state: { h: x.matmul(U).add(h) } }))
+  const both = defineCell<{ units: number }>()({
+    inputs: { video: 3, audio: 1 },
+    state: ({ inputs: { audio }, units }) => ({ heard: [units, audio[0]] }),
+    params: ({ inputs: { video } }) => ({ U: glorotUniform(video[2], 1) }),
+    feedback: 'heard',
+  })
+  both.step(({ x: { video, audio }, state: { heard }, params: { U } }) => {
+    const next: Value = heard.add(video.matmul(U).sum([1, 2]).mul(audio).expandDims(1))
+    return { output: next, state: { heard: next } }
+  })
+  // @ts-expect-error a row of features is a number of them
+  defineCell<object>()({ state: ({ inputs }) => ({ h: inputs[0] }), params: () => ({}) })
+  // @ts-expect-error three axes have three sizes
+  defineCell<object>()({ inputs: 3, state: ({ inputs }) => ({ h: inputs[3] }), params: () => ({}) })
+  // @ts-expect-error an input that was not declared
+  both.step(({ x: { text }, state: { heard } }) => ({ output: text, state: { heard } }))
+  // @ts-expect-error several inputs are not one value
+  both.step(({ x, state: { heard } }) => ({ output: x, state: { heard } }))
+  // @ts-expect-error axes are numbers
+  defineCell<object>()({ inputs: ['video'], state: () => ({ h: 1 }), params: () => ({}) })
+
   // @ts-expect-error a declared cell becomes one when its options are given
   recurrent(typed)
   return stacked([typed({ units: 8 }), lstmCell({ units: 8, unitForgetBias: false })])
@@ -105,6 +133,14 @@ export function layers(): Model {
     initialState: 'trainable',
   })
 
+  convLstm2d({ filters: 4, kernelSize: [3, 1], strides: 2, padding: 'same', returnSequences: true })
+
+  // @ts-expect-error rows and columns alone
+  convLstm2d({ filters: 4, kernelSize: [3, 1, 1] })
+  // @ts-expect-error one axis
+  convLstm1d({ filters: 4, kernelSize: [3, 1] })
+  // @ts-expect-error what comes later cannot be left out of an image
+  convLstm1d({ filters: 4, kernelSize: 3, padding: 'causal' })
   // @ts-expect-error an unknown option
   lstm({ units: 4, returnSequence: true })
   // @ts-expect-error units are missing

@@ -165,10 +165,35 @@ def lru(x, s, w, o):
     return (state @ out).real + x @ w["D"], {"re": state.real, "im": state.imag}
 
 
+def convolved(x, kernel, strides=1, dilation=1, same=False):
+    """x [places…, I], kernel [k…, I, O]: place by place, as the sum says; zeros around, the odd one after."""
+    rank = kernel.ndim - 2
+    step, spread = np.broadcast_to(strides, rank), np.broadcast_to(dilation, rank)
+    reach = [(kernel.shape[a] - 1) * spread[a] + 1 for a in range(rank)]
+    size = [-(-x.shape[a] // step[a]) if same else (x.shape[a] - reach[a]) // step[a] + 1 for a in range(rank)]
+    before = [max(0, (size[a] - 1) * step[a] + reach[a] - x.shape[a]) // 2 if same else 0 for a in range(rank)]
+    y = np.zeros((*size, kernel.shape[-1]))
+    for place in np.ndindex(*size):
+        for j in np.ndindex(*kernel.shape[:rank]):
+            at = tuple(place[a] * step[a] + j[a] * spread[a] - before[a] for a in range(rank))
+            if all(0 <= at[a] < x.shape[a] for a in range(rank)):
+                y[place] += x[at] @ kernel[j]
+    return y
+
+
+def conv_lstm(x, s, w, o):
+    same = o.get("padding") == "same"
+    seen = convolved(x, w["U"], o.get("strides", 1), o.get("dilationRate", 1), same)
+    i, f, g, out = np.split(seen + convolved(s["h"], w["W"], same=True) + w.get("b", 0), 4, axis=-1)
+    c = sigma(f) * s["c"] + sigma(i) * np.tanh(g)
+    h = sigma(out) * np.tanh(c)
+    return h, {"h": h, "c": c}
+
+
 def case(cell, step, options, params, states, inputs=I):
     w = {name: numbers(*shape) for name, shape in params.items()}
-    x = numbers(B, T, inputs)
-    initial = {name: make(B, size) for name, (size, make) in states.items()}
+    x = numbers(B, T, *np.atleast_1d(inputs))
+    initial = {name: make(B, *np.atleast_1d(size)) for name, (size, make) in states.items()}
     output, final = [], {name: [] for name in states}
     for row in range(B):
         s = {name: each[row] for name, each in initial.items()}
@@ -218,6 +243,14 @@ def simple(k):
 
 def modules(g):
     return {"U": (I, H), **{f"W{k}": ((g - k) * H // g, H // g) for k in range(g)}, "b": (H,)}
+
+
+def conv(cell, options, inputs, places):
+    F, kernel = options["filters"], np.broadcast_to(options["kernelSize"], len(places)).tolist()
+    params = {"U": (*kernel, inputs[-1], 4 * F), "W": (*kernel, F, 4 * F), "b": (4 * F,)}
+    params = {name: shape for name, shape in params.items() if name != "b" or options.get("useBias", True)}
+    state = ([*places, F], numbers)
+    return case(cell, conv_lstm, options, params, {"h": state, "c": state}, inputs)
 
 
 normed_lstm = {**simple(4), "gU": (4 * H,), "gW": (4 * H,), "gc": (H,), "bc": (H,)}
@@ -271,6 +304,16 @@ CASES = [
         {"re": (3, numbers), "im": (3, numbers)},
     ),
     case("echoStateCell", leaky, {**u, "leakRate": 0.6}, simple(1), h),
+    conv("convLstm1dCell", {"filters": 2, "kernelSize": 3}, [6, 2], [4]),
+    conv("convLstm1dCell", {"filters": 1, "kernelSize": 2, "padding": "same", "strides": 2}, [5, 2], [3]),
+    conv("convLstm2dCell", {"filters": 2, "kernelSize": [2, 3], "dilationRate": [2, 1]}, [5, 4, 1], [3, 2]),
+    conv("convLstm2dCell", {"filters": 1, "kernelSize": 3, "padding": "same"}, [3, 4, 2], [3, 4]),
+    conv(
+        "convLstm2dCell",
+        {"filters": 2, "kernelSize": [3, 2], "strides": [2, 1], "padding": "same", "useBias": False},
+        [4, 3, 1],
+        [2, 3],
+    ),
 ]
 
 if __name__ == "__main__":
