@@ -46,7 +46,7 @@ import { derive, type Value } from './value.ts'
  * which is the loop where a state has more than 64 numbers or there are fewer than 128 steps. A parallel scan computes a
  * step about three times, so that it gains only what a machine does side by side beyond one step's own numbers: here, on
  * one thread, nothing. Training minGRU, minLSTM, LRU and QRNN of 4 to 256 units on one row of 1000 steps, with 2 to 32
- * chunks, ran at 0.5 to 0.9 of the loop's speed. So layers keep the loop.
+ * chunks, ran at 0.5 to 0.9 of the loop's speed. So `fit` keeps the loop unless `parallelScan` is said.
  * @throws {ArgumentError} for chunks that are no integer of at least 1
  */
 export function parallelScans(values: readonly Value[], chunks?: number): Value[] {

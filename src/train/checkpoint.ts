@@ -1,8 +1,9 @@
 /**
- * Checkpointed training steps: how a model is traced for one, and when a limit of memory asks for one. Loaded only where
+ * Checkpointed training steps, and those with parallel scans: how a model is traced for one, and when a limit of memory asks for one. Loaded only where
  * one may be wanted.
  */
 import { checkpointed } from '../graph/checkpoint.ts'
+import { parallelScans } from '../graph/parallel-scan.ts'
 import type { Value } from '../graph/value.ts'
 import { RecurraError } from '../tensor/errors.ts'
 import { symbol } from '../tensor/size.ts'
@@ -12,6 +13,11 @@ import { SEGMENT, type StepKind } from './step.ts'
 /** Reads a batch as `reading` does, in segments. */
 export function inSegments(reading: Reading): Reading {
   return changed(reading, (values) => checkpointed(values, symbol(SEGMENT)))
+}
+
+/** Reads a batch as `reading` does, linear states by parallel scans. */
+export function inChunks(reading: Reading): Reading {
+  return changed(reading, parallelScans)
 }
 
 /** Reads a batch as `reading` does, in values that are equal and come about in another way. */

@@ -74,6 +74,13 @@ export interface FitOptions extends ClippingOptions {
    */
   readonly checkpoint?: boolean
   /**
+   * States that are linear in themselves (minGRU, minLSTM, QRNN, LRU, a linear IndRNN; any cell of which that holds) go through
+   * time as a parallel scan (Martin and Cundy 2018): chunks of steps side by side, then their ends. How many chunks follows
+   * from the sizes, one, which is the loop, where rows and units fill the machine. Equal to the loop but for rounding. On one
+   * thread it gained nothing in measurements, so the default is false. Not with `checkpoint`.
+   */
+  readonly parallelScan?: boolean
+  /**
    * How many bytes a training step may take, as `memoryBytes` of a `TrainingStep` counts them. The first batch that
    * needs more without `checkpoint`, and not with it, switches that on from there on (a warning says so); one that needs more
    * either way ends the run. Default: no limit.
@@ -108,6 +115,7 @@ const OPTIONS: Record<keyof FitOptions, true> = {
   accumulate: true,
   classWeight: true,
   checkpoint: true,
+  parallelScan: true,
   memoryLimit: true,
   epochs: true,
   validation: true,

@@ -47,6 +47,8 @@ export interface StepOptions extends ClippingOptions {
   readonly classWeight?: ClassWeight | undefined
   /** Checkpointed back-propagation through time; see `fit`. Default: false. */
   readonly checkpoint?: boolean | undefined
+  /** Linear states as parallel scans; see `fit`. Default: false. */
+  readonly parallelScan?: boolean | undefined
   /** In bytes; see `fit`. Default: no limit. */
   readonly memoryLimit?: number | undefined
   readonly backend?: Backend | undefined
@@ -68,6 +70,7 @@ const OPTIONS: Record<keyof StepOptions, true> = {
   accumulate: true,
   classWeight: true,
   checkpoint: true,
+  parallelScan: true,
   memoryLimit: true,
   backend: true,
   seed: true,
@@ -80,9 +83,12 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
   requireKnown('a training step', options, Object.keys(OPTIONS))
   requireOptimizer(options.optimizer)
   checkClipping(options)
-  for (const name of ['carry', 'teacherForcing', 'checkpoint'] as const) {
+  for (const name of ['carry', 'teacherForcing', 'checkpoint', 'parallelScan'] as const) {
     const given = options[name] ?? false
     if (typeof given !== 'object') requireFlag('a training step', name, given)
+  }
+  if (options.checkpoint && options.parallelScan) {
+    throw new ArgumentError('a training step: expected checkpoint or parallelScan; received both')
   }
   const { accumulate = 1, memoryLimit = 1, lossWeights = {} } = options
   requireInteger('a training step', 'accumulate', accumulate, 1)
@@ -126,8 +132,11 @@ export interface StepKind {
   readonly weights: boolean
   /** Gradients go back segment by segment. */
   readonly checkpoint: boolean
+  readonly parallel: boolean
 }
-export const PLAIN: StepKind = { lengths: false, mask: false, weights: false, checkpoint: false }
+export const PLAIN: StepKind = {
+  ...{ lengths: false, mask: false, weights: false, checkpoint: false, parallel: false },
+}
 
 /** The size of how many steps a segment has. */
 export const SEGMENT = 'segment'
@@ -141,7 +150,7 @@ export function weightSpecs({ built }: Model, losses: Losses): NamedSpec[] {
 }
 
 /** How a step is traced. */
-export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpoint'>> {
+export interface StepTracing extends Partial<Omit<StepKind, 'lengths' | 'checkpoint' | 'parallel'>> {
   readonly reading?: Reading
   readonly packing?: Packings | undefined
   /** How targets are read, where they are. */

@@ -3,7 +3,7 @@ import { forcedBy } from '../layers/forcing.ts'
 import type { Model } from '../layers/model.ts'
 import { noiseOf } from '../layers/noise.ts'
 import { accumulated } from './accumulation.ts'
-import { inSegments } from './checkpoint.ts'
+import { inChunks, inSegments } from './checkpoint.ts'
 import { checkForcing } from './forcing-checks.ts'
 import { WHOLE } from './leaves.ts'
 import { lossesOf } from './losses.ts'
@@ -19,7 +19,7 @@ import { WINDOW } from './window-graph.ts'
  */
 export function trainingGraph(model: Model, options: StepOptions): Graph {
   checkStepOptions(model, options)
-  const { classWeight, truncate, teacherForcing, checkpoint } = options
+  const { classWeight, truncate, teacherForcing, checkpoint, parallelScan } = options
   const losses = lossesOf(model, options.loss)
   const sampling =
     typeof teacherForcing === 'object' ? new Sampling(teacherForcing, options, losses) : undefined
@@ -28,7 +28,7 @@ export function trainingGraph(model: Model, options: StepOptions): Graph {
   if (classWeight !== undefined) checkClassWeight(classWeight, losses)
   const plain = overlaps(truncate) ? WINDOW : WHOLE
   const whole = sampling?.reading(plain) ?? plain
-  const reading = checkpoint === true ? inSegments(whole) : whole
+  const reading = checkpoint === true ? inSegments(whole) : parallelScan === true ? inChunks(whole) : whole
   return traceStep(model, options, {
     ...{ weights: classWeight !== undefined, reading, accumulated, noise: noiseOf },
     forced: teacherForcing && !sampling?.tokens ? forcedBy : undefined,

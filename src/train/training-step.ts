@@ -185,7 +185,12 @@ export class TrainingStep {
     // Loaded only when it is needed, with the interpreter.
     const { replay } = await import('./replay.ts')
     // Steps count from 0 on, whatever the segments.
-    return replay(await this.#traced({ ...this.#kind, checkpoint: false }), values, sizes, broken)
+    return replay(
+      await this.#traced({ ...this.#kind, checkpoint: false, parallel: false }),
+      values,
+      sizes,
+      broken,
+    )
   }
 
   /** The plan for this batch that `memoryLimit` allows. */
@@ -229,7 +234,8 @@ export class TrainingStep {
       ...packings.map(({ size }) => size),
       [SEGMENT, Math.ceil(Math.sqrt(Math.max(1, ...steps)))],
     ])
-    const kind = { lengths, mask, weights, checkpoint }
+    const parallel = this.#kind.parallel || this.#options.parallelScan === true
+    const kind = { lengths, mask, weights, checkpoint, parallel }
     const masks = mask ? await window.masks() : []
     const held = this.#windows.rows
     const stateful = (await this.#goingOn())?.inputs(rows, held) ?? []
@@ -366,7 +372,9 @@ export class TrainingStep {
     const plain = overlaps(this.#options.truncate) ? (await import('./window-graph.ts')).WINDOW : WHOLE
     const sampling = await this.#sampling()
     const whole = sampling?.reading(plain) ?? plain
-    const reading = kind.checkpoint ? (await import('./checkpoint.ts')).inSegments(whole) : whole
+    const { inSegments, inChunks } =
+      kind.checkpoint || kind.parallel ? await import('./checkpoint.ts') : ({} as Partial<Segments>)
+    const reading = (kind.checkpoint ? inSegments : inChunks)?.(whole) ?? whole
     const { teacherForcing, accumulate = 1 } = this.#options
     return traceStep(this.#model, this.#options, {
       ...kind,
@@ -382,5 +390,6 @@ export class TrainingStep {
   }
 }
 
-const KINDS = ['lengths', 'mask', 'weights', 'checkpoint'] as const
+type Segments = typeof import('./checkpoint.ts')
+const KINDS = ['lengths', 'mask', 'weights', 'checkpoint', 'parallel'] as const
 const keyOf = (kind: StepKind) => String(KINDS.filter((name) => kind[name]))

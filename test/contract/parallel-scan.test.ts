@@ -16,9 +16,11 @@ import { type Value, where } from '../../src/graph/value.ts'
 import { recurrent } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { changed } from '../../src/train/checkpoint.ts'
+import { fit } from '../../src/train/fit.ts'
 import { WHOLE } from '../../src/train/leaves.ts'
+import { adam } from '../../src/train/optimizers.ts'
 import { type NamedGraph, traceNamed } from '../../src/train/session.ts'
-import { sequenceOf } from './models.ts'
+import { batchOf, numbersOf, sequenceOf, squared } from './models.ts'
 import { amplifiesRounding, openWasm, optimized, outside, random, runOracle, traceLoss } from './support.ts'
 
 const runs = process.env['RECURRA_LONG'] === '1' ? 100 : 12
@@ -157,3 +159,26 @@ function drawnGraph(seed: number, apart: boolean): NamedGraph {
     return { outputs: Object.fromEntries([loss, ...outputs, ...gradients].map((each, i) => [`${i}`, each])) }
   })
 }
+
+test('fit with parallelScan: the losses are the loop’s, a resumed run goes on with it, and not in segments too', async () => {
+  const make = () =>
+    sequential([recurrent(minGruCell({ units: 2 }), { returnSequences: true })], { input: sequenceOf })
+  const batches = [batchOf(1, 1, 256)]
+  const options = { ...squared, optimizer: adam({ learningRate: 0.01 }), seed: 3 }
+  const losses = async (more: object) =>
+    (await fit(make(), batches, { ...options, ...more, epochs: 4 })).epochs.map(({ loss }) => loss)
+  const [loop, scans] = [await losses({}), await losses({ parallelScan: true })]
+  for (const [i, loss] of scans.entries()) expect(loss).toBeCloseTo(loop[i]!, 5)
+
+  const [whole, parts] = [make(), make()]
+  await fit(whole, batches, { ...options, parallelScan: true, epochs: 4 })
+  const run = fit(parts, batches, { ...options, parallelScan: true, epochs: 2 })
+  await run
+  const resume = await run.state()
+  expect(resume.get('training parallel')!.data[0]).toBe(1)
+  await fit(parts, batches, { ...options, epochs: 4, resume })
+  expect(numbersOf(parts)).toEqual(numbersOf(whole))
+  expect(() => fit(make(), batches, { ...options, parallelScan: true, checkpoint: true })).toThrow(
+    /received both/,
+  )
+})
