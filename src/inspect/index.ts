@@ -1,4 +1,5 @@
-/** Looking inside a model: how gradients travel through time. */
+/** Looking inside a model: how gradients travel through time, and what it looks like. */
+export { type DrawModelOptions, drawModel } from './drawing/draw-model.ts'
 export {
   type Contributions,
   type GradientFlow,

@@ -84,8 +84,8 @@ export function windowsOf(kind: string, signal: Signal, sliding: Sliding): Windo
   return { value: around(value), around, at, mask, output }
 }
 
-/** Zeros before and after; the odd one after, as in Keras. */
-function marginsOf(steps: Size, reach: number, { strides, padding }: Sliding): [SizeLike, SizeLike] {
+/** Zeros before and after, of windows that reach over `reach` steps more than one; the odd one after, as in Keras. */
+export function marginsOf(steps: Size, reach: number, { strides, padding }: Sliding): [SizeLike, SizeLike] {
   if (padding === 'valid') return [0, 0]
   if (padding === 'causal') return [reach, 0]
   if (strides === 1) return [Math.floor(reach / 2), Math.ceil(reach / 2)]
