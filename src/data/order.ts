@@ -22,31 +22,29 @@ export interface Order {
 const OF_BATCHES = 2 ** 31
 
 /**
- * The rows of each batch of an epoch, 1, 2, …, as indices.
+ * The rows of each batch of an epoch, 1, 2, …, as indices, for all N rows' `lengths` in steps.
  *
- * @param lengths of all N rows, in steps
- * @throws {ArgumentError} for options outside their range
+ * @throws {ArgumentError} for options outside their range, at once
  */
-export function batchesOf(
-  lengths: Int32Array,
-  { batch, shuffle = false, seed = 0, bucket = 1 }: Order,
-): (epoch: number) => Int32Array[] {
+export function batchesOf({ batch, shuffle = false, seed = 0, bucket = 1 }: Order) {
   requireInteger('batch', batch, 1)
   requireInteger('sequences: bucket', bucket, 1)
   requireFlag('sequences', 'shuffle', shuffle)
   requireSeed('sequences', seed)
-  const inOrder = lengths.map((_, row) => row)
-  return (epoch) => {
-    const order = shuffle ? permutation(lengths.length, seed, epoch) : inOrder
-    if (bucket === 1) return cut(order, batch)
-    const batches = cut(order, batch * bucket).flatMap((rows) =>
-      cut(
-        rows.slice().sort((a, b) => lengths[a]! - lengths[b]!),
-        batch,
-      ),
-    )
-    if (!shuffle) return batches
-    return Array.from(permutation(batches.length, seed, OF_BATCHES + epoch), (place) => batches[place]!)
+  return (lengths: Int32Array) => {
+    const inOrder = lengths.map((_, row) => row)
+    return (epoch: number): Int32Array[] => {
+      const order = shuffle ? permutation(lengths.length, seed, epoch) : inOrder
+      if (bucket === 1) return cut(order, batch)
+      const batches = cut(order, batch * bucket).flatMap((rows) =>
+        cut(
+          rows.slice().sort((a, b) => lengths[a]! - lengths[b]!),
+          batch,
+        ),
+      )
+      if (!shuffle) return batches
+      return Array.from(permutation(batches.length, seed, OF_BATCHES + epoch), (place) => batches[place]!)
+    }
   }
 }
 

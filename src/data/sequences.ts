@@ -60,11 +60,12 @@ export function sequences(
   options: SequencesOptions | NamedSequencesOptions,
 ): Batches<NamedBatch> {
   requireOptions('sequences', options, ['batch', 'mask', 'weights', 'labels', 'shuffle', 'seed', 'bucket'])
+  const cut = batchesOf(options)
   const plain = isPlain(inputs) && isPlain(targets)
   const { lengths, tokens, batchOf } = plain
     ? single(inputs, targets, options as SequencesOptions)
     : several(inputs, targets, options as NamedSequencesOptions)
-  const batches = batchesOf(lengths, options)
+  const batches = cut(lengths)
   const epoch = (number: number): Iterable<NamedBatch> => ({
     *[Symbol.iterator]() {
       for (const picked of batches(number)) yield { ...batchOf(picked), reset: true }
