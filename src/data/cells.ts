@@ -68,14 +68,12 @@ export function columnOfTexts(texts: readonly (string | null)[]): Column {
   return textColumn(texts)
 }
 
-/** The number that a text writes; NaN for none, and for an integer that no number of 64 bits holds exactly. */
+/** The number that a text writes; NaN for none, and for an integer beyond ±2⁵³, which could become another. */
 export function numberIn(text: string): number {
   const written = text.trim()
   if (!NUMBER.test(written)) return Number.NaN
   const value = Number(written)
-  return INTEGER.test(written) && !Number.isSafeInteger(value) && String(value) !== written
-    ? Number.NaN
-    : value
+  return INTEGER.test(written) && !Number.isSafeInteger(value) ? Number.NaN : value
 }
 
 /** Milliseconds since 1970 of an ISO date, in UTC where it has no zone; NaN for what is none. */

@@ -18,7 +18,7 @@ export interface Columns {
 export type Missing = 'previous' | 'drop' | number | undefined
 
 /** @throws {DataError} without columns or rows */
-export function columnsOf(
+export function columnsWith(
   byName: ReadonlyMap<string, Column>,
   name: string,
   placeOf: (row: number) => string,
@@ -112,7 +112,7 @@ export function rowsOf({ name, byName, placeOf }: Columns, order: readonly numbe
     return { kind, values: order.map((row) => values[row]!) }
   }
   const parts = new Map([...byName].map(([each, column]) => [each, taken(column)]))
-  return columnsOf(parts, name, (row) => placeOf(order[row]!))
+  return columnsWith(parts, name, (row) => placeOf(order[row]!))
 }
 
 /** NaN for what is none. */

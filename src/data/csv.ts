@@ -19,8 +19,8 @@ export interface CsvOptions {
 
 /**
  * The table of a text with a cell for each column in each line, the names in the first; RFC 4180, parsed by Papa Parse. A
- * column of which all cells are numbers, true and false, or ISO dates, is of that kind; numbers that begin with 00 or the
- * like are codes and stay texts. Empty lines are passed over; in a table of one column they are empty cells.
+ * column of which all cells are numbers, true and false, or ISO dates, is of that kind; codes such as 007, and integers beyond
+ * ±2⁵³, stay texts. Empty lines are passed over; in a table of one column they are empty cells.
  *
  *     const weather = await parseCsv(decodeText(bytes, 'weather.csv'), 'weather.csv')
  *     const { train } = splitInOrder(weather.series(['temperature']), { validation: 0.2 })
@@ -51,8 +51,11 @@ export async function parseCsv(text: string, name = 'the CSV', options: CsvOptio
     throw new DataError(`${name}: this is a Parquet file. parseParquet takes its bytes.`)
   }
   const { default: Papa } = await loaded('parseCsv', 'papaparse', () => import('papaparse'), COMES_ALONG)
-  const { data, errors } = Papa.parse<string[]>(text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n'), {
-    delimiter,
+  const plain = text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n')
+  // Empty lines would tell against every delimiter.
+  const guess = { preview: 1, skipEmptyLines: true, newline: '\n' } as const
+  const { data, errors } = Papa.parse<string[]>(plain, {
+    delimiter: delimiter || Papa.parse<string[]>(plain, guess).meta.delimiter,
     newline: '\n',
   })
   const lines = linesOf(data)

@@ -10,6 +10,8 @@ import { type Table, tableOfCells } from './table.ts'
 
 /** What hyparquet itself undoes; the package beside it undoes the others. */
 const BUILT_IN = ['UNCOMPRESSED', 'SNAPPY']
+/** Geometry is no column of numbers, and looking for it may never end in an altered file. */
+const NO_MAPS = { geoparquet: false }
 const MARK = 'PAR1'
 
 /**
@@ -39,7 +41,7 @@ export async function parseParquet(
     () => import('hyparquet'),
     COMES_ALONG,
   )
-  const metadata = await understood(name, async () => parquetMetadata(bytes))
+  const metadata = await understood(name, async () => parquetMetadata(bytes, NO_MAPS))
   const there = await understood(name, async () =>
     parquetSchema(metadata).children.map(({ element }) => element.name),
   )

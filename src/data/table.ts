@@ -8,7 +8,7 @@ import { type Cell, type CellValue, type Column, cellOf, columnOf } from './cell
 import {
   type Columns,
   columnNamed,
-  columnsOf,
+  columnsWith,
   keysOf,
   missingIn,
   rowsOf,
@@ -151,7 +151,7 @@ export function tableOfColumns(
   name: string,
   placeOf: (row: number) => string,
 ): Table {
-  return tableAround(columnsOf(byName, name, placeOf))
+  return tableAround(columnsWith(byName, name, placeOf))
 }
 
 function tableAround(columns: Columns): Table {
