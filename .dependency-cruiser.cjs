@@ -23,6 +23,9 @@ const nodeFiles = ['^src/cli/', '^src/tasks/', '^src/io/node[^/]*[.]ts$']
 /** What package.json exports to browsers as well as to Node. */
 const publicEntries = ['^src/index[.]ts$', '^src/[^/]+/index[.]ts$']
 
+/** The packages that a public entry may load, when a file of their format is read; all that it reaches otherwise is ours. */
+const onDemand = '^node_modules/(papaparse|hyparquet|hyparquet-compressors)/'
+
 const tests = '[.]test[.]ts$'
 
 const arrowRules = Object.entries(arrows).map(([folder, others]) => {
@@ -87,7 +90,14 @@ module.exports = {
       comment: 'a public entry must load in a page without a bundler, so nothing it reaches may be a package',
       severity: 'error',
       from: { path: publicEntries },
-      to: { path: '^node_modules/', reachable: true },
+      to: { path: '^node_modules/', pathNot: onDemand, reachable: true },
+    },
+    {
+      name: 'packages-on-demand',
+      comment: 'what reads files of a format is loaded by import() where one is read',
+      severity: 'error',
+      from: { path: '^src/', pathNot: tests },
+      to: { path: onDemand, dynamic: false },
     },
     {
       name: 'no-dev-dependencies',

@@ -62,6 +62,38 @@ test('sequences of unlike lengths come back whole, in order, with zeros behind t
   )
 })
 
+test('in buckets: every row once an epoch, beside rows of like lengths, in batches of another order', () => {
+  const lengths = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 })
+  fc.assert(
+    fc.property(
+      lengths,
+      size,
+      fc.integer({ min: 2, max: 7 }),
+      fc.boolean(),
+      (all, batch, bucket, shuffle) => {
+        const ids = all.map((length, i) => new Int32Array(length).fill(i + 1)).map((data) => tensor(data))
+        const classes = all.map((_, i) => i)
+        const batches: Batches = sequences(ids, classes, { batch, bucket, shuffle })
+        const epochs = [1, 2].map((number) => [...(batches.epoch?.(number) ?? batches)])
+        for (const epoch of epochs) {
+          expect(epoch.length).toBe(batches.count)
+          expect(epoch.flatMap(({ targets }) => [...targets.data]).sort((a, b) => a - b)).toEqual(classes)
+          for (const { inputs, targets } of epoch) {
+            expect(rowOf(inputs, 0)[0]).toBe(targets.data[0]! + 1)
+            expect([...targets.data].map((i) => all[i]!)).toEqual([...targets.data].map((i) => all[i]!).sort((a, b) => a - b)) // biome-ignore format: one line
+          }
+        }
+        if (shuffle) return
+        const longest = epochs[0]!.map(({ inputs }) => inputs.shape[1]!)
+        for (let start = 0; start < longest.length; start += bucket) {
+          const own = longest.slice(start, start + bucket)
+          expect(own).toEqual(own.toSorted((a, b) => a - b))
+        }
+      },
+    ),
+  )
+})
+
 test('sequences of vectors with one target a row', () => {
   const inputs = [[[1, 2], [3, 4]], [[5, 6]], [[7, 8]]] // biome-ignore format: one line shows the lengths
   const [first, last] = [...sequences(inputs, tensor([[10], [20], [30]]), { batch: 2 })]

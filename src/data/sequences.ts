@@ -1,23 +1,14 @@
 /** Sequences of unlike lengths → batches. B rows of a batch, T time steps. */
-import { requireFlag, requireSeed } from '../tensor/checks.ts'
+import { requireFlag } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
-import { shuffle as permutation } from '../tensor/random.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Batch, Batches, Named, NamedBatch } from './batches.ts'
-import { requireInteger, requireOptions } from './guards.ts'
+import { requireOptions } from './guards.ts'
+import { batchesOf, type Order } from './order.ts'
 
 type Inputs = readonly Sequence[] | Tensor
 type Targets = readonly Sequence[] | readonly number[] | Tensor
-
-interface Order {
-  /** B, the rows of every batch but perhaps the last. */
-  readonly batch: number
-  /** Every epoch of a `fit` in another order, drawn from `seed`. Default: false, the order given. */
-  readonly shuffle?: boolean
-  /** Default: 0. */
-  readonly seed?: number
-}
 
 export interface SequencesOptions extends Order {
   /** For each sequence as many 0 and 1 as it has steps: what stands at a 0 is not looked at. */
@@ -68,34 +59,28 @@ export function sequences(
   targets: Named<Targets>,
   options: SequencesOptions | NamedSequencesOptions,
 ): Batches<NamedBatch> {
-  requireOptions('sequences', options, ['batch', 'mask', 'weights', 'labels', 'shuffle', 'seed'])
-  const { batch, shuffle = false, seed = 0 } = options
-  requireInteger('batch', batch, 1)
-  requireFlag('sequences', 'shuffle', shuffle)
-  requireSeed('sequences', seed)
+  requireOptions('sequences', options, ['batch', 'mask', 'weights', 'labels', 'shuffle', 'seed', 'bucket'])
+  const cut = batchesOf(options)
   const plain = isPlain(inputs) && isPlain(targets)
-  const all = plain
+  const { lengths, tokens, batchOf } = plain
     ? single(inputs, targets, options as SequencesOptions)
     : several(inputs, targets, options as NamedSequencesOptions)
-  const { rows, tokens, batchOf } = all
-  const inOrder = Int32Array.from({ length: rows }, (_, i) => i)
+  const batches = cut(lengths)
   const epoch = (number: number): Iterable<NamedBatch> => ({
     *[Symbol.iterator]() {
-      const order = shuffle ? permutation(rows, seed, number) : inOrder
-      for (let start = 0; start < rows; start += batch) {
-        yield { ...batchOf(order.subarray(start, start + batch)), reset: true }
-      }
+      for (const picked of batches(number)) yield { ...batchOf(picked), reset: true }
     },
   })
   return {
-    ...{ count: Math.ceil(rows / batch), tokens },
-    ...(shuffle && { epoch }),
+    ...{ count: Math.ceil(lengths.length / options.batch), tokens },
+    ...(options.shuffle === true && { epoch }),
     [Symbol.iterator]: () => epoch(1)[Symbol.iterator](),
   }
 }
 
 interface Table<B> {
-  readonly rows: number
+  /** Of its rows, in steps. */
+  readonly lengths: Int32Array
   readonly tokens: number
   batchOf(picked: Int32Array): Omit<B, 'reset'>
 }
@@ -120,7 +105,7 @@ function single(
   const there = presence(lengths, { timeless, even }, mask)
   const weightsOf = weights === undefined ? undefined : weightRows(weights, lengths)
   return {
-    rows: rows.length,
+    lengths,
     tokens: there.steps,
     batchOf: (picked) => ({
       inputs: padded(rows, picked),
@@ -143,7 +128,7 @@ function several(
     const timeless = isTimeless(rows)
     const lengths = lengthsOf(rows)
     if (timeless) requireSameSize(lengths)
-    return [name, rows, presence(lengths, { timeless, even }, mask[name])] as const
+    return [name, rows, presence(lengths, { timeless, even }, mask[name]), timeless ? [] : lengths] as const
   })
   const count = read[0]![1].length
   for (const [name, rows] of read) {
@@ -152,6 +137,9 @@ function several(
       `inputs: ${read[0]![0]} has ${count} rows; received ${rows.length} of ${name}: every input has as many`,
     )
   }
+  const longest = Int32Array.from({ length: count }, (_, row) =>
+    Math.max(0, ...read.map(([, , , steps]) => steps[row] ?? 0)),
+  )
   let tokens = count
   const written = entries(targets, 'output').map(([name, values]): [string, Rows] => {
     const one = oneARow(values)
@@ -168,7 +156,7 @@ function several(
   const named = <V>(all: readonly (readonly [string, V])[]) => Object.fromEntries(all)
   const isSole = isPlain(targets)
   return {
-    ...{ rows: count, tokens },
+    ...{ lengths: longest, tokens },
     batchOf: (picked) => {
       const there = read.map(([name, , own]) => [name, own.of(picked)] as const)
       const ends = there.flatMap(([name, { lengths }]) => (lengths ? [[name, lengths] as const] : []))

@@ -6,7 +6,7 @@ import { ArgumentError } from '../tensor/errors.ts'
 import type { ClippingOptions } from './clipping.ts'
 import type { EarlyStoppingOptions } from './early-stopping.ts'
 import type { LossOption } from './losses.ts'
-import type { MetricOption } from './metrics.ts'
+import type { MetricOptions } from './metrics.ts'
 import type { Optimizer } from './optimizers.ts'
 import type { ReduceOnPlateauOptions } from './plateau.ts'
 import type { TeacherForcing } from './scheduled-sampling.ts'
@@ -20,7 +20,7 @@ export interface ValidationOptions {
   /** After every so many epochs. Default: 1. */
   readonly every?: number
   /** What is measured besides the loss, as by `evaluate`. Default: nothing. */
-  readonly metrics?: readonly MetricOption[]
+  readonly metrics?: MetricOptions
 }
 
 export interface FitOptions extends ClippingOptions {

@@ -26,6 +26,7 @@ export {
   type Metric,
   type MetricName,
   type MetricOption,
+  type MetricOptions,
   mase,
   precision,
   recall,

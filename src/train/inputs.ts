@@ -78,13 +78,16 @@ export function requireNames(
   )
 }
 
-/** What an input says of itself: tokens [B, T], sequences [B, T, features], rows [B, features]. */
+/** What an input says of itself: tokens [B, T], of passages [B, T, T2, …], sequences [B, T, features], rows [B, features]. */
 function specOf({ shape, dtype }: Tensor): InputSpec {
-  if (dtype === 'i32' && shape.length === 2) return { shape: [null], dtype }
+  if (dtype === 'i32' && shape.length >= 2) {
+    const inner = shape.slice(2).map((_, level) => `T${level + 2}`)
+    return { shape: [null, ...inner], dtype }
+  }
   if (dtype === 'f32' && shape.length >= 3) return { shape: [null, ...shape.slice(2)], dtype }
   if (dtype === 'f32' && shape.length === 2) return { shape: [shape[1]!], dtype }
   throw new ShapeError(
-    `expected f32 sequences [B, T, features], f32 rows [B, features] or i32 tokens [B, T]; received ${dtype}[${shape.join(', ')}]`,
+    `expected f32 sequences [B, T, features], f32 rows [B, features] or i32 tokens [B, T] or [B, T, T2, …]; received ${dtype}[${shape.join(', ')}]`,
   )
 }
 

@@ -53,8 +53,8 @@ export class Loop implements Training {
     const metrics = validation?.metrics
     if (metrics !== undefined) {
       // Before a first epoch, which may be long.
-      const { metricsOf } = await import('./metrics.ts')
-      metricsOf(metrics, lossesOf(this.#model, loss))
+      const { metersOf } = await import('./metrics.ts')
+      metersOf(metrics, lossesOf(this.#model, loss))
     }
     const control = { emit, stopped: () => stopped() || signal?.aborted === true }
     try {

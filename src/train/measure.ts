@@ -21,7 +21,7 @@ import {
   weightInputs,
 } from './leaves.ts'
 import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
-import { type Metric, type MetricOption, metricsOf } from './metrics.ts'
+import { type Meter, type MetricOptions, metersOf } from './metrics.ts'
 import { kindOf, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
@@ -32,12 +32,12 @@ import { bindBatch } from './targets.ts'
 import { requireTokens } from './vocabulary.ts'
 import { weightsOf } from './weights.ts'
 
-export interface EvaluateOptions<M extends readonly MetricOption[] = readonly MetricOption[]> {
+export interface EvaluateOptions<M extends MetricOptions = MetricOptions> {
   /** One, or one for each of a model's outputs, by name. */
   readonly loss: Named<LossOption>
   /** How much the losses of several outputs weigh in their sum, by name. Default: 1 each. */
   readonly lossWeights?: Readonly<Record<string, number>>
-  /** What else is measured: `['accuracy', topKAccuracy(5)]`. Default: nothing. */
+  /** What else is measured: `['accuracy', topKAccuracy(5)]`; of several outputs lists by name. Default: nothing. */
   readonly metrics?: M
   /** States go on from batch to batch until one says `reset`. Default: false. */
   readonly carry?: boolean
@@ -45,14 +45,15 @@ export interface EvaluateOptions<M extends readonly MetricOption[] = readonly Me
 }
 
 export interface Evaluation<N extends string = string> {
-  /** The mean over all tokens. */
+  /** The mean over all tokens; of several outputs, that of batches, each as many times as its first output has tokens. */
   readonly loss: number
   readonly tokens: number
-  /** By their names. */
+  /** By their names; of several outputs those are 'output/metric'. */
   readonly metrics: Readonly<Record<N, number>>
 }
 
-const sumsOf = ({ name }: Metric) => `sums of ${name}`
+const sumsOf = ({ name }: Meter) => `sums of ${name}`
+const countOf = (output: string) => `steps of ${output}`
 
 /**
  * Means over batches, NaN over none; undefined when told to stop before the last. Stateful layers go on from `standing`, and
@@ -66,10 +67,18 @@ export async function meanOver(
   standing = new RowStates(),
 ): Promise<Evaluation | undefined> {
   const losses = lossesOf(model, options.loss)
-  const metrics = metricsOf(options.metrics ?? [], losses)
-  const sums = new Map<Metric, number[]>()
+  const meters = metersOf(options.metrics ?? [], losses)
+  const sums = new Map<string, number[]>()
+  const add = (name: string, values: TensorData) => {
+    const known = sums.get(name)
+    sums.set(
+      name,
+      Array.from(values, (value, i) => value + (known?.[i] ?? 0)),
+    )
+  }
   let carried: [string, TensorData][] = []
   let [sum, tokens, before] = [0, 0, 0]
+  const first = [...losses.keys()][0]!
   for (const batch of batches) {
     if (stopped()) return undefined
     const bindings = await bindBatch(model, losses, batch)
@@ -81,7 +90,7 @@ export async function meanOver(
     const weighted = batch.weights !== undefined
     const kind = await kindOf(model, batch)
     const leaves = { training: false, carry, stateful, ...kind }
-    const session = await lossSession(model, losses, metrics, leaves, weighted, options)
+    const session = await lossSession(model, losses, meters, leaves, weighted, options)
     const there = await paddingInputs(model, batch, kind)
     const inputs = new Map<string, TensorData>([
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
@@ -96,21 +105,21 @@ export async function meanOver(
     for (const [name, data] of standing.inputs(model, stateful, rows)) inputs.set(name, data)
     before = rows
     const sizes = new Map([...bindings, ...there.sizes])
-    const wanted = ['loss', 'tokens', ...metrics.map(sumsOf), ...carry.map(finalOutput)]
+    const measured = [...[...losses.keys()].map(countOf), ...meters.map(sumsOf)]
+    const wanted = ['loss', ...measured, ...carry.map(finalOutput)]
     const results = await session.call(sizes, inputs, wanted)
     carried = fedBack(own, results)
     standing.keep(rows, new Map(stateful.map((path) => [path, results[finalOutput(path)]!])))
-    const count = results['tokens']![0]!
+    const count = results[countOf(first)]![0]!
     sum += results['loss']![0]! * count
     tokens += count
-    for (const metric of metrics) {
-      const known = sums.get(metric)
-      const own = Array.from(results[sumsOf(metric)]!, (value, i) => value + (known?.[i] ?? 0))
-      sums.set(metric, own)
-    }
+    for (const name of measured) add(name, results[name]!)
     await pause()
   }
-  const reached = metrics.map((metric) => [metric.name, metric.result(sums.get(metric) ?? [], tokens)])
+  const reached = meters.map((each) => {
+    const [count = 0] = sums.get(countOf(each.output)) ?? []
+    return [each.name, each.metric.result(sums.get(sumsOf(each)) ?? [], count)]
+  })
   return { loss: sum / tokens, tokens, metrics: Object.fromEntries(reached) }
 }
 
@@ -156,34 +165,34 @@ function numberOf(each: object): number {
 function lossSession(
   model: Model,
   losses: Losses,
-  metrics: readonly Metric[],
+  meters: readonly Meter[],
   leaves: LeafOptions,
   weighted: boolean,
   { lossWeights, backend = 'wasm' }: EvaluateOptions,
 ): Promise<Session> {
   const [first, ...others] = losses.values()
-  const all = [...others, ...metrics].map(numberOf)
+  const all = [...others.map(numberOf), ...meters.map(({ name, metric }) => `${name} ${numberOf(metric)}`)]
   const key = `${keyOf(leaves, backend)} ${weighted} ${all} ${JSON.stringify(lossWeights)}`
   return sessionOf(model, first!, key, () => {
     const own = weighted ? weightSpecs(model, losses) : []
     const named = traceNamed([...leafSpecs(model, leaves), ...targetSpecs(model, losses), ...own], (get) => {
       const { outputs, states } = forwardWhole(model, get, leaves)
-      const parts = [...losses].map(([name, loss]) =>
-        measured(
-          loss,
-          outputs.get(name)!,
-          get(targetInput(name)),
-          weighted ? get(weightInput(name)) : undefined,
-        ),
+      const parts = new Map(
+        [...losses].map(([name, loss]) => {
+          const weights = weighted ? get(weightInput(name)) : undefined
+          return [name, measured(loss, outputs.get(name)!, get(targetInput(name)), weights)]
+        }),
       )
-      // Metrics are those of a sole output.
-      const sums = metrics.map((metric) => [sumsOf(metric), parts[0]!.sum(metric.terms(parts[0]!, first!))])
-      const mean = penalized(model, get, totalOf(losses, parts, lossWeights))
+      const counts = [...parts].map(([name, { count }]) => [countOf(name), count])
+      const sums = meters.map((each) => {
+        const part = parts.get(each.output)!
+        return [sumsOf(each), part.sum(each.metric.terms(part, losses.get(each.output)!))]
+      })
+      const mean = penalized(model, get, totalOf(losses, [...parts.values()], lossWeights))
       return {
         outputs: {
           loss: mean,
-          tokens: parts[0]!.count,
-          ...Object.fromEntries(sums),
+          ...Object.fromEntries([...counts, ...sums]),
           ...finalOutputs(states),
         },
       }

@@ -2,6 +2,7 @@
  * Metrics: what a model reaches besides its loss. Each is a function of sums over all steps and rows that are there, so
  * that padding and what is masked count for nothing, and neither does how batches are cut.
  */
+import type { Named } from '../data/batches.ts'
 import { argMax } from '../graph/functions.ts'
 import { abs, and, concat, equal, iota, lessEqual, not, type Value, where } from '../graph/value.ts'
 import { requireChoice, requireKnown, requireUnits } from '../tensor/checks.ts'
@@ -36,8 +37,23 @@ export type MetricName =
 /** A metric by its name, or made by a function such as `topKAccuracy`. */
 export type MetricOption = MetricName | Metric
 
-/** The names under which values are found. */
-export type NameOf<M> = M extends string ? M : M extends { readonly name: infer N extends string } ? N : never
+/** A list; of a model with several outputs one for each that is to be measured, by name. */
+export type MetricOptions = Named<readonly MetricOption[]>
+
+/** The names under which values are found: those of metrics, of several outputs 'output/metric'. */
+export type NamesOf<M> = M extends readonly (infer E)[]
+  ? NameOf<E>
+  : { [O in keyof M & string]: M[O] extends readonly (infer E)[] ? `${O}/${NameOf<E>}` : never }[keyof M &
+      string]
+
+type NameOf<M> = M extends string ? M : M extends { readonly name: infer N extends string } ? N : never
+
+/** A metric of one output, and the name under which its value is found. */
+export interface Meter {
+  readonly name: string
+  readonly output: string
+  readonly metric: Metric
+}
 
 const onClasses = expects('classes, such as softmaxCrossEntropy', ({ targets }) => targets === 'classes')
 const onNumbers = expects('numbers, such as meanSquaredError', ({ targets }) => targets === 'numbers')
@@ -199,8 +215,36 @@ const NAMED: { readonly [N in MetricName]: Metric<N> } = {
   },
 }
 
-/** @throws {ArgumentError} for what is no metric, one that is not for the loss, and two of one name */
-export function metricsOf(options: readonly MetricOption[], losses: Losses): Metric[] {
+/** @throws {ArgumentError} for what is no metric, one that is not for its output's loss, and two of one name */
+export function metersOf(options: MetricOptions, losses: Losses): Meter[] {
+  const outputs = [...losses.keys()]
+  if (Array.isArray(options) && outputs.length === 1) {
+    return listed(options).map((metric) => meter(metric.name, outputs[0]!, metric, losses))
+  }
+  if (Array.isArray(options) && options.length === 0) return []
+  if (Array.isArray(options) || typeof options !== 'object' || options === null) {
+    const expected =
+      outputs.length === 1
+        ? "a list, such as ['accuracy']"
+        : `a list for each output that is to be measured, such as { ${outputs[0]}: ['accuracy'] }`
+    throw new ArgumentError(
+      `metrics must be ${expected}; received ${Array.isArray(options) ? 'a list' : typeof options}`,
+    )
+  }
+  return Object.entries(options).flatMap(([output, own]) => {
+    if (losses.has(output)) {
+      return listed(own).map((metric) => meter(`${output}/${metric.name}`, output, metric, losses))
+    }
+    throw new ArgumentError(`metrics: the model has the outputs ${outputs.join(', ')}; received ${output}`)
+  })
+}
+
+function meter(name: string, output: string, metric: Metric, losses: Losses): Meter {
+  metric.check?.(losses.get(output)!)
+  return { name, output, metric }
+}
+
+function listed(options: readonly MetricOption[]): Metric[] {
   if (!Array.isArray(options)) {
     throw new ArgumentError(`metrics must be a list, such as ['accuracy']; received ${typeof options}`)
   }
@@ -212,12 +256,6 @@ export function metricsOf(options: readonly MetricOption[], losses: Losses): Met
         `received ${JSON.stringify(option)}`,
     )
   })
-  if (metrics.length > 0 && losses.size > 1) {
-    throw new ArgumentError(
-      `metrics expects a model with one output; received one with ${[...losses.keys()].join(', ')}`,
-    )
-  }
-  for (const metric of metrics) for (const loss of losses.values()) metric.check?.(loss)
   const names = metrics.map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice === undefined) return metrics

@@ -11,7 +11,7 @@ import { requireBatches } from './fit-options.ts'
 import { asTensor, bindInputs, entriesOf, type TensorLike, timeOf, timesIn } from './inputs.ts'
 import { dataInput, finalOutput, freshRows, outputName, stateInput, weightInputs } from './leaves.ts'
 import type { EvaluateOptions, Evaluation } from './measure.ts'
-import type { MetricOption, NameOf } from './metrics.ts'
+import type { MetricOptions, NamesOf } from './metrics.ts'
 import { type InputLike, kindOf, paddedInputs, paddingInputs } from './padding.ts'
 import { forwardSession } from './sessions.ts'
 import { requireTokens } from './vocabulary.ts'
@@ -156,13 +156,17 @@ function initialStates(
  *
  *     const { loss, metrics } = await evaluate(net, batches, { loss: 'softmaxCrossEntropy', metrics: ['accuracy'] })
  *
+ * Of several outputs, metrics are lists by name, and values are found as 'output/metric':
+ *
+ *     const { metrics } = await evaluate(net, batches, { loss, metrics: { digit: ['accuracy'] } })   // metrics['digit/accuracy']
+ *
  * @throws {ArgumentError} for a metric that is not there, or not of this loss
  */
-export async function evaluate<const M extends readonly MetricOption[] = readonly []>(
+export async function evaluate<const M extends MetricOptions = readonly []>(
   model: Model,
   batches: Iterable<NamedBatch>,
   options: EvaluateOptions<M>,
-): Promise<Evaluation<NameOf<M[number]>>> {
+): Promise<Evaluation<NamesOf<M>>> {
   requireModel('evaluate', model)
   requireKnown('evaluate', options, ['loss', 'lossWeights', 'metrics', 'carry', 'backend'])
   requireBatches('evaluate: batches', batches)

@@ -18,6 +18,7 @@ import {
   model,
   predict,
   predictWithStates,
+  sgd,
   summary,
 } from '../../src/index.ts'
 import { loadModel, saveModel } from '../../src/io/index.ts'
@@ -153,7 +154,46 @@ describe('several outputs', () => {
     ])
   })
 
+  test('metrics of each by name, over its own steps and rows, in evaluation and validation', async () => {
+    const longer = { ...batch, inputs: f32(numbers(2 * 5 * 2), 2, 5, 2), lengths: i32([5, 4], 2) }
+    const all = [batch, { ...longer, targets: { ...batch.targets, step: f32(numbers(20), 2, 5, 2) } }]
+    const metrics = { step: ['meanAbsoluteError'], whole: ['accuracy'] } as const
+    const { metrics: reached } = await evaluate(net, all, { loss, metrics })
+    let [missed, places, right] = [0, 0, 0]
+    for (const { inputs, targets, lengths } of all) {
+      const { outputs } = await predictWithStates(net, inputs, { lengths })
+      const { step, whole } = outputs as Record<'step' | 'whole', Tensor>
+      for (const b of [0, 1]) {
+        const scores = whole.data.subarray(3 * b, 3 * b + 3)
+        if (scores.indexOf(Math.max(...scores)) === targets.whole.data[b]) right++
+        for (let i = 0; i < 2 * lengths.data[b]!; i++, places++) {
+          const at = 2 * b * inputs.shape[1]! + i
+          missed += Math.abs(step.data[at]! - targets.step.data[at]!)
+        }
+      }
+    }
+    expect(reached['step/meanAbsoluteError']).toBeCloseTo(missed / places, 5)
+    expect(reached['whole/accuracy']).toBe(right / 4)
+    const options = {
+      optimizer: sgd({ learningRate: 1e-30 }),
+      epochs: 1,
+      validation: { batches: all, metrics },
+    }
+    const { epochs } = await fit(net, all, { loss, ...options })
+    expect(epochs[0]!.validationMetrics).toEqual(reached)
+  })
+
   test.each<[string, object, RegExp]>([
+    [
+      'a list of metrics',
+      { loss, validation: { batches: [batch], metrics: ['f1'] } },
+      /\{ step: \['accuracy'\] \}/,
+    ],
+    [
+      'metrics of none',
+      { loss, validation: { batches: [batch], metrics: { all: ['f1'] } } },
+      /step, whole; received all/,
+    ],
     [
       'one loss for two',
       { loss: 'meanSquaredError' },
@@ -226,6 +266,7 @@ describe('batches by name', () => {
       () => sequences({}, next, { batch: 1 }),
       /expected inputs and targets by name; received none/,
     ],
+    ['no bucket', () => sequences(source, next, { batch: 1, bucket: 0.5 }), /bucket.*0.5/],
     ['shuffle that is no flag', () => sequences(source, next, { batch: 1, shuffle: 1 as never }), /shuffle/],
   ])('refused: %s', (_, make, message) => {
     expect(make).toThrow(message)

@@ -170,15 +170,12 @@ test('teacher forcing feeds targets back past the steps that a layer masks', asy
 test('passages: a network over sentences of a network over words, padded anyhow', async () => {
   const passages = padNested([[[1, 2, 3], [4]], [[2], [3, 1], [4, 4]], [[1]]])
   const reader = () =>
-    sequential(
-      [
-        embedding({ inputDim: 5, outputDim: 3, maskZero: true }),
-        timeDistributed(bidirectional(gru({ units: 2 }))),
-        residual(gru({ units: 4, returnSequences: true })),
-        gru({ units: 3 }),
-      ],
-      { input: { shape: [null, 'words'], dtype: 'i32' } },
-    )
+    sequential([
+      embedding({ inputDim: 5, outputDim: 3, maskZero: true }),
+      timeDistributed(bidirectional(gru({ units: 2 }))),
+      residual(gru({ units: 4, returnSequences: true })),
+      gru({ units: 3 }),
+    ])
   const wide = { data: new Int32Array(3 * 4 * 5), shape: [3, 4, 5], dtype: 'i32' } as const
   for (const [i, id] of passages.ids.data.entries()) {
     wide.data[(Math.floor(i / 9) * 4 + (Math.floor(i / 3) % 3)) * 5 + (i % 3)] = id

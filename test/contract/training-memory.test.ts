@@ -67,3 +67,18 @@ test('asking changes no loss and compiles nothing twice', async () => {
   expect(unasked.compiled).toBe(3)
   expect(await run([masked(a), c, ragged(b), a])).toEqual(unasked)
 })
+
+test('truncated, memory grows with k2 and not with the stream', async () => {
+  const [batch, k1] = [100, 15]
+  const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow')
+  const pages = async (T: number, k2: number) => {
+    grow.mockClear()
+    const step = new TrainingStep(lstmNet(), { ...options, truncate: { k1, k2 } })
+    for (const window of windowsOf(batchOf(1, batch, T), k1)) await step.run(window, 0.01)
+    return grow.mock.calls.reduce((sum, [delta]) => sum + delta, 1)
+  }
+  const short = await pages(60, 30)
+  expect(await pages(240, 30)).toBe(short)
+  expect(await pages(240, 60)).toBeGreaterThan(1.3 * short)
+  expect(await pages(240, 15)).toBeLessThan(short)
+})

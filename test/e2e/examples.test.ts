@@ -70,8 +70,42 @@ test('a pointer network: rows of unlike lengths in order', () => {
   expect(right! / all!).toBeGreaterThan(0.75)
 })
 
+test('series: a second feature and a network each make the forecast better', () => {
+  const text = printed('forecast')
+  const [one, both] = ['univariate', 'multivariate'].map((name) =>
+    numbers(text, new RegExp(`^${name} +([\\d.]+) +([\\d.]+) +([\\d.]+)$`, 'm')),
+  )
+  expect(both![2]).toBeLessThan(0.6 * both![1]!)
+  expect(both![1]).toBeLessThan(0.6 * one![1]!)
+  expect(one![1]).toBeLessThan(one![0]!)
+})
+
+test('DNA: a motif on either strand, and one answer for both', () => {
+  const text = printed('motif', '--count', '2000', '--epochs', '6')
+  expect(numbers(text, /^([\d.]+)% of 1000 sequences/m)[0]).toBeGreaterThan(95)
+  expect(text).toMatch(/^1000 of 1000 have the same answer/m)
+})
+
+test('passages: a network over sentences of a network over words tells writers apart', () => {
+  const text = printed('passages', '--passages', '300')
+  for (const name of ['Austen', 'Chesterton']) {
+    const [right, all] = numbers(text, new RegExp(`^(\\d+) of (\\d+) passages .* ${name}'s$`, 'm'))
+    expect(right! / all!).toBeGreaterThan(0.65)
+  }
+})
+
+test.each([
+  ['frames', 'convolutional', 70],
+  ['clips', 'encoded', 80],
+])('video: labels of %s, frames read by a network that is %s', (labels, network, least) => {
+  const text = printed('moving-dot', '--labels', labels, '--network', network)
+  expect(numbers(text, /^([\d.]+)% of the/m)[0]).toBeGreaterThan(least)
+})
+
+const ALL = ['digit-words', 'sentiment', 'dates', 'phonemes', 'sorting', 'forecast', 'motif', 'passages', 'moving-dot'] // biome-ignore format: one line
+
 test('--help, and what is wrong is named', () => {
-  for (const name of ['digit-words', 'sentiment', 'dates', 'phonemes', 'sorting']) {
+  for (const name of ALL) {
     const text = printed(name, '--help')
     expect(text).toMatch(new RegExp(`^Usage: node examples/${name}.mjs \\[options\\]\\n[\\s\\S]*  --seed `))
   }

@@ -30,7 +30,8 @@ declare const mask: number[][]
 declare const [inputs, targets, series]: [recurra.Tensor, recurra.Tensor, recurra.Tensor]
 declare const states: Record<string, recurra.Tensor>
 declare const ids: Int32Array
-declare const text: string
+declare const [text, sql]: [string, string]
+declare const table: data.Table
 declare const bytes: Uint8Array
 declare const value: recurra.Value
 declare const [graph, inputs64, sizes]: Parameters<typeof graphs.interpret>
