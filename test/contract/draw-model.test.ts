@@ -186,7 +186,7 @@ function drawn(seed: number, steps: number) {
     () => {
       const x = pick(() => true)
       const y = pick(({ time }) => time === x.time)
-      tally(x.time, 1, 2)
+      tally(x.time, 1, x === y ? 1 : 2)
       toFour(call(concatenate(), [x.flow, y.flow]), x.time, 1, x, y)
     },
     () => {

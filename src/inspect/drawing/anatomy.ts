@@ -1,5 +1,4 @@
 /** What a model is made of, found by tracing it: its calls, what they read, the recurrences in them and their states. */
-import type { Cell } from '../../cells/define.ts'
 import { type Node, topological } from '../../graph/node.ts'
 import { scan } from '../../graph/scan.ts'
 import type { Value } from '../../graph/value.ts'
@@ -189,7 +188,7 @@ function partOf(
 }
 
 /** The cells that a layer, or one around others, folds. */
-function cellsOf(layer: Layer): readonly Cell[] {
+function cellsOf(layer: Layer): NonNullable<Layer['cells']> {
   if (layer.cells !== undefined) return layer.cells
   return 'layer' in layer ? cellsOf(layer.layer as Layer) : []
 }

@@ -7,14 +7,18 @@ export class Grid {
   readonly rows: number
   readonly #first = new Map<Box['axis'], { readonly start: number; readonly steps: number }>()
   readonly #cells = new Set<string>()
+  readonly #betweenSteps: (string | undefined)[] = []
 
   constructor(sheet: Sheet) {
     let next = 0
-    for (const axis of sheet.axes) {
+    for (const [i, axis] of sheet.axes.entries()) {
       const ends = new Set(sheet.boxes.filter((box) => box.axis === axis).map(({ at }) => at))
       const steps = next + (ends.has('begin') ? 1 : 0)
       this.#first.set(axis, { start: next, steps })
       next = steps + axis.steps * axis.tracks + (ends.has('end') ? 1 : 0)
+      for (let inner = 1; inner < axis.steps * axis.tracks; inner++) {
+        this.#betweenSteps[steps + inner] = `${i} ${inner % axis.tracks}`
+      }
     }
     this.columns = next
     this.rows = 1 + Math.max(...sheet.boxes.map(({ row }) => row))
@@ -27,6 +31,11 @@ export class Grid {
     if (at === 'end') return steps + axis.steps * axis.tracks
     // Fewer steps than columns stand spread over those.
     return steps + Math.floor(((at.step + 0.5) * axis.steps) / at.of) * axis.tracks + at.track
+  }
+
+  /** Gutters of one time that are as wide as each other, so that its steps are equally far apart, have the same name. */
+  nameOf(gutter: number): string {
+    return this.#betweenSteps[gutter] ?? `${gutter}`
   }
 
   /** No box stands in that column in the rows between. */

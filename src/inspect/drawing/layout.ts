@@ -64,7 +64,8 @@ export function layoutOf(sheet: Sheet): Layout {
   // What a label of an arrow from below needs to the right of its column, and loops.
   const reserved: number[] = new Array(grid.columns + 1).fill(0)
   for (const { arrow, port } of routes) {
-    const gutter = grid.columnOf(arrow.to) + 1
+    const ends = arrow.kind === 'loop' ? [arrow.to, ...arrow.from] : [arrow.to]
+    const gutter = 1 + Math.max(...ends.map((box) => grid.columnOf(box)))
     const text = widthOf(arrow.label, LETTERS.label)
     const loop = arrow.kind === 'loop' ? loopReach(arrow) + LOOP.box / 2 + 10 + text : 0
     const beside =
@@ -74,19 +75,25 @@ export function layoutOf(sheet: Sheet): Layout {
     reserved[gutter] = Math.max(reserved[gutter]!, loop, beside)
   }
 
+  const gutterWidths = new Map<string, number>()
+  const gutterWidth = (column: number) => {
+    const lines = gutters.count(column)
+    const label = labels.gutters.get(column) ?? 0
+    const needed = (lines > 0 ? CLEAR + lines * LANE : 0) + (label > 0 ? label + 8 : 0) + HEAD
+    const isOuter = column === 0 || column === grid.columns
+    if (isOuter && lines + label + reserved[column]! === 0) return 0
+    return reserved[column]! + Math.max(needed, isOuter ? 0 : 22)
+  }
+  for (let column = 0; column <= grid.columns; column++) {
+    const name = grid.nameOf(column)
+    gutterWidths.set(name, Math.max(gutterWidths.get(name) ?? 0, gutterWidth(column)))
+  }
   const lefts: number[] = []
   const gutterLefts: number[] = []
   let x = MARGIN
   for (let column = 0; column <= grid.columns; column++) {
     gutterLefts.push(x)
-    const lines = gutters.count(column)
-    const label = labels.gutters.get(column) ?? 0
-    const needed = (lines > 0 ? CLEAR + lines * LANE : 0) + (label > 0 ? label + 8 : 0) + HEAD
-    const isOuter = column === 0 || column === grid.columns
-    x +=
-      isOuter && lines + label + reserved[column]! === 0
-        ? 0
-        : reserved[column]! + Math.max(needed, isOuter ? 0 : 22)
+    x += gutterWidths.get(grid.nameOf(column))!
     lefts.push(x)
     x += columnWidths[column] ?? 0
   }

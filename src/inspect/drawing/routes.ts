@@ -184,7 +184,8 @@ function loop(arrow: Arrow): Route {
 /** The loop of a state: half its height, the size of its z⁻¹, how far out it goes. */
 export const LOOP = { half: 12, box: 28, boxHeight: 15, reach: 32 } as const
 
-/** One that comes back from the output goes around those of other states. */
+/** One that comes back from the output goes around those of other states, and of what stands between. */
 export function loopReach({ from, to }: Arrow): number {
-  return from[0] === to || to.slots < 2 ? LOOP.reach : LOOP.reach + 80
+  const isNext = to.slots < 2 && from[0]!.row === to.row + 1
+  return from[0] === to || isNext ? LOOP.reach : LOOP.reach + 80
 }

@@ -58,9 +58,16 @@ export interface Line {
 /** What can be read: the boxes of lines step by step, or without time one of each. */
 export interface Flow {
   readonly timed: boolean
-  readonly lines: readonly { readonly line: Line; readonly sole: Box }[]
+  readonly lines: readonly Strand[]
   /** Of a state after the last step: its place at the side of its box. */
   readonly slot?: number | undefined
+}
+
+/** What flows along one line. */
+export interface Strand {
+  readonly line: Line
+  /** What stands there without time. */
+  readonly sole: Box
   /** Which step that is: 't = τ'. */
   readonly last?: string | undefined
 }
@@ -152,26 +159,23 @@ export class Sheet {
     return box
   }
 
-  /** Something that is read from below. */
+  /** Something that is read from below. What is read twice has one arrow, with what is to be said of either. */
   read(from: readonly Box[], to: Box, label: string, more: Partial<Arrow> = {}): void {
     if (from.length === 0) return
-    const own = {
-      exit: 'top',
-      entry: 'bottom',
-      slots: [0, 0],
-      net: from[0]!.id,
-      direct: false,
-      reverse: false,
-    } as const
-    this.arrows.push({ kind: 'read', ...own, from, to, label, ...more })
+    const own = { exit: 'top', entry: 'bottom', slots: [0, 0], net: from[0]!.id } as const
+    const arrow = { kind: 'read', ...own, direct: false, reverse: false, from, to, label, ...more } as const
+    const known = this.arrows.findIndex(
+      (each) => each.to === to && each.kind === 'read' && each.net === arrow.net,
+    )
+    if (known < 0) {
+      this.arrows.push(arrow)
+      return
+    }
+    const labels = new Set([this.arrows[known]!.label, label].filter(Boolean))
+    this.arrows[known] = { ...arrow, label: [...labels].join('; ') }
   }
 }
 
 export function flowOf(line: Line): Flow {
   return { timed: line.timed, lines: [{ line, sole: line.boxes.at(-1)! }] }
-}
-
-/** What stands there at a step. */
-export function standingAt({ timed, lines }: Flow, step: number): Box[] {
-  return lines.map(({ line, sole }) => (timed ? line.boxes[step]! : sole))
 }

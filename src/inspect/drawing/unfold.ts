@@ -6,7 +6,7 @@ import { evaluateSize, printShape, type Size, shapeOf, size as sizeOf, symbolsOf
 import { fullName, type Part, type Recurrence } from './anatomy.ts'
 import type { Backs } from './gradients.ts'
 import { connectStates, type Drawn } from './recurrences.ts'
-import { type Box, type Extent, type Flow, flowOf, type Line, Sheet, standingAt } from './sheet.ts'
+import { type Box, type Extent, type Flow, flowOf, type Line, Sheet, type Strand } from './sheet.ts'
 
 export interface UnfoldOptions {
   /** Undefined where time stays folded. */
@@ -113,14 +113,14 @@ class Unfolding {
 
   /** What stands there at one step; where time is folded, the label says which step it is. */
   #read(flow: Flow, k: number, line: Line, [label, steps]: readonly [string, string]): void {
-    const { folded } = this.sheet
-    const which =
-      steps !== 'each'
-        ? steps.replace('all', 'all t')
-        : [flow.last, !flow.timed && line.timed ? 'every t' : undefined].filter(Boolean).join(' → ')
-    for (const from of standingAt(flow, k)) {
-      const text = [label, folded ? which : ''].filter(Boolean).join(', ')
-      this.sheet.read([from], line.boxes[k]!, text)
+    const repeated = !flow.timed && line.timed ? 'every t' : ''
+    for (const { line: read, sole, last } of flow.lines) {
+      const which =
+        steps === 'each'
+          ? [flow.timed ? '' : last, repeated].filter(Boolean).join(' → ')
+          : steps.replace('all', 'all t')
+      const text = [label, this.sheet.folded ? which : ''].filter(Boolean).join(', ')
+      this.sheet.read([flow.timed ? read.boxes[k]! : sole], line.boxes[k]!, text)
     }
   }
 
@@ -158,9 +158,8 @@ class Unfolding {
     const timed = found.steps !== undefined
     const own = found.from.map((recurrence) => this.#drawn.get(recurrence)!)
     if (own.length === 0) return { ...flowOf(this.#plain.get(part)!), timed }
-    const last = timed ? undefined : own.length > 1 ? 'ends' : own[0]!.recurrence.reverse ? 't = 1' : 't = τ'
-    const lines = own.map(({ outputs, recurrence }) => ({ line: outputs, sole: endOf(outputs, recurrence) }))
-    return { timed, lines, last }
+    const lines = own.map(({ outputs, recurrence }) => endOf(outputs, recurrence))
+    return { timed, lines }
   }
 
   /** A state after the last step, by its name in the layer. */
@@ -170,11 +169,8 @@ class Unfolding {
       if (slot < 0) continue
       const { steps, outputs } = this.#drawn.get(recurrence)!
       const isFed = recurrence.states[slot]!.isFed
-      const line = isFed ? outputs : steps
-      return {
-        ...{ timed: false, slot: isFed ? 0 : slot, last: recurrence.reverse ? 't = 1' : 't = τ' },
-        lines: [{ line, sole: endOf(line, recurrence) }],
-      }
+      const lines = [endOf(isFed ? outputs : steps, recurrence)]
+      return { timed: false, slot: isFed ? 0 : slot, lines }
     }
     return undefined
   }
@@ -238,8 +234,11 @@ function extentOf({ timed, lines }: Flow): Extent {
   return timed ? { axis, steps: boxes.length } : undefined
 }
 
-function endOf({ boxes }: Line, { reverse }: Recurrence): Box {
-  return boxes.at(reverse ? 0 : -1)!
+/** What a recurrence leaves after its last step. */
+function endOf(line: Line, { reverse }: Recurrence): Strand {
+  return reverse
+    ? { line, sole: line.boxes[0]!, last: 't = 1' }
+    : { line, sole: line.boxes.at(-1)!, last: 't = τ' }
 }
 
 /** What of the steps stands under a window, the zeros around them left out. */
