@@ -44,7 +44,7 @@ export interface DrawModelOptions {
  * a box end in …, and are whole where a pointer rests on the box. The same model and options give the same text.
  *
  * @throws {ArgumentError} for a model that does not know its input yet, options outside their range, too few steps for a
- * convolution, and a flow of another model or another number of steps
+ * convolution, more than 1,000, and a flow of another model or another number of steps
  */
 export function drawModel(model: Model, options: DrawModelOptions = {}): string {
   requireModel('drawModel', model)
@@ -53,7 +53,7 @@ export function drawModel(model: Model, options: DrawModelOptions = {}): string 
   requireChoice('drawModel', 'labels', labels, ['states', 'weights'])
   requireFlag('drawModel', 'loss', loss)
   const backs = flow === undefined ? undefined : backsOf(model, flow)
-  const steps = options.steps ?? backs?.steps
+  const { steps = backs?.steps } = options
   if (steps !== undefined) requireInteger('drawModel', 'steps', steps, 1)
   if (options.title !== undefined && typeof options.title !== 'string') {
     throw new ArgumentError(`drawModel: title must be a text; received ${typeof options.title}`)

@@ -5,7 +5,7 @@ import type { GradientFlow } from '../gradient-flow.ts'
 
 /** The gradient of a state of one step. */
 export interface Back {
-  /** 1 for the largest norm of all, 0 for one that is 10⁻⁶ of it or less; undefined for 0, where none comes. */
+  /** 1 for the largest norm of all and what is not finite, 0 for one that is 10⁻⁶ of it or less; undefined for 0, where none comes. */
   readonly share: number | undefined
   readonly text: string
   readonly title: string
@@ -30,7 +30,8 @@ export function backsOf(model: Model, flow: Pick<GradientFlow, 'states'>): Backs
     )
   }
   const norms = new Map(all)
-  const largest = all.flatMap(([, data]) => [...data!]).reduce((most, norm) => Math.max(most, norm), 0)
+  const finite = all.flatMap(([, data]) => [...data!].filter(Number.isFinite))
+  const largest = finite.reduce((most, norm) => Math.max(most, norm), 0)
   return {
     steps: all[0]![1]!.length,
     of: (path, step, steps) => {
@@ -45,7 +46,7 @@ export function backsOf(model: Model, flow: Pick<GradientFlow, 'states'>): Backs
       const text = norm === 0 ? '0' : norm.toPrecision(2)
       const state = path.slice(path.indexOf('/') + 1)
       return {
-        share: norm > 0 ? Math.max(0, 1 - decadesBelow(norm / largest) / DECADES) : undefined,
+        share: norm === 0 ? undefined : Number.isFinite(norm) ? shareOf(norm / largest) : 1,
         text,
         title: `‖∂L/∂${state}(${step + 1})‖ = ${text}`,
       }
@@ -53,9 +54,9 @@ export function backsOf(model: Model, flow: Pick<GradientFlow, 'states'>): Backs
   }
 }
 
-/** −log₁₀ of a ratio, linear within each decade, the same on every engine. */
-function decadesBelow(ratio: number): number {
+/** Where a ratio stands in the decades from 10⁻⁶ (0) to 1, linear within each: the same on every engine. */
+function shareOf(ratio: number): number {
   let [rest, decades] = [ratio, 0]
   for (; rest < 0.1 && decades < DECADES; rest *= 10) decades++
-  return decades + Math.max(0, 1 - rest) / 0.9
+  return Math.max(0, 1 - (decades + (1 - rest) / 0.9) / DECADES)
 }

@@ -8,6 +8,8 @@ export interface DrawnBox extends Rectangle {
   readonly box: Box
   /** Cut where they are too long. */
   readonly lines: readonly string[]
+  /** The first line stands out: in larger letters, for which there is room. */
+  readonly isBold: boolean
 }
 
 export interface DrawnArrow {
@@ -148,8 +150,9 @@ export function layoutOf(sheet: Sheet): Layout {
     height: y + MARGIN,
     boxes: sheet.boxes.map((box) => {
       const own = rectangle(box)
-      const size = (i: number) => (isPill(box) ? LETTERS.label : i === 0 ? LETTERS.first : LETTERS.other)
-      return { ...own, box, lines: box.lines.map((line, i) => fitted(line, size(i), own.width - 8)) }
+      const isBold = !isPill(box) && widthOf(box.lines[0]!, LETTERS.first) <= own.width - PADDING
+      const size = (i: number) => (isBold && i === 0 ? LETTERS.first : LETTERS.other)
+      return { ...own, box, isBold, lines: box.lines.map((line, i) => fitted(line, size(i), own.width - 8)) }
     }),
     arrows: routes.map(({ arrow, lines, label }) => ({
       arrow,

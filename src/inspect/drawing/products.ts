@@ -21,8 +21,8 @@ export interface Products {
 const NONE: ReadonlySet<never> = new Set()
 
 /**
- * From the outputs back to `read`, at which it ends. A product is one of matrices, of numbers, or a row of a table; of a scan
- * within, whose steps are not looked into, every matrix.
+ * From the outputs back to `read`, at which it ends. A product is one of matrices, of numbers, or a row of a table; those of a
+ * scan within are those of its step, whatever they multiply there.
  */
 export function productsOf(
   outputs: readonly Node[],
@@ -50,10 +50,8 @@ export function productsOf(
     const parts = node.inputs.map(visit)
     const all = union(parts.map((part) => part.read))
     if (all.size === 0) return { read: NONE, weights: union(parts.map((part) => part.weights)) }
-    for (const [i, part] of parts.entries()) {
-      const isFactor = node.op.kind === 'scan' ? node.inputs[i]!.shape.length > 1 : isProduct(node)
-      if (part.weights.size > 0 && isFactor) multiply(part.weights, all)
-    }
+    for (const i of factorsOf(node, (input) => parts[input]!.weights.size > 0))
+      multiply(parts[i]!.weights, all)
     return { read: all, weights: NONE }
   }
   const found = outputs.map(visit)
@@ -62,8 +60,19 @@ export function productsOf(
   return { of, inner, read: union(found.map((part) => part.read)) }
 }
 
-function isProduct({ op }: Node): boolean {
-  return op.kind === 'einsum' || op.kind === 'gather' || (op.kind === 'elementwise' && op.fn === 'mul')
+/** Which inputs of a node, of those that are weights, multiply others. */
+function factorsOf({ op, inputs }: Node, isWeight: (input: number) => boolean): number[] {
+  const own = [...inputs.keys()].filter(isWeight)
+  if (op.kind === 'scan') {
+    const { params, outputs } = op.body
+    const weights = new Map(own.map((input) => [params[input]!, `${input}`]))
+    const { of, inner } = productsOf(outputs, new Set(params.filter((each) => !weights.has(each))), weights)
+    const multiplied = union([...of.values(), inner])
+    return own.filter((input) => multiplied.has(`${input}`))
+  }
+  const isProduct =
+    op.kind === 'einsum' || op.kind === 'gather' || (op.kind === 'elementwise' && op.fn === 'mul')
+  return isProduct ? own : []
 }
 
 function union<T>(sets: readonly ReadonlySet<T>[]): ReadonlySet<T> {

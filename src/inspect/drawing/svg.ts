@@ -91,7 +91,7 @@ function backOf({ arrow: { back }, lines, label }: DrawnArrow): string[] {
   ]
 }
 
-function boxOf({ box, x, y, width, height, lines }: DrawnBox): string {
+function boxOf({ box, x, y, width, height, lines, isBold }: DrawnBox): string {
   const [fill, stroke, color] = COLORS[box.kind]
   const isPill = box.slot !== undefined
   const dash = isPill && box.kind === 'state' ? ' stroke-dasharray="3 2"' : ''
@@ -100,7 +100,7 @@ function boxOf({ box, x, y, width, height, lines }: DrawnBox): string {
   // The first line's letters are larger: lines are 16 apart, and all of them in the middle.
   const first = y + height / 2 - (lines.length - 1) * 8 + (isPill ? 4 : 5)
   const text = lines.map((line, i) => {
-    const size = isPill || i > 0 ? '' : ` font-size="${LETTERS.first}" font-weight="bold"`
+    const size = i > 0 || !isBold ? '' : ` font-size="${LETTERS.first}" font-weight="bold"`
     return `<text x="${round(middle)}" y="${round(first + i * 16)}" text-anchor="middle" fill="${color}"${size}>${escaped(line)}</text>`
   })
   return `<g class="${box.kind}" data-id="${escaped(box.id)}"><title>${escaped(box.title)}</title><rect ${frame} fill="${fill}" stroke="${stroke}" stroke-width="1.5"${dash}/>${text.join('')}</g>`

@@ -17,7 +17,10 @@ export interface UnfoldOptions {
   readonly backs: Backs | undefined
 }
 
-/** @throws {ArgumentError} where there are too few steps for a layer to make one of them */
+/** More would be no picture any more. */
+const MOST_STEPS = 1000
+
+/** @throws {ArgumentError} where there are too few steps for a layer to make one of them, or more than can be drawn */
 export function sheetOf(model: Model, parts: readonly Part[], options: UnfoldOptions): Sheet {
   return new Unfolding(model, parts, options).sheet
 }
@@ -206,14 +209,14 @@ class Unfolding {
   #named = (weights: readonly string[]): string =>
     this.#options.labels === 'weights' ? weights.join(', ') : ''
 
-  /** @throws {ArgumentError} where no step would be left */
+  /** @throws {ArgumentError} where no step would be left, or too many */
   #extent(size: Size, flows: readonly Flow[], name: string): Extent {
     const symbols = [...symbolsOf(size)]
     const { steps: given } = this.#options
     const steps = given === undefined ? 1 : evaluateSize(size, new Map(symbols.map((each) => [each, given])))
-    if (steps < 1) {
+    if (steps < 1 || steps > MOST_STEPS) {
       throw new ArgumentError(
-        `drawModel: of ${given} steps ${name} makes ${printShape([size])}, which is none; expected more steps`,
+        `drawModel: with steps ${given} ${name} would have ${steps} steps; expected 1 to ${MOST_STEPS}`,
       )
     }
     // A fixed number of steps that is made of steps stands over those.
