@@ -2,14 +2,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { elmanCell, gruCell, jordanCell, lstmCell, stacked } from '../../src/cells/index.ts'
-import { drawModel } from '../../src/inspect/index.ts'
+import { sequences } from '../../src/data/index.ts'
+import { drawModel, gradientFlow } from '../../src/inspect/index.ts'
 import { attention } from '../../src/layers/attention.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { call, type Flow, input, model } from '../../src/layers/functional.ts'
 import { globalMaxPooling1d } from '../../src/layers/global-pooling.ts'
 import { concatenate } from '../../src/layers/merge.ts'
-import { recurrent } from '../../src/layers/recurrent.ts'
+import { elman, recurrent } from '../../src/layers/recurrent.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import { random } from './support.ts'
 
 interface Rectangle {
@@ -248,4 +250,50 @@ test('models drawn at random: as many boxes and arrows as calls, states and step
     },
   )
   fc.assert(property, { numRuns: process.env['RECURRA_LONG'] === '1' ? 1000 : 60 })
+})
+
+const layers = [elman({ units: 3, returnSequences: true }), dense({ units: 2 })]
+const textbook = sequential(layers, { input: { shape: [null, 4], dtype: 'f32' } })
+const arrowsOf = (svg: string) => seen(svg).arrows.map(({ kind, from, to }) => `${kind} ${from} → ${to}`)
+
+test('folded: input, state with its loop, output; unfolded: the same at every step, equally far apart', () => {
+  const folded = drawModel(textbook, { labels: 'weights' })
+  const [x, h, o] = ['input x(t)', 'elman(t)', 'dense(t)']
+  expect(arrowsOf(folded).sort()).toEqual([`loop ${h} → ${h}`, `read ${h} → ${o}`, `read ${x} → ${h}`])
+  const labels = seen(folded).labels.map(({ id }) => id)
+  expect(labels.sort()).toEqual(['label U', 'label V', 'label W', 'label z⁻¹'])
+  const steps = Array.from({ length: 12 }, (_, t) => t + 1)
+  const svg = drawModel(textbook, { steps: 12 })
+  const states = steps.map((t) => `state ${t === 1 ? 'h begin elman(1)' : `elman(${t - 1})`} → elman(${t})`)
+  const reads = steps.flatMap((t) => [`read elman(${t}) → dense(${t})`, `read input x(${t}) → elman(${t})`])
+  expect(arrowsOf(svg).sort()).toEqual([...states, ...reads].sort())
+  const lefts = (kind: string) => seen(svg).boxes.flatMap((box) => (box.kind === kind ? [box.x] : []))
+  const [first, second] = lefts('hidden') as [number, number]
+  for (const [i, left] of lefts('hidden').entries()) expect(left).toBeCloseTo(first + i * (second - first))
+  for (const kind of ['input', 'output']) expect(lefts(kind)).toEqual(lefts('hidden'))
+  const fills = svg.matchAll(/<g class="(\w+)" data-id=.*?<rect .*? fill="(#\w+)"/g)
+  const colors = { input: '#fde7e4', hidden: '#e3f3e6', output: '#e2ecfd', state: '#ffffff' }
+  expect(Object.fromEntries([...fills].map((match) => [match[1], match[2]]))).toEqual(colors)
+})
+
+test('gradients on their way back: a number at every state, the width by decades, finite or not', async () => {
+  const x = [0, 1, 2, 3].map((t) => [t, 1, -t, 2])
+  const [batch] = sequences([x], [x.map(() => [1, 0])], { batch: 1 })
+  const { states } = await gradientFlow(textbook, batch!, { loss: 'meanSquaredError' })
+  const norms = [...states['elman/h']!.mean.data].map((norm) => (norm as number).toPrecision(2))
+  const notes = (svg: string) => [...svg.matchAll(/∂L\/∂h\(\d\)‖ = ([^<]*)/g)].map((match) => match[1])
+  expect(notes(drawModel(textbook, { flow: { states } }))).toEqual(norms.slice(0, 3))
+  const mean = { dtype: 'f32', shape: [6], data: Float32Array.of(100, 10, 1e-9, 0, Infinity, 1) } as const
+  const svg = drawModel(textbook, { flow: { states: { 'elman/h': { mean, rows: mean } } } })
+  const widths = [...svg.matchAll(/stroke="#8430ce" stroke-width="([\d.]+)"/g)].map((match) => match[1])
+  expect([notes(svg)[4], widths]).toEqual(['Infinity', ['10', '8.5', '1', '5', '10']])
+})
+
+test('what cannot be drawn is refused with what was expected and what was received', () => {
+  const refused = (options: object) => () => drawModel(textbook, options)
+  expect(refused({ step: 3 })).toThrow('no option step; expected steps, labels, loss, flow, title')
+  expect(refused({ steps: 0 })).toThrow('steps must be an integer of at least 1; received 0')
+  expect(refused({ steps: 5000 })).toThrow('x would have 5000 steps; expected 1 to 1000')
+  expect(refused({ flow: { states: {} } })).toThrow('of its states elman/h; received none')
+  expect(() => drawModel(sequential(layers))).toThrow('the model does not know its input yet')
 })

@@ -107,8 +107,7 @@ export function layoutOf(sheet: Sheet): Layout {
   const slanted = new Set(routes.flatMap(({ arrow }) => (arrow.direct ? [arrow.to.row - 1] : [])))
   const channelHeight = (row: number) => {
     const lines = channels.count(row)
-    const isOuter = row < 0 || row === grid.rows - 1
-    if (isOuter) return lines === 0 ? 0 : CLEAR + lines * LANE
+    if (row === grid.rows - 1) return lines === 0 ? 0 : CLEAR + lines * LANE
     return Math.max(slanted.has(row) ? 52 : 30, CLEAR + lines * LANE + (isLabelled ? 24 : HEAD))
   }
   let y = MARGIN
@@ -118,8 +117,6 @@ export function layoutOf(sheet: Sheet): Layout {
     tops[row] = y
     y += rowHeights[row]!
   }
-  y += channelHeight(-1)
-  channelBottoms.set(-1, y)
 
   const middle = (column: number) => lefts[column]! + columnWidths[column]! / 2
   const slot = (box: Box, place: number) => {
