@@ -19,29 +19,31 @@ export interface DrawModelOptions {
   readonly labels?: 'states' | 'weights'
   /** The loss above each output, with its target. Default: false. */
   readonly loss?: boolean
-  /** What `gradientFlow` gave: along each state's arrow one back, as wide as ‖∂L/∂s(t)‖ is large on a
-   * logarithmic scale of six decades, with its number; dotted where none comes. */
+  /**
+   * What `gradientFlow` gave: along each state's arrow one back, as wide as ‖∂L/∂s(t)‖ is large on a logarithmic scale of
+   * six decades, with its number; dotted where none comes.
+   */
   readonly flow?: Pick<GradientFlow, 'states'> | undefined
   /** The name of the picture, which is read aloud. Default: the layers' names. */
   readonly title?: string | undefined
 }
 
 /**
- * A model as an SVG picture, as textbooks draw it (Goodfellow et al. 2016, chapter 10): inputs red, hidden layers green, outputs
- * blue; what a box reads comes from below, states go sideways. Folded, or through time:
+ * A model as an SVG picture, as textbooks draw it (Goodfellow et al. 2016, chapter 10): inputs red, hidden layers green,
+ * outputs blue; what a box reads comes from below, states go sideways. Folded, or through time:
  *
  *     drawModel(net) // h(t), with a loop by way of z⁻¹
  *     drawModel(net, { steps: 4 }) // h(0) → h(1) → … → h(4)
  *     drawModel(net, { steps: 4, labels: 'weights', loss: true }) // U, W and V at the arrows, L(t) above o(t)
  *
- * It is drawn from the model as it runs, traced: an arrow from step to step stands where a step reads that state, one from the
- * output where a cell feeds its output back (`jordan`), one from another layer where that gives the first state. Every time of the
- * inputs has `steps` steps, what repeatVector makes has its own number, a convolution as many as it makes of them; steps that a layer reads
- * all together (attention, global pooling) are joined by one line. Weights, of a layer called again the same ones, bear the
- * parameters' names.
+ * It is drawn from the model as it runs, traced: an arrow from step to step stands where a step reads that state, one from
+ * the output where a cell feeds its output back (`jordan`), one from another layer where that gives the first state. Every
+ * time of the inputs has `steps` steps, what repeatVector makes has its own number, a convolution as many as it makes of
+ * them; steps that a layer reads all together (attention, global pooling) are joined by one line. Weights, of a layer
+ * called again the same ones, bear the parameters' names.
  *
- * The picture is as wide as its steps need: 12 of an LSTM are about 1,800 pixels, more are for scrolling. Names that are wider than
- * a box end in …, and are whole where a pointer rests on the box. The same model and options give the same text.
+ * The picture is as wide as its steps need: 12 of an LSTM are about 1,900 pixels, more are for scrolling. Names that are
+ * wider than a box end in …, and are whole where a pointer rests on the box. The same model and options give the same text.
  *
  * @throws {ArgumentError} for a model that does not know its input yet, options outside their range, too few steps for a
  * convolution, more than 1,000, and a flow of another model or another number of steps

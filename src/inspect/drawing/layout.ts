@@ -63,18 +63,19 @@ export function layoutOf(sheet: Sheet): Layout {
     columnWidths[column] = Math.max(columnWidths[column]!, isPill(box) ? pillWidth(box) : width)
     if (!isPill(box)) rowHeights[box.row] = Math.max(rowHeights[box.row]!, heightOf(box))
   }
-  // What a label of an arrow from below needs to the right of its column, and loops.
+  // What labels need to the right of their columns, and loops.
   const reserved: number[] = new Array(grid.columns + 1).fill(0)
-  for (const { arrow, port } of routes) {
+  for (const { arrow, port, beside } of routes) {
     const ends = arrow.kind === 'loop' ? [arrow.to, ...arrow.from] : [arrow.to]
-    const gutter = 1 + Math.max(...ends.map((box) => grid.columnOf(box)))
+    const gutter = beside ?? 1 + Math.max(...ends.map((box) => grid.columnOf(box)))
     const text = widthOf(arrow.label, LETTERS.label)
     const loop = arrow.kind === 'loop' ? loopReach(arrow) + LOOP.box / 2 + 10 + text : 0
-    const beside =
+    const below =
       port !== undefined && port >= 0 && text > 0
         ? text + 10 + port * portOf(labels.ports.get(arrow.to)) - width / 2
         : 0
-    reserved[gutter] = Math.max(reserved[gutter]!, loop, beside)
+    const level = beside === undefined ? 0 : text + 13
+    reserved[gutter] = Math.max(reserved[gutter]!, loop, below, level)
   }
 
   const gutterWidths = new Map<string, number>()

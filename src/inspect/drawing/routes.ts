@@ -40,8 +40,9 @@ export interface Route {
   /** Several that end in one point where several boxes are read. */
   readonly lines: readonly (readonly Point[])[]
   readonly label: { readonly x: At; readonly y: At; readonly anchor: 'start' | 'middle' | 'end' }
-  /** Where its label stands: a gutter, or the box that it enters. */
+  /** Where its label stands: in a gutter, at the box to the left of a gutter, or at the box that it enters from below. */
   readonly gutter?: number | undefined
+  readonly beside?: number | undefined
   readonly port?: number | undefined
 }
 
@@ -103,10 +104,23 @@ export function routesOf(sheet: Sheet, grid: Grid): Routes {
     const enter: At = (at) => at.slot(to, slots[1])
     const target = entry === 'left' ? b : b + 1
     const end: Point = [(at) => at.of(to).x + (entry === 'left' ? 0 : at.of(to).width), enter]
-    const labelled = (points: readonly Point[], gutter: number, y: At): Route => ({
-      ...{ arrow, lines: [points], gutter },
-      label: { x: (at) => at.labels(gutter), y: (at) => y(at) - (arrow.back ? 7 : 4), anchor: 'middle' },
-    })
+    // Of an arrow to the left the label stands where it leaves its box.
+    const [labelled, side, height] =
+      exit === 'top' || entry === 'left' ? [to, entry, enter] : [from, exit, leave]
+    const route = (points: readonly Point[]): Route => {
+      const y: At = (at) => height(at) - (arrow.back ? 7 : 4)
+      const column = grid.columnOf(labelled)
+      if (side === 'right') {
+        const x: At = (at) => at.of(labelled).x + at.of(labelled).width + 11
+        return { arrow, lines: [points], beside: column + 1, label: { x, y, anchor: 'start' } }
+      }
+      return {
+        arrow,
+        lines: [points],
+        gutter: column,
+        label: { x: (at) => at.labels(column), y, anchor: 'middle' },
+      }
+    }
     const within = (gutter: number, low: number, high: number): At => {
       const lane = gutters.claim(gutter, low, high, net)
       return (at) => at.gutter(gutter, lane)
@@ -115,25 +129,23 @@ export function routesOf(sheet: Sheet, grid: Grid): Routes {
       const lane = channels.claim(from.row, middleOf(a), gutterAt(target), net)
       const [x0, y1]: [At, At] = [(at) => at.column(a), (at) => at.channel(from.row, lane)]
       const x = within(target, channelAt(from.row), rowAt(to.row))
-      return labelled([[x0, (at) => at.of(from).y], [x0, y1], [x, y1], [x, enter], end], target, enter)
+      return route([[x0, (at) => at.of(from).y], [x0, y1], [x, y1], [x, enter], end])
     }
     const begin: Point = [(at) => at.of(from).x + (exit === 'left' ? 0 : at.of(from).width), leave]
     const source = exit === 'left' ? a : a + 1
-    // Of an arrow to the left the label stands where it leaves its box.
-    const shown = (y: At) => (entry === 'left' ? ([target, y] as const) : ([source, leave] as const))
     const isLevel = (from.slot ?? slots[0]) === (to.slot ?? slots[1]) && from.slots === to.slots
     const isFree = from.row === to.row && grid.isFreeRow(from.row, a, b)
-    if (isFree && isLevel) return labelled([begin, end], ...shown(enter))
+    if (isFree && isLevel) return route([begin, end])
     if (isFree || source === target) {
       const x = within(target, rowAt(from.row), rowAt(to.row))
-      return labelled([begin, [x, leave], [x, enter], end], ...shown(enter))
+      return route([begin, [x, leave], [x, enter], end])
     }
     const row = to.row < from.row ? from.row - 1 : from.row
     const lane = channels.claim(row, gutterAt(source), gutterAt(target), net)
     const y: At = (at) => at.channel(row, lane)
     const x1 = within(source, rowAt(from.row), channelAt(row))
     const x2 = within(target, channelAt(row), rowAt(to.row))
-    return labelled([begin, [x1, leave], [x1, y], [x2, y], [x2, enter], end], ...shown(enter))
+    return route([begin, [x1, leave], [x1, y], [x2, y], [x2, enter], end])
   }
 
   const routes = sheet.arrows.map((arrow): Route => {
