@@ -122,11 +122,17 @@ export function markdownOf(rows) {
     const own = task.figures.flatMap((figure) => rows.filter(({ name }) => name === fullName(task, figure)))
     return own.length === 0 ? [] : [{ task, own }]
   })
-  const lines = [head, head.map(() => '---'), ...known.flatMap(({ own }) => own.map(cells))]
+  const body = known.flatMap(({ own }) => own.map(cells))
+  const widths = head.map((title, i) =>
+    Math.max(...[title, ...body.map((each) => each[i])].map((cell) => cell.length)),
+  )
+  const lines = [head, widths.map((width) => '-'.repeat(width)), ...body].map((each) =>
+    each.map((cell, i) => cell.padEnd(widths[i])).join(' | '),
+  )
   const notes = known.map(
     ({ task }) => `- \`${task.name}\`: ${task.title}. Source: ${task.source} ${task.note}`,
   )
-  return `${lines.map((each) => `| ${each.join(' | ')} |`).join('\n')}\n\n${notes.join('\n')}\n`
+  return `${lines.map((each) => `| ${each} |`).join('\n')}\n\n${notes.join('\n')}\n`
 }
 
 /**

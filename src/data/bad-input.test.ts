@@ -120,7 +120,7 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
     'no options',
     () => sequences(one, one, undefined as never),
     ArgumentError,
-    /options \{ batch, mask, weights, labels, shuffle, seed \}/,
+    /options \{ batch, mask, weights, labels, shuffle, seed, bucket \}/,
   ],
   [
     'a misspelt option',
