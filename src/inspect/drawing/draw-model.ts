@@ -42,7 +42,7 @@ export interface DrawModelOptions {
  * them; steps that a layer reads all together (attention, global pooling) are joined by one line. Weights, of a layer
  * called again the same ones, bear the parameters' names.
  *
- * The picture is as wide as its steps need: 12 of an LSTM are about 1,900 pixels, more are for scrolling. Names that are
+ * The picture is as wide as its steps need: 12 of an LSTM are about 2,000 pixels, more are for scrolling. Names that are
  * wider than a box end in …, and are whole where a pointer rests on the box. The same model and options give the same text.
  *
  * @throws {ArgumentError} for a model that does not know its input yet, options outside their range, too few steps for a
