@@ -67,7 +67,7 @@ const figure = (delay, { name, published, epochSeconds: [short, long], layerOf }
     published: delay === SHORT ? memoryless(SHORT) : published,
     direction: 'at most',
     budgets:
-      delay === SHORT ? { quick: budget(5), standard: budget(10), full: budget(10) } : { full: budget(50) },
+      delay === SHORT ? { quick: budget(5), standard: budget(20), full: budget(20) } : { full: budget(50) },
     run: (context) => loss(layerOf(), delay, context),
   }
 }

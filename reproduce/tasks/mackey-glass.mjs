@@ -7,14 +7,16 @@ import { meanSquaredError } from '../training.mjs'
 const [KNOWN, FUTURE] = [2000, 2000]
 const SERIES_SEED = 1
 
+export const series = () => mackeyGlass({ steps: KNOWN + FUTURE, seed: SERIES_SEED }).data
+
 /** @param {import('../task.mjs').Context} context @returns {Promise<number>} */
 async function error({ seed }) {
-  const series = mackeyGlass({ steps: KNOWN + FUTURE, seed: SERIES_SEED }).data
-  const part = (from, to) => tensor(series.slice(from, to), [1, to - from, 1])
+  const values = series()
+  const part = (from, to) => tensor(values.slice(from, to), [1, to - from, 1])
   const net = echoState({ units: 500, outputs: 1, spectralRadius: 1.5 })
   await fitReadout(net, part(0, KNOWN - 1), part(1, KNOWN), { ridge: 1e-9, washout: 100, seed })
   const { data } = await freeRun(net, part(0, KNOWN), { steps: FUTURE })
-  return Math.sqrt(meanSquaredError(data, series.subarray(KNOWN)))
+  return Math.sqrt(meanSquaredError(data, values.subarray(KNOWN)))
 }
 
 /** @type {import('../task.mjs').Task} */

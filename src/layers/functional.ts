@@ -148,6 +148,12 @@ export function model(options: ModelOptions): Model {
     ...{ layer: own.layer, from: own.from.map(sourceOf), states: statesOf(own) },
   }))
   const sources = new Map(outputs.map(([name, flow]) => [name, sourceOf(flow)]))
+  for (const [name, source] of sources) {
+    if ('input' in source)
+      throw new ArgumentError(
+        `model: the output ${name} is an input itself; expected what a layer makes of it`,
+      )
+  }
   const unused = inputs.find(([name]) => !used.has(name))
   if (unused !== undefined) throw new ArgumentError(`model: no output depends on the input ${unused[0]}`)
   const specs = new Map(inputs.map(([name, { origin }]) => [name, origin as InputSpec]))

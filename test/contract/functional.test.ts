@@ -297,6 +297,11 @@ describe('bad input', () => {
       () => model({ inputs: { x, other }, outputs: h }),
       /no output depends on the input other/,
     ],
+    [
+      'an output that is an input',
+      () => model({ inputs: { x }, outputs: { same: x, h } }),
+      /the output same is an input itself/,
+    ],
     ['no outputs', () => model({ inputs: x, outputs: {} }), /model: expected outputs; received none/],
     [
       'a name of no word',
