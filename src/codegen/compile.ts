@@ -9,7 +9,7 @@ import { runPasses } from './passes.ts'
 import { instantiate } from './wasm/backend.ts'
 
 /** `wasm` runs everywhere at full speed; `interpreter` is the f64 oracle. */
-export const BACKENDS = ['wasm', 'interpreter'] as const
+export const BACKENDS = ['native', 'wasm', 'interpreter'] as const
 export type Backend = (typeof BACKENDS)[number]
 
 export interface CompileOptions {
@@ -32,5 +32,9 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
+  if (options.backend === 'native') {
+    const { instantiateNative, panelColumns } = await import('./native/backend.ts')
+    return instantiateNative(lower(optimized, { donate, panel: panelColumns() }))
+  }
   return instantiate(lower(optimized, { donate }))
 }

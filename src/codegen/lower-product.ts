@@ -7,7 +7,7 @@ import type { OpOf } from '../graph/ops.ts'
 import { contractionIsStatic, type Item } from '../passes/fuse.ts'
 import { addSize, floorDivSize, mulSize, ONE, type Size, size, ZERO } from '../tensor/size.ts'
 import { type Lowering, type Scope, viewKey } from './lowering.ts'
-import { denseView, type Expr, PANEL, type View } from './program.ts'
+import { denseView, type Expr, type View } from './program.ts'
 import { mergeAxes } from './views.ts'
 
 interface Operand {
@@ -229,7 +229,7 @@ function packed(lowering: Lowering, scope: Scope, { b, k, n }: Matrices): View {
   const key = `${viewKey(b)} ${k.key} ${n.key}`
   const known = home.panels.get(key)
   if (known !== undefined) return known
-  const columns = mulSize(floorDivSize(addSize(n, size(PANEL - 1)), PANEL), PANEL)
+  const columns = mulSize(floorDivSize(addSize(n, size(lowering.panel - 1)), lowering.panel), lowering.panel)
   const into = denseView(lowering.buffer(home, 'panels', mulSize(columns, k), 'f32'), [mulSize(columns, k)])
   home.emit({ kind: 'pack', k, n, from: b, into })
   home.panels.set(key, into)

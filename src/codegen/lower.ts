@@ -11,12 +11,23 @@ import { lowerProduct } from './lower-product.ts'
 import { lowerScan } from './lower-scan.ts'
 import { Lowering, Scope } from './lowering.ts'
 import { overlay } from './overlay.ts'
-import { denseView, type Expr, isDense, type Program, type Slot, shifted, type View } from './program.ts'
+import {
+  denseView,
+  type Expr,
+  isDense,
+  PANEL,
+  type Program,
+  type Slot,
+  shifted,
+  type View,
+} from './program.ts'
 import { strided } from './views.ts'
 
 export interface LowerOptions {
   /** Outputs that take the place of parameters: output number → parameter number. */
   readonly donate?: ReadonlyMap<number, number>
+  /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
+  readonly panel?: number
 }
 
 /** Lowers a scope's outputs, each into its place where one is given. */
@@ -182,7 +193,7 @@ function sameView(a: View | undefined, b: View): boolean {
 
 /** Lowers a graph to a program. */
 export function lower(graph: Graph, options: LowerOptions = {}): Program {
-  const lowering = new Lowering()
+  const lowering = new Lowering(options.panel ?? PANEL)
   const top = new Scope()
   const slot = (node: Node, name: string): Slot => {
     const buffer = lowering.buffer(top, name, productOf(node.shape), node.dtype, true)

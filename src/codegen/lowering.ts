@@ -56,6 +56,13 @@ export class Lowering {
   private readonly madeIn = new Map<Buffer, Scope>()
   private loops = 0
 
+  /** Columns in a panel of a packed matrix. */
+  readonly panel: number
+
+  constructor(panel: number) {
+    this.panel = panel
+  }
+
   buffer(scope: Scope, name: string, elements: Size, dtype: Dtype, persistent = false): Buffer {
     const made: Buffer = { id: this.buffers.length, name, elements, dtype, persistent }
     this.buffers.push(made)

@@ -75,7 +75,7 @@ export type Kernel =
       readonly expr: Expr
       readonly into: View
     }
-  /** Panels of b [K, N]: ⌈N / PANEL⌉ blocks of [K][PANEL], the last filled up with zeros. */
+  /** Panels of b [K, N]: ⌈N / P⌉ blocks of [K][P], the last filled up with zeros. */
   | { readonly kind: 'pack'; readonly k: Size; readonly n: Size; readonly from: View; readonly into: View }
   /** c [M, N] = epilogue(a [M, K] · b [K, N]); b in panels, or packed block by block on the way. */
   | {
@@ -134,7 +134,7 @@ export interface Ending {
   readonly elements: Size
 }
 
-/** Columns in a panel of a packed matrix. */
+/** Columns in a panel of a packed matrix, where a backend asks for no other number. */
 export const PANEL = 8
 /** Steps of a contracted length known only when it runs that are summed before they are added to the sum. */
 export const CHUNK = 256
@@ -211,6 +211,11 @@ export function reads(kernel: Kernel): View[] {
 export function writes(kernel: Kernel): View[] {
   if (kernel.kind === 'map') return kernel.stores.map(({ view }) => view)
   return kernel.kind === 'argsort' ? [kernel.into, kernel.work] : [kernel.into]
+}
+
+/** The views that a kernel reads or writes. */
+export function viewsOf(kernel: Kernel): View[] {
+  return [...new Set([...reads(kernel), ...writes(kernel)])]
 }
 
 export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {

@@ -2,7 +2,7 @@
  * From a program to a WebAssembly module: one function for each kernel (the engine optimizes function by function, so
  * one function for all would stay slow) and `run`, which holds the loops over time and calls them.
  */
-import { type Expr, exprsOf, type Kernel, type Program, type Step } from '../program.ts'
+import { type Expr, exprsOf, type Kernel, type Program, type Step, viewsOf } from '../program.ts'
 import { type FunctionRef, ModuleBuilder } from './assembler.ts'
 import { type Emitters, KernelCode, type Rare, type RareKernel } from './kernel.ts'
 import { isRare } from './lanes.ts'
@@ -10,7 +10,7 @@ import { emitMap } from './map.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitPack } from './panels.ts'
 import { emitReduce } from './reduce.ts'
-import { emitRun, viewsOf } from './run.ts'
+import { emitRun } from './run.ts'
 import { SizeTable } from './table.ts'
 
 export interface Emitted {

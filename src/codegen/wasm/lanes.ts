@@ -145,29 +145,6 @@ function typeOf(expr: Expr): Dtype {
   return expr.kind === 'index' ? 'i32' : expr.kind === 'product' ? 'f32' : expr.dtype
 }
 
-/** The largest subexpressions that are the same at every element of the inner axis, constants apart. */
-export function invariants(roots: readonly Expr[], varies: (leaf: Expr) => boolean): Expr[] {
-  const known = new Map<Expr, boolean>()
-  const moves = (expr: Expr): boolean => {
-    let result = known.get(expr)
-    if (result === undefined) {
-      result = expr.kind === 'apply' ? expr.args.map(moves).some(Boolean) : varies(expr)
-      known.set(expr, result)
-    }
-    return result
-  }
-  const found = new Set<Expr>()
-  const seen = new Set<Expr>()
-  const visit = (expr: Expr): void => {
-    if (seen.has(expr)) return
-    seen.add(expr)
-    if (!moves(expr) && expr.kind !== 'constant') found.add(expr)
-    else if (expr.kind === 'apply') expr.args.forEach(visit)
-  }
-  roots.forEach(visit)
-  return [...found]
-}
-
 /** The inner axis, four elements at a time: `at` counts bytes of a dense row, up to `end`. */
 export interface Inner {
   readonly at: Local

@@ -1,9 +1,10 @@
 /** The map kernel: every element of a shape, four along its inner axis at a time. */
 import { ONE, ZERO } from '../../tensor/size.ts'
+import { invariants } from '../axes.ts'
 import type { Expr, Kernel } from '../program.ts'
 import type { Local } from './assembler.ts'
 import type { KernelCode } from './kernel.ts'
-import { Expressions, type Inner, invariants, storeLanes } from './lanes.ts'
+import { Expressions, type Inner, storeLanes } from './lanes.ts'
 import { siteOf, strideOf, walkOver } from './walk.ts'
 
 export function emitMap(k: KernelCode, { shape, stores }: Extract<Kernel, { kind: 'map' }>): void {

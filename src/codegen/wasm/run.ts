@@ -8,10 +8,9 @@ import {
   type Kernel,
   type Loop,
   type LoopTerm,
-  reads,
   type Step,
   type View,
-  writes,
+  viewsOf,
 } from '../program.ts'
 import type { Code, FunctionRef, Local } from './assembler.ts'
 import { KernelCode, type Operand } from './kernel.ts'
@@ -26,10 +25,6 @@ interface Position {
 }
 
 type Positions = ReadonlyMap<Loop, Position>
-
-export function viewsOf(kernel: Kernel): View[] {
-  return [...new Set([...reads(kernel), ...writes(kernel)])]
-}
 
 export function emitRun(
   f: Code,

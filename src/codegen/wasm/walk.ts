@@ -1,7 +1,7 @@
 /** How a kernel walks: its axes collapsed as far as all views and indices allow, and a cursor for each of them. */
-import { ONE, type Shape, type Size, ZERO } from '../../tensor/size.ts'
-import { type Expr, loadsOf, type View } from '../program.ts'
-import { collapse } from '../views.ts'
+import { type Shape, type Size, ZERO } from '../../tensor/size.ts'
+import { axesOf } from '../axes.ts'
+import type { Expr, View } from '../program.ts'
 import type { Cursor, KernelCode, Operand } from './kernel.ts'
 import { type Inner, loadLanes, type Site } from './lanes.ts'
 
@@ -26,35 +26,13 @@ export function walkOver(
   written: readonly Pick<View, 'strides'>[],
   pointers: readonly Operand[],
 ): Walk & { readonly shapes: readonly Size[][] } {
-  const seen = new Set<Expr>()
-  const reads = [...new Set(exprs.flatMap((expr) => loadsOf(expr, seen)))]
-  const indices = [...new Set(exprs.flatMap((expr) => indicesOf(expr)))]
-  const rows = [
-    ...reads.map((view) => view.strides),
-    ...indices.map((axis) => shape.map((_, each) => (each === axis ? ONE : ZERO))),
-    ...written.map((view) => view.strides),
-  ]
-  const collapsed = groups.map((axes) =>
-    collapse(
-      axes.map((axis) => shape[axis]!),
-      rows.map((strides) => axes.map((axis) => strides[axis]!)),
-    ),
-  )
-  const into = reads.length + indices.length
-  const cursors = rows.map((_, i): Cursor => {
-    const strides = collapsed.flatMap((group) => group.strides[i]!)
-    if (i >= reads.length && i < into) return { start: 0, strides, unit: 1 }
+  const { reads, indices, into, shapes, strides } = axesOf(shape, groups, exprs, written)
+  const cursors = strides.map((own, i): Cursor => {
+    if (i >= reads.length && i < into) return { start: 0, strides: own, unit: 1 }
     const start = i < into ? k.pointer(reads[i]!) : pointers[i - into]!
-    return { start, strides, unit: 4 }
+    return { start, strides: own, unit: 4 }
   })
-  return { cursors, reads, indices, into, shapes: collapsed.map((group) => group.shape) }
-}
-
-function indicesOf(expr: Expr, seen: Set<Expr> = new Set()): number[] {
-  if (seen.has(expr)) return []
-  seen.add(expr)
-  if (expr.kind === 'index') return [expr.axis]
-  return expr.kind === 'apply' ? expr.args.flatMap((arg) => indicesOf(arg, seen)) : []
+  return { cursors, reads, indices, into, shapes }
 }
 
 /** The stride of a leaf along an axis of the walk. */

@@ -1,0 +1,146 @@
+/** From a program to C: one function a kernel, and `run`, which holds the loops over time and calls them. */
+import { type Kernel, type LoopTerm, type Program, type Step, type View, viewsOf } from '../program.ts'
+import { Body, emitArgsort, emitGather, emitMap, emitReduce, emitScatterAdd } from './kernels.ts'
+import { emitMatmul, emitPack } from './matmul.ts'
+import { Names } from './names.ts'
+import { prelude } from './prelude.ts'
+import { columnsOf } from './tiles.ts'
+
+export interface EmittedC {
+  readonly source: string
+  readonly names: Names
+}
+
+const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kernel, { kind: K }>) => string } =
+  {
+    map: emitMap,
+    reduce: emitReduce,
+    pack: emitPack,
+    matmul: emitMatmul,
+    gather: emitGather,
+    argsort: emitArgsort,
+    scatterAdd: emitScatterAdd,
+  }
+
+/** What kernels call, beside vectors. */
+const helpers = (lanes: number) => `
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
+void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, int);
+static void pack(int64_t rows, int64_t columns, const f32 *from, int64_t row, int64_t column, f32 *into) {
+  enum { WIDTH = ${columnsOf(lanes)} };
+  if (columns > WIDTH) columns = WIDTH;
+  if (columns < WIDTH) memset(into, 0, 4 * WIDTH * rows);
+  if (column == 1 && columns == WIDTH) {
+    for (int64_t i = 0; i < rows; i++) for (int j = 0; j < WIDTH; j += LANES) storeV(into + i * WIDTH + j, loadV(from + i * row + j));
+  } else {
+    for (int64_t j = 0; j < columns; j++) for (int64_t i = 0; i < rows; i++) into[i * WIDTH + j] = from[i * row + j * column];
+  }
+}
+static void sortRows(int64_t rows, int64_t n, const f32 *from, i32 *work, i32 *into) {
+  for (; rows > 0; rows--, from += n, into += n) {
+    i32 *read = into, *write = work;
+    for (int64_t i = 0; i < n; i++) into[i] = (int32_t)i;
+    for (int64_t width = 1; width < n; width *= 2) {
+      for (int64_t low = 0; low < n; low += 2 * width) {
+        const int64_t middle = least(low + width, n), high = least(middle + width, n);
+        for (int64_t at = low, i = low, j = middle; at < high; at++) {
+          const float a = i < middle ? from[read[i]] : 0, b = j < high ? from[read[j]] : 0;
+          const float x = a == a ? a : __builtin_inff(), y = b == b ? b : __builtin_inff();
+          write[at] = j < high && (i >= middle || y < x) ? read[j++] : read[i++];
+        }
+      }
+      i32 *swap = read;
+      read = write, write = swap;
+    }
+    if (read != into) memcpy(into, read, 4 * n);
+  }
+}
+`
+
+/** The C text of a program, for vectors of so many lanes. */
+export function emitC(program: Program, lanes: number): EmittedC {
+  const names = new Names()
+  const kernels = new Map<Kernel, string>()
+  const functions: string[] = []
+  const declare = (steps: readonly Step[]): void => {
+    for (const step of steps) {
+      if (step.kind === 'loop') declare(step.body)
+      else {
+        const name = `k${kernels.size}`
+        kernels.set(step.kernel, name)
+        functions.push(emitKernel(names, lanes, name, step.kernel))
+      }
+    }
+  }
+  declare(program.steps)
+  const steps = new Run(names, kernels).emit(program.steps)
+  const run =
+    `void run(char *base, int64_t *env) {\nf32 *at[${names.buffers.length + 1}];\n` +
+    `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
+    `${names.declare(steps)}${steps}}\n`
+  return { source: `${prelude(lanes)}${helpers(lanes)}${functions.join('')}${run}`, names }
+}
+
+function emitKernel(names: Names, lanes: number, name: string, kernel: Kernel): string {
+  const views = viewsOf(kernel)
+  const body = new Body(names, lanes, new Map(views.map((view, i) => [view, `p${i}`])))
+  const emit = EMIT[kernel.kind] as (body: Body, kernel: Kernel) => string
+  const text = emit(body, kernel)
+  const params = ['const int64_t *env', ...views.map((_, i) => `f32 *p${i}`)].join(', ')
+  return `/* ${kernel.kind} */\nstatic __attribute__((noinline)) void ${name}(${params}) {\n${names.declare(text)}${text}}\n`
+}
+
+class Run {
+  readonly #names: Names
+  readonly #kernels: ReadonlyMap<Kernel, string>
+
+  constructor(names: Names, kernels: ReadonlyMap<Kernel, string>) {
+    this.#names = names
+    this.#kernels = kernels
+  }
+
+  emit(steps: readonly Step[]): string {
+    return steps
+      .map((step) => {
+        if (step.kind === 'loop') return this.#loop(step)
+        const args = ['env', ...viewsOf(step.kernel).map((view) => this.#address(view))]
+        return `${this.#kernels.get(step.kernel)}(${args.join(', ')});\n`
+      })
+      .join('')
+  }
+
+  /** `t` counts iterations, `r` the rows of the steps before this one in time. */
+  #loop({ loop, body, until }: Extract<Step, { kind: 'loop' }>): string {
+    const { id, rows, reverse } = loop
+    const names = this.#names
+    const [t, end] = [`t${id}`, names.size(loop.steps)]
+    const head = `for (int64_t ${t} = 0; ${t} < ${end}; ${t}++) {\n`
+    if (rows === undefined) {
+      const ending =
+        until === undefined
+          ? ''
+          : `int32_t all = (int32_t)((${t} ^ ${end}) & 1);\nfor (int64_t i = 0; i < ${names.size(until.elements)}; i++) all &= ((const i32 *)(${this.#address(until.view)}))[i];\nif (all) ${t} = ${end} - 1;\n`
+      return `${head}${this.emit(body)}${ending}}\n`
+    }
+    const alive = names.symbol(rows.alive.terms[0]!.atoms[0]!.name)
+    const time = this.#term({ loop, by: 'time', stride: rows.counts.strides[0]! })
+    return (
+      `int64_t r${id} = ${reverse ? names.size(rows.total) : '0'};\n${head}` +
+      `${alive} = env[${alive.slice(1)}] = *(const i32 *)(${this.#address(rows.counts)}${time});\n` +
+      `${reverse ? `r${id} -= ${alive};\n` : ''}${this.emit(body)}${reverse ? '' : `r${id} += ${alive};\n`}}\n`
+    )
+  }
+
+  #address(view: View): string {
+    return `${this.#names.start(view)}${view.terms.map((term) => this.#term(term)).join('')}`
+  }
+
+  #term({ loop, by, stride }: LoopTerm): string {
+    const t = `t${loop.id}`
+    const time = loop.reverse ? `(${this.#names.size(loop.steps)} - 1 - ${t})` : t
+    const place = { time, parity: `(${t} & 1)`, nextParity: `(${t} & 1 ^ 1)`, rows: `r${loop.id}` }[by]
+    return ` + ${place} * ${this.#names.size(stride)}`
+  }
+}

@@ -1,0 +1,269 @@
+/** Kernels as C functions: maps, reductions, and those that move rows. Each takes the sizes and an address a view. */
+import type { ReduceName } from '../../graph/ops.ts'
+import { constantOf, ONE, type Shape, type Size, ZERO } from '../../tensor/size.ts'
+import { type Axes, axesOf, invariants } from '../axes.ts'
+import type { Expr, Kernel, View } from '../program.ts'
+import { letterOf, type Site, Statements } from './expressions.ts'
+import type { Names } from './names.ts'
+
+export type Of<K extends Kernel['kind']> = Extract<Kernel, { kind: K }>
+
+/** What the text of one kernel is made of. */
+export class Body {
+  readonly names: Names
+  readonly lanes: number
+  readonly #pointers: ReadonlyMap<View, string>
+
+  constructor(names: Names, lanes: number, pointers: ReadonlyMap<View, string>) {
+    this.names = names
+    this.lanes = lanes
+    this.#pointers = pointers
+  }
+
+  pointer(view: View): string {
+    return this.#pointers.get(view)!
+  }
+}
+
+/** Loops over axes; within them `body`. */
+function nest(names: Names, axes: Shape, prefix: string, body: string): string {
+  return axes.reduceRight(
+    (inner, size, i) =>
+      `for (int64_t ${prefix}${i} = 0; ${prefix}${i} < ${names.size(size)}; ${prefix}${i}++) {\n${inner}}\n`,
+    body,
+  )
+}
+
+/** Σ index · stride over some axes of a walk. */
+function moved(names: Names, strides: readonly Size[], prefix: string): string {
+  return strides
+    .flatMap((stride, i) => (stride === ZERO ? [] : [` + ${prefix}${i} * ${names.size(stride)}`]))
+    .join('')
+}
+
+/** Where the cursors of a walk stand after some of its axes: `q0 …` addresses, `x0 …` indices. */
+class Cursors {
+  readonly #body: Body
+  readonly #axes: Axes
+  readonly #written: readonly View[]
+
+  constructor(body: Body, axes: Axes, written: readonly View[]) {
+    this.#body = body
+    this.#axes = axes
+    this.#written = written
+  }
+
+  /** Declares all of them, moved by axes from … to of the walk. */
+  declare(from: number, to: number, prefix: string, before = '', now = 'q'): string {
+    const { names } = this.#body
+    const { reads, into, strides } = this.#axes
+    return strides
+      .map((own, i) => {
+        const by = moved(names, own.slice(from, to), prefix)
+        if (i >= reads.length && i < into) {
+          return `const int64_t ${now}${i} = ${before === '' ? '0' : `${before}${i}`}${by};\n`
+        }
+        const view = i < into ? reads[i]! : this.#written[i - into]!
+        return `f32 *${now}${i} = ${before === '' ? this.#body.pointer(view) : `${before}${i}`}${by};\n`
+      })
+      .join('')
+  }
+
+  stride(i: number, axis: number): Size {
+    return this.#axes.strides[i]![axis] ?? ZERO
+  }
+
+  /** Loads and indices at lanes j … of an axis. */
+  site(axis: number, rest: string | undefined, now = 'q'): Site {
+    const { reads, indices } = this.#axes
+    const { names } = this.#body
+    return {
+      load: (view, type) => {
+        const i = reads.indexOf(view)
+        const [at, stride] = [`${now}${i}`, this.stride(i, axis)]
+        if (stride === ZERO) return type === 'V' ? `vf(*${at})` : `vi(*(const i32 *)${at})`
+        if (stride === ONE) {
+          return rest === undefined ? `load${type}(${at} + j)` : `rest${type}(${at} + j, ${rest})`
+        }
+        const step = names.size(stride)
+        return `far${type}(${at} + j * ${step}, ${step}, ${rest ?? 'LANES'})`
+      },
+      index: (which) => {
+        const i = reads.length + indices.indexOf(which)
+        const at = `vi((int32_t)${now}${i})`
+        return this.stride(i, axis) === ZERO ? at : `(vi((int32_t)(${now}${i} + j)) + iotaI())`
+      },
+    }
+  }
+}
+
+/** A loop over whole vectors of an axis, and what is left of it. */
+function eachVector(body: Body, size: Size, emit: (rest: string | undefined) => string): string {
+  const known = constantOf(size)
+  const end = body.names.size(size)
+  const whole = `for (; j + LANES <= ${end}; j += LANES) {\n${emit(undefined)}}\n`
+  if (known !== undefined && known % body.lanes === 0) return `int64_t j = 0;\n${whole}`
+  const tail = `if (j < ${end}) {\nconst int64_t rest = ${end} - j;\n${emit('rest')}}\n`
+  return `int64_t j = 0;\n${known !== undefined && known < body.lanes ? '' : whole}${tail}`
+}
+
+export function emitMap(body: Body, { shape, stores }: Of<'map'>): string {
+  const { names } = body
+  const exprs = stores.map(({ expr }) => expr)
+  const written = stores.map(({ view }) => view)
+  const all = shape.map((_, axis) => axis)
+  const axes = axesOf(shape, [all], exprs, written)
+  const [sizes] = axes.shapes as [Size[]]
+  const inner = sizes.length - 1
+  const cursors = new Cursors(body, axes, written)
+  const outside = new Statements(names, 'c')
+  const fixed = invariants(exprs, (leaf) => leafStride(axes, leaf, inner) !== ZERO)
+  for (const expr of fixed) outside.value(expr, cursors.site(inner, undefined))
+  const vectors = eachVector(body, sizes[inner] ?? ONE, (rest) => {
+    const within = new Statements(names, 'v', outside.known)
+    const site = cursors.site(inner, rest)
+    const values = exprs.map((expr) => within.value(expr, site))
+    const puts = values.map((value, i) => {
+      const { dtype } = stores[i]!
+      const stride = sizes.length === 0 ? ONE : cursors.stride(axes.into + i, inner)
+      return put(
+        body,
+        `q${axes.into + i}`,
+        stride,
+        letterOf(dtype),
+        dtype === 'bool' ? `-${value}` : value,
+        rest,
+      )
+    })
+    return lines([...within.lines, ...puts])
+  })
+  const content = `${cursors.declare(0, Math.max(inner, 0), 'i')}${lines(outside.lines)}${vectors}`
+  return nest(names, sizes.slice(0, -1), 'i', content)
+}
+
+function put(
+  body: Body,
+  at: string,
+  stride: Size,
+  type: string,
+  value: string,
+  rest: string | undefined,
+): string {
+  if (stride !== ONE) {
+    const step = body.names.size(stride)
+    return `spread${type}(${at} + j * ${step}, ${step}, ${value}, ${rest ?? 'LANES'});`
+  }
+  return rest === undefined
+    ? `store${type}(${at} + j, ${value});`
+    : `put${type}(${at} + j, ${value}, ${rest});`
+}
+
+function leafStride({ reads, indices, strides }: Axes, leaf: Expr, axis: number): Size {
+  if (leaf.kind === 'load') return strides[reads.indexOf(leaf.view)]![axis] ?? ZERO
+  return leaf.kind === 'index' ? (strides[reads.length + indices.indexOf(leaf.axis)]![axis] ?? ZERO) : ZERO
+}
+
+export const lines = (each: readonly string[]): string => each.map((line) => `${line}\n`).join('')
+
+/** Steps of a loop whose results are added up on their own. */
+const BLOCK = 128
+
+const COMBINE: Record<ReduceName, { identity: string; two: (a: string, b: string) => string }> = {
+  sum: { identity: 'vf(0.0f)', two: (a, b) => `${a} + ${b}` },
+  max: { identity: 'vf(-__builtin_inff())', two: (a, b) => `maxV(${a}, ${b})` },
+}
+
+/** Sums and maxima, in blocks: the order of additions follows from the sizes alone. */
+export function emitReduce(body: Body, kernel: Of<'reduce'>): string {
+  const { names } = body
+  const all = kernel.shape.map((_, axis) => axis)
+  const isSummed = (axis: number) => kernel.axes.includes(axis)
+  const [keptAxes, summedAxes] = [all.filter((axis) => !isSummed(axis)), all.filter(isSummed)]
+  const strides = all.map((axis) => (isSummed(axis) ? ZERO : kernel.into.strides[keptAxes.indexOf(axis)]!))
+  const written = { ...kernel.into, strides }
+  const axes = axesOf(kernel.shape, [keptAxes, summedAxes], [kernel.expr], [written])
+  const [kept, summed] = axes.shapes as [Size[], Size[]]
+  const cursors = new Cursors(body, { ...axes }, [kernel.into])
+  const { identity, two } = COMBINE[kernel.fn]
+  const [first, last] = [kept.length, kept.length + summed.length]
+  const unit = (axis: number) => axes.reads.filter((_, i) => axes.strides[i]![axis] === ONE).length
+  const along = kept.length === 0 || (summed.length > 0 && unit(last - 1) > unit(first - 1))
+  const step = (site: Site, masked: string | undefined) => {
+    const within = new Statements(names, 'v')
+    const value = within.value(kernel.expr, site)
+    const held = masked === undefined ? value : `choose(iotaI() < (int32_t)${masked}, ${value}, ${identity})`
+    return lines([...within.lines, `part = ${two('part', held)};`])
+  }
+  if (along) {
+    const n = summed.at(-1) ?? ONE
+    const end = names.size(n)
+    const block =
+      `for (int64_t low = 0; low < ${end}; low += ${BLOCK} * LANES) {\n` +
+      `const int64_t high = least(${end}, low + ${BLOCK} * LANES);\nV part = ${identity};\nint64_t j = low;\n` +
+      `for (; j + LANES <= high; j += LANES) {\n${step(cursors.site(last - 1, undefined, 'r'), undefined)}}\n` +
+      `if (j < high) {\nconst int64_t rest = high - j;\n${step(cursors.site(last - 1, 'rest', 'r'), 'rest')}}\n` +
+      `total = ${two('total', 'part')};\n}\n`
+    const outer = nest(
+      names,
+      summed.slice(0, -1),
+      'k',
+      cursors.declare(first, Math.max(first, last - 1), 'k', 'q', 'r') + block,
+    )
+    const content =
+      `${cursors.declare(0, first, 'i')}V total = ${identity};\n${outer}` +
+      `for (int w = LANES / 2; w > 0; w /= 2) for (int l = 0; l < w; l++) ` +
+      `total[l] = ${kernel.fn === 'sum' ? 'total[l] + total[l + w]' : 'total[l] > total[l + w] || total[l] != total[l] ? total[l] : total[l + w]'};\n` +
+      `*q${axes.into} = total[0];\n`
+    return nest(names, kept, 'i', content)
+  }
+  const inner = first - 1
+  const steps = names.size(summed.at(-1) ?? ONE)
+  const vectors = eachVector(body, kept[inner]!, (rest) => {
+    const moving = cursors.declare(Math.max(first, last - 1), last, 'z', 'r', 'y')
+    const block =
+      `for (int64_t low = 0; low < ${steps}; low += ${BLOCK}) {\nconst int64_t high = least(${steps}, low + ${BLOCK});\n` +
+      `V part = ${identity};\nfor (int64_t z0 = low; z0 < high; z0++) {\n${moving}` +
+      `${step(cursors.site(inner, rest, 'y'), undefined)}}\ntotal = ${two('total', 'part')};\n}\n`
+    const outer = nest(
+      names,
+      summed.slice(0, -1),
+      'k',
+      cursors.declare(first, Math.max(first, last - 1), 'k', 'q', 'r') + block,
+    )
+    return `V total = ${identity};\n${outer}${put(body, `q${axes.into}`, cursors.stride(axes.into, inner), 'V', 'total', rest)}\n`
+  })
+  return nest(names, kept.slice(0, -1), 'i', cursors.declare(0, inner, 'i') + vectors)
+}
+
+/** Copies rows of the table; an index outside it gives zeros. */
+export function emitGather(body: Body, { n, v, d, table, indices, into }: Of<'gather'>): string {
+  const [rows, known, width] = [n, v, d].map((size) => body.names.size(size))
+  return `for (int64_t i = 0; i < ${rows}; i++) {
+const int64_t row = ((const i32 *)${body.pointer(indices)})[i];
+if (row >= 0 && row < ${known}) memcpy(${body.pointer(into)} + i * ${width}, ${body.pointer(table)} + row * ${width}, 4 * ${width});
+else memset(${body.pointer(into)} + i * ${width}, 0, 4 * ${width});
+}
+`
+}
+
+/** Adds rows to the table's, in their order; an index outside it is passed over. */
+export function emitScatterAdd(body: Body, { n, v, d, indices, from, into }: Of<'scatterAdd'>): string {
+  const [rows, known, width] = [n, v, d].map((size) => body.names.size(size))
+  return `memset(${body.pointer(into)}, 0, 4 * ${known} * ${width});
+for (int64_t i = 0; i < ${rows}; i++) {
+const int64_t row = ((const i32 *)${body.pointer(indices)})[i];
+if (row < 0 || row >= ${known}) continue;
+f32 *q0 = ${body.pointer(into)} + row * ${width};
+const f32 *q1 = ${body.pointer(from)} + i * ${width};
+${eachVector(body, d, (rest) =>
+  rest === undefined
+    ? 'storeV(q0 + j, loadV(q0 + j) + loadV(q1 + j));\n'
+    : `putV(q0 + j, restV(q0 + j, ${rest}) + restV(q1 + j, ${rest}), ${rest});\n`,
+)}}
+`
+}
+
+/** A stable merge sort of indices, bottom up, row by row; NaN last. */
+export function emitArgsort(body: Body, { rows, n, from, work, into }: Of<'argsort'>): string {
+  return `sortRows(${body.names.size(rows)}, ${body.names.size(n)}, ${body.pointer(from)}, (i32 *)${body.pointer(work)}, (i32 *)${body.pointer(into)});\n`
+}
