@@ -9,16 +9,16 @@ export function requireUnits(what: string, units: number, name = 'units'): void 
  * Throws for what is no object of options, and for an option that is not there: a misspelt name would otherwise change
  * nothing, silently.
  */
-export function requireKnown(what: string, options: object, known: readonly string[]): void {
+export function requireKnown(what: string, options: object, known: readonly string[], kind = 'option'): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     const received = Array.isArray(options) ? 'a list' : String(options)
     throw new ArgumentError(
-      `${what}: expected an object of options { ${known.join(', ')} }; received ${received}`,
+      `${what}: expected an object of ${kind}s { ${known.join(', ')} }; received ${received}`,
     )
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
-    throw new ArgumentError(`${what}: there is no option ${name}; expected ${known.join(', ')}`)
+    throw new ArgumentError(`${what}: there is no ${kind} ${name}; expected ${known.join(', ')}`)
   }
 }
 

@@ -94,7 +94,7 @@ export async function decode(
   const feedback = feedbackOf('decode', model, options.feedback)
   requireNames(model, inputs, feedback, options.points)
   const { beamWidth, steps } = numbers
-  const others = paddedInputs(model, inputs, options)
+  const others = paddedInputs('decode: ', model, inputs, options)
   const rows = entriesOf(others.inputs, SOLE_INPUT)[0]?.[1].shape[0]
   const prompt = promptOf(model, feedback, options, rows)
   // The batch as the loop has it: a row for each beam.

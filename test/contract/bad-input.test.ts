@@ -117,6 +117,14 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     'argument',
     'evaluate: expected a model',
   ],
+  [
+    'nothing to predict',
+    () => predict(lstmNet(), odd(undefined)),
+    'shape',
+    'predict: expected nested arrays',
+  ],
+  ['a name', () => predict(lstmNet(), { y: x }), 'shape', 'inputs are one tensor | received { y }'],
+  ['an unknown field', () => batch(odd({ weight: one })), 'argument', 'batch: there is no field weight'],
   ['no model to predict', () => predict(odd('net'), x), 'argument', 'predict: expected a model | string'],
   ['no model to write', () => write({}, odd(null)), 'argument', 'generate: expected a model'],
   [
