@@ -5,8 +5,10 @@ import { ArgumentError } from './errors.ts'
 export function said(value: unknown): string {
   const plain = String(value)
   if (typeof value !== 'string' && !Array.isArray(value) && plain !== '[object Object]') return plain
-  const json = JSON.stringify(value, (key, each) => (!key || Number.isFinite(each) ? each : String(each)))
-  return json.length > 80 ? `${json.slice(0, 79)}…` : json
+  return JSON.stringify(value, (key, each) => (!key || Number.isFinite(each) ? each : String(each))).slice(
+    0,
+    80,
+  )
 }
 
 export function requireUnits(what: string, units: number, name = 'units'): void {

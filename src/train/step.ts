@@ -58,13 +58,13 @@ export interface StepOptions extends ClippingOptions {
   readonly resume?: TrainingState | undefined
 }
 
-const OPTIONS: Record<keyof StepOptions, true> = {
+/** The options that `fit` has too. */
+export const SHARED: Record<Exclude<keyof StepOptions, 'carry'>, true> = {
   loss: true,
   lossWeights: true,
   optimizer: true,
   clipGlobalNorm: true,
   clipValue: true,
-  carry: true,
   truncate: true,
   teacherForcing: true,
   accumulate: true,
@@ -80,7 +80,7 @@ const OPTIONS: Record<keyof StepOptions, true> = {
 /** @throws {ArgumentError} for options outside their range, and a model that cannot be trained so */
 export function checkStepOptions(model: Model, options: StepOptions): void {
   requireModel('a training step', model)
-  requireKnown('a training step', options, Object.keys(OPTIONS))
+  requireKnown('a training step', options, [...Object.keys(SHARED), 'carry'])
   requireOptimizer(options.optimizer)
   checkClipping(options)
   for (const name of ['carry', 'teacherForcing', 'checkpoint', 'parallelScan'] as const) {
