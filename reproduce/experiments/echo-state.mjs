@@ -1,7 +1,7 @@
 /**
  * The series of the task mackey-glass forecast by NumPy, as pyESN does it: the reservoir is driven by its own output.
  *
- *     node reproduce/experiments/echo-state.mjs 16
+ *     npm run build; node reproduce/experiments/echo-state.mjs 16
  *
  * Prints the RMSE of 2,000 free-running steps for so many seeds, from least to largest. Needs python3 with NumPy.
  */

@@ -11,6 +11,7 @@ import {
   requireNumber,
   requireSeed,
   requireUnits,
+  said,
 } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { ACTIVATIONS, type Activation } from './activations.ts'
@@ -97,7 +98,7 @@ export const text = optional<string>({
   fallback: undefined,
   check: (what, name, value) => {
     if (typeof value === 'string') return
-    throw new ArgumentError(`${what}: ${name} must be a text; received ${String(value)}`)
+    throw new ArgumentError(`${what}: ${name} must be a text; received ${said(value)}`)
   },
 })
 

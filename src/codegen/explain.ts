@@ -5,6 +5,7 @@ import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
 import { brought } from '../passes/lift.ts'
 import { ROWS } from '../passes/lift-rows.ts'
 import type { Done } from '../passes/rewrite.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
@@ -34,8 +35,15 @@ const WORDS: Readonly<Record<Done, (...nodes: Node[]) => string>> = {
  * each loop, and what the pass did; then the kernels of the program, and its memory for given sizes.
  *
  *     console.log(explain(trace([{ shape: ['T', 'B', 3] }, …], (x, …) => […]), { sizes: { T: 28, B: 64 } }))
+ *
+ * @throws {ArgumentError} for what is no graph
  */
 export function explain(graph: Graph, options: ExplainOptions = {}): string {
+  if (!Array.isArray(graph?.outputs)) {
+    throw new ArgumentError(
+      `explain: expected a graph, such as trace or trainingGraph gives; received ${graph === null ? 'null' : typeof graph}`,
+    )
+  }
   brought.rows = ROWS
   const records = runPasses(graph)
   const program = lower(records[records.length - 1]!.graph, options)

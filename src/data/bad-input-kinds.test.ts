@@ -8,11 +8,27 @@ const { windows, standardize, minMax, linearForecast, naiveForecast, splitInOrde
   data
 const column = tensor([[1], [2], [4]])
 const pair = tensor([[1, 1], [2, 2], [4, 4]]) // biome-ignore format: one line
+const nameless = () => data.parseFasta('ACGT')
 const fasta = (text: string) => () => data.parseFasta(text, 'a.fa')
 
 const cases: [string, () => unknown, new (message: string) => Error, RegExp][] = [
   ['a short series', () => windows([1, 2, 3], { length: 3 }), DataError, /at least 4 steps; received 3/],
   ['a gap', () => windows([[1, 2], [3, Number.NaN]], { length: 1 }), DataError, /NaN at series\[1\]\[1\]/], // biome-ignore format: one line
+  ['more than f32 holds', () => windows([[1, 2], [3, 1e39]], { length: 1 }), DataError, /f32 holds; received 1e\+39 at series\[1\]\[1\]/], // biome-ignore format: one line
+  ['as far below', () => windows([1, -3.5e38], { length: 1 }), DataError, /-3.5e\+38 at series\[1\]/],
+  ['a FASTA without a name', nameless, DataError, /^the FASTA, line 1: expected a line that begins with ">"/],
+  [
+    'a name that is none',
+    () => data.parseFasta('>a', 7 as never),
+    ArgumentError,
+    /parseFasta: name: .*number/,
+  ],
+  [
+    'a stride in quotation marks',
+    () => kmers('ACGT', 2, { stride: '2' as never }),
+    ArgumentError,
+    /received "2"/,
+  ],
   ['a short row', () => windows([[1, 2], [3]], { length: 1 }), ShapeError, /2 values at series\[1\]; received 1/], // biome-ignore format: one line
   ['a row that is none', () => windows([[1], 2] as never, { length: 1 }), ShapeError, /series\[1\]; received number/], // biome-ignore format: one line
   ['a word', () => windows([1, 'b'] as never, { length: 1 }), ShapeError, /number at series\[1\]; received string/], // biome-ignore format: one line

@@ -74,15 +74,20 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
       `batch ${size}`,
       () => textWindows(ids, { batch: size, steps: 2 }),
       ArgumentError,
-      /batch must be an integer/,
+      /textWindows: batch must be an integer/,
     ],
     [
       `steps ${size}`,
       () => textWindows(ids, { batch: 2, steps: size }),
       ArgumentError,
-      /steps must be an integer/,
+      /textWindows: steps must be an integer/,
     ],
-    [`rows ${size}`, () => sequences(one, one, { batch: size }), ArgumentError, /batch must be an integer/],
+    [
+      `rows ${size}`,
+      () => sequences(one, one, { batch: size }),
+      ArgumentError,
+      /sequences: batch must be an integer/,
+    ],
     [`vocabulary ${size}`, () => wittenBell(ids, 3, size), ArgumentError, /vocabularySize must be/],
   ]),
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { type Batches, sequences, textWindows } from './index.ts'
+import { type Batch, type Batches, sequences, textWindows } from './index.ts'
 
 const size = fc.integer({ min: 1, max: 7 })
 
@@ -58,6 +58,66 @@ test('sequences of unlike lengths come back whole, in order, with zeros behind t
         const steps = Array.from(lengths!.data).reduce((sum, length) => sum + length)
         expect(Array.from(inputs.data).filter((id) => id > 0).length).toBe(steps)
       }
+    }),
+  )
+})
+
+/** What is made, or said in an error, without the names in it. */
+function outcome(make: () => Iterable<unknown> & { readonly tokens: number }) {
+  try {
+    const all = make()
+    return { tokens: all.tokens, batches: [...all] }
+  } catch (error) {
+    return String(error)
+      .replace(/(targets|weights) y:/, '$1:')
+      .replace(/Give .*/, '')
+  }
+}
+
+test('by the names of one input and one output: as without names, in all that is taken and refused', () => {
+  const lengths = fc.array(size, { minLength: 1, maxLength: 6 })
+  const odds = fc.record({
+    at: fc.nat(5),
+    of: fc.constantFrom('none', 'targets', 'mask', 'weights'),
+    labels: fc.constantFrom(undefined, false, true),
+    mask: fc.boolean(),
+    weights: fc.constantFrom('none', 'rows', 'steps'),
+    byName: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(lengths, odds, size, (lengths, { at, of, labels, byName, ...has }, batch) => {
+      const list = <V>(what: string, value: (row: number, step: number) => V) =>
+        lengths.map((length, row) =>
+          Array.from({ length: length + Number(of === what && row === at) }, (_, step) => value(row, step)),
+        )
+      const x = list('inputs', (row, step) => [row, step])
+      const y = list('targets', (row, step) => row + step)
+      const mask = list('mask', (row, step) => Number(step === 0 || row % 2))
+      const weights = has.weights === 'rows' ? lengths : list('weights', (row, step) => row + 2 * step)
+      const options = (name: <V>(value: V, of: string) => V) => ({
+        ...{ batch, ...(labels !== undefined && { labels }) },
+        ...(has.mask && { mask: name(mask, 'x') }),
+        ...(has.weights !== 'none' && { weights: name(weights, 'y') }),
+      })
+      const named = <V>(value: V, of: string) => (value === undefined ? {} : { [of]: value }) as V
+      const plain = outcome(() => sequences(x, y, options((value) => value) as never))
+      const other = outcome(() =>
+        sequences({ x }, { y }, options(byName ? named : (value) => value) as never),
+      )
+      if (typeof plain === 'string') {
+        expect(other).toBe(plain)
+        return
+      }
+      const batches = (plain.batches as Batch[]).map(({ reset, ...rest }) => ({
+        ...Object.fromEntries(
+          Object.entries(rest).map(([field, value]) => [
+            field,
+            { [field === 'targets' || field === 'weights' ? 'y' : 'x']: value },
+          ]),
+        ),
+        reset,
+      }))
+      expect(other).toEqual({ tokens: plain.tokens, batches })
     }),
   )
 })

@@ -33,10 +33,10 @@ export type Named<T> = T | Readonly<Record<string, T>>
 export interface NamedBatch {
   readonly inputs: Named<Tensor>
   readonly targets: Named<Tensor>
-  /** Of inputs that are sequences, as a {@link Batch}'s; of inputs that share their time, one says it. */
+  /** Of inputs that are sequences, as a {@link Batch}'s; of inputs that share their time, one says it, or all the same. */
   readonly lengths?: Named<Tensor>
   readonly mask?: Named<Tensor>
-  /** Of outputs. */
+  /** Of outputs, or of some of them, as a {@link Batch}'s. */
   readonly weights?: Named<Tensor>
   readonly reset: boolean
 }
@@ -85,8 +85,8 @@ export function textWindows(
   }
   requireOptions('textWindows', options, ['batch', 'steps'])
   const { batch, steps } = options
-  requireInteger('batch', batch, 1)
-  requireInteger('steps', steps, 1)
+  requireInteger('textWindows: batch', batch, 1)
+  requireInteger('textWindows: steps', steps, 1)
   const needed = batch * steps + 1
   if (ids.length < needed) {
     throw new DataError(

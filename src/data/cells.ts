@@ -1,6 +1,7 @@
 /**
  * Cells as files and databases give them → columns of one kind.
- * Enters: anything. Holds: no number is changed; what none can hold exactly stays a text.
+ * Enters: anything. Holds: no integer is changed, for one that no number holds exactly stays a text; of what has a decimal
+ * point or an exponent the nearest f64 is taken.
  */
 import { DataError } from '../tensor/errors.ts'
 
@@ -68,7 +69,10 @@ export function columnOfTexts(texts: readonly (string | null)[]): Column {
   return textColumn(texts)
 }
 
-/** The number that a text writes; NaN for none, and for an integer beyond ±2⁵³, which could become another. */
+/**
+ * The number that a text writes, the nearest f64 of 0.1 or 12345678901234567.5; NaN for none, and for an integer beyond ±2⁵³,
+ * which could become another.
+ */
 export function numberIn(text: string): number {
   const written = text.trim()
   if (!NUMBER.test(written)) return Number.NaN

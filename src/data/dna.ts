@@ -40,7 +40,8 @@ export interface FastaRecord {
  * @throws {DataError} without records, for a sequence before the first ">", a record without id or sequence, and a
  * character that stands in no sequence; names the line
  */
-export function parseFasta(text: string, name: string): FastaRecord[] {
+export function parseFasta(text: string, name = 'the FASTA'): FastaRecord[] {
+  requireText('parseFasta: name', name)
   requireText(name, text)
   const records: { id: string; description: string; lines: string[]; line: number }[] = []
   const fail = (line: number, found: string) => new DataError(`${name}, line ${line}: ${found}`)

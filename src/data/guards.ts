@@ -1,13 +1,11 @@
 /** Checks of arguments that every file of this folder shares. */
-import { requireKnown } from '../tensor/checks.ts'
+import { requireKnown, said } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 
 /** @throws {ArgumentError} unless `value` is an object with no other options than these */
 export function requireOptions(what: string, value: object, known: readonly string[]): void {
   if (typeof value !== 'object' || value === null) {
-    throw new ArgumentError(
-      `${what}: expected the options { ${known.join(', ')} }; received ${String(value)}`,
-    )
+    throw new ArgumentError(`${what}: expected the options { ${known.join(', ')} }; received ${said(value)}`)
   }
   requireKnown(what, value, known)
 }
@@ -28,6 +26,6 @@ export function requireText(name: string, text: string): void {
 /** @throws {ArgumentError} unless `value` is an integer of at least `least` */
 export function requireInteger(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new ArgumentError(`${name} must be an integer of at least ${least}; received ${String(value)}`)
+    throw new ArgumentError(`${name} must be an integer of at least ${least}; received ${said(value)}`)
   }
 }

@@ -27,7 +27,7 @@ const OF_BATCHES = 2 ** 31
  * @throws {ArgumentError} for options outside their range, at once
  */
 export function batchesOf({ batch, shuffle = false, seed = 0, bucket = 1 }: Order) {
-  requireInteger('batch', batch, 1)
+  requireInteger('sequences: batch', batch, 1)
   requireInteger('sequences: bucket', bucket, 1)
   requireFlag('sequences', 'shuffle', shuffle)
   requireSeed('sequences', seed)

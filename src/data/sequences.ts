@@ -1,14 +1,28 @@
 /** Sequences of unlike lengths → batches. B rows of a batch, T time steps. */
-import { requireFlag } from '../tensor/checks.ts'
-import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
-import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
-import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
+import { requireFlag, requireKnown } from '../tensor/checks.ts'
+import { DataError } from '../tensor/errors.ts'
+import { alike, isTensor, requireSameSize, type Sequence } from '../tensor/padding.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { Batch, Batches, Named, NamedBatch } from './batches.ts'
 import { requireOptions } from './guards.ts'
 import { batchesOf, type Order } from './order.ts'
+import {
+  asLongAsOne,
+  isTimeless,
+  labelRows,
+  lengthsOf,
+  oneARow,
+  padded,
+  perRow,
+  perStep,
+  presence,
+  type Rows,
+  rowsOf,
+  type Targets,
+  weightRows,
+} from './rows.ts'
 
 type Inputs = readonly Sequence[] | Tensor
-type Targets = readonly Sequence[] | readonly number[] | Tensor
 
 export interface SequencesOptions extends Order {
   /** For each sequence as many 0 and 1 as it has steps: what stands at a 0 is not looked at. */
@@ -20,14 +34,13 @@ export interface SequencesOptions extends Order {
 }
 
 export interface NamedSequencesOptions extends Order {
-  /** By input. */
-  readonly mask?: Readonly<Record<string, readonly Sequence[]>>
-  /** By output. */
-  readonly weights?: Named<Tensor | readonly number[]>
+  /** As of plain ones, by input; of the only input also without its name. */
+  readonly mask?: Named<readonly Sequence[]>
+  /** As of plain ones, by output; of the only output also without its name. */
+  readonly weights?: Named<Targets>
+  /** Lists of targets, of whatever output, are labels of no step in particular. Default: false. */
+  readonly labels?: boolean
 }
-
-/** What batches are filled from: values of the rows that were picked. */
-type Rows = (picked: Int32Array) => Tensor
 
 /**
  * Sequences of unlike lengths, padded with zeros to the longest of their batch. Every batch has `lengths` (or a `mask`) and
@@ -37,12 +50,12 @@ type Rows = (picked: Int32Array) => Tensor
  *
  *     sequences([[[1], [2], [3]], [[4]]], tensor([[0], [1]]), { batch: 2 })   // inputs f32 [2, 3, 1], lengths [3, 1]
  *
- * A model of several inputs or outputs has them by name:
+ * A model of several inputs or outputs has them by name, where a tensor beside lists has lengths too:
  *
  *     sequences({ source, target }, next, { batch: 32, shuffle: true })
  *
  * @param inputs N sequences, alike in all but length; or one tensor [N, T, …]
- * @param targets a list of N sequences, each as long as its input (one target a step); or one tensor [N, …] (one a
+ * @param targets a list of N sequences, each as long as its input, or one of its inputs (one target a step); or one tensor [N, …] (one a
  * row, or, of inputs that are one tensor, [N, T, …]), where plain numbers are one class a row, i32 [N]
  * @throws {ArgumentError} unless `batch` is an integer of at least 1, and for lists that are none
  * @throws {DataError} when there is no sequence, one has no step, or inputs and targets (or mask, or weights) differ in number or length
@@ -96,14 +109,15 @@ function single(
   const lengths = lengthsOf(rows)
   const one = labels ? undefined : oneARow(targets)
   const targetsOf = labels
-    ? labelRows(targets, rows.length)
+    ? labelRows('targets', targets, rows.length)
     : one !== undefined
       ? perRow('targets', one, rows.length)
       : perStep(targets as Sequence[], lengths)
   const timeless = one !== undefined && isTimeless(rows)
   if (timeless) requireSameSize(lengths)
   const there = presence(lengths, { timeless, even }, mask)
-  const weightsOf = weights === undefined ? undefined : weightRows(weights, lengths)
+  const weightsOf =
+    weights === undefined ? undefined : weightRows('weights', weights, rows.length, [{ lengths }])
   return {
     lengths,
     tokens: there.steps,
@@ -120,62 +134,90 @@ function single(
 function several(
   inputs: Named<Inputs>,
   targets: Named<Targets>,
-  { mask = {}, weights }: NamedSequencesOptions,
+  { mask, weights, labels = false }: NamedSequencesOptions,
 ): Table<NamedBatch> {
-  const read = entries(inputs, 'x').map(([name, values]) => {
+  requireFlag('sequences', 'labels', labels)
+  const given = entries(inputs, 'x')
+  const masks = byName('mask', mask, given, 'input')
+  const columns = given.map(([name, values]) => {
     const even = isTensor(values)
     const rows = alike(`inputs ${name}`, even ? rowsOf(values) : values)
     const timeless = isTimeless(rows)
     const lengths = lengthsOf(rows)
     if (timeless) requireSameSize(lengths)
-    return [name, rows, presence(lengths, { timeless, even }, mask[name]), timeless ? [] : lengths] as const
+    return { name, rows, even, timeless, lengths }
   })
-  const count = read[0]![1].length
-  for (const [name, rows] of read) {
+  const count = columns[0]!.rows.length
+  for (const { name, rows } of columns) {
     if (rows.length === count) continue
     throw new DataError(
-      `inputs: ${read[0]![0]} has ${count} rows; received ${rows.length} of ${name}: every input has as many`,
+      `inputs: ${columns[0]!.name} has ${count} rows; received ${rows.length} of ${name}: every input has as many`,
     )
   }
+  // Beside sequences of unlike lengths a tensor says that it has all steps: the two may share a time.
+  const ragged = columns.some(({ name, even, timeless }) => !even && !timeless && !masks.has(name))
+  const read = columns.map(({ even, ...column }) => {
+    const { name, lengths, timeless } = column
+    return { ...column, there: presence(lengths, { timeless, even: even && !ragged }, masks.get(name)) }
+  })
+  const timed = read.filter(({ timeless }) => !timeless)
   const longest = Int32Array.from({ length: count }, (_, row) =>
-    Math.max(0, ...read.map(([, , , steps]) => steps[row] ?? 0)),
+    Math.max(0, ...timed.map(({ lengths }) => lengths[row]!)),
   )
-  let tokens = count
-  const written = entries(targets, 'output').map(([name, values]): [string, Rows] => {
+  const stepsOf = new Map<string, (typeof timed)[number]>()
+  const named = entries(targets, 'output')
+  const written = named.map(([name, values]): [string, Rows] => {
+    const what = `targets ${name}`
     const one = oneARow(values)
-    if (one !== undefined) return [name, perRow(`targets ${name}`, one, count)]
-    const rows = alike(`targets ${name}`, values as Sequence[])
-    tokens = Math.max(tokens, sum(lengthsOf(rows)))
+    if (labels && (one === undefined || named.length === 1)) return [name, labelRows(what, values, count)]
+    if (one !== undefined) return [name, perRow(what, one, count)]
+    const { rows, of } = asLongAsOne(what, values as Sequence[], timed, EACH_STEP)
+    stepsOf.set(name, of)
     return [name, (picked) => padded(rows, picked)]
   })
-  const weighed = weights === undefined ? [] : entries(weights, 'output')
-  const weightsOf = weighed.map(([name, values]): [string, Rows] => [
-    name,
-    perRow(`weights ${name}`, isTensor(values) ? values : tensor(values, undefined, 'f32'), count),
-  ])
-  const named = <V>(all: readonly (readonly [string, V])[]) => Object.fromEntries(all)
-  const isSole = isPlain(targets)
+  const weightsOf = [...byName('weights', weights, named, 'output')].map(([name, values]): [string, Rows] => {
+    const [what, own] = [`weights ${name}`, stepsOf.get(name)]
+    if (isTensor(values)) return [name, perRow(what, values, count)]
+    return [name, weightRows(what, values, count, own ? [own] : timed)]
+  })
+  const all = <V>(some: readonly (readonly [string, V])[]) => Object.fromEntries(some)
   return {
-    ...{ lengths: longest, tokens },
+    lengths: longest,
+    tokens: Math.max(...(stepsOf.size > 0 ? [...stepsOf.values()] : read).map(({ there }) => there.steps)),
     batchOf: (picked) => {
-      const there = read.map(([name, , own]) => [name, own.of(picked)] as const)
+      const there = read.map(({ name, there }) => [name, there.of(picked)] as const)
       const ends = there.flatMap(([name, { lengths }]) => (lengths ? [[name, lengths] as const] : []))
-      const masks = there.flatMap(([name, own]) => (own.mask ? [[name, own.mask] as const] : []))
-      const all = written.map(([name, rows]) => [name, rows(picked)] as const)
+      const masked = there.flatMap(([name, own]) => (own.mask ? [[name, own.mask] as const] : []))
       return {
         inputs: isPlain(inputs)
-          ? padded(read[0]![1], picked)
-          : named(read.map(([name, rows]) => [name, padded(rows, picked)])),
-        targets: isSole ? all[0]![1] : named(all),
-        ...(ends.length > 0 && { lengths: named(ends) }),
-        ...(masks.length > 0 && { mask: named(masks) }),
-        ...(weightsOf.length > 0 && {
-          weights: named(weightsOf.map(([name, rows]) => [name, rows(picked)])),
-        }),
+          ? padded(read[0]!.rows, picked)
+          : all(read.map(({ name, rows }) => [name, padded(rows, picked)])),
+        targets: isPlain(targets)
+          ? written[0]![1](picked)
+          : all(written.map(([name, rows]) => [name, rows(picked)])),
+        ...(ends.length > 0 && { lengths: all(ends) }),
+        ...(masked.length > 0 && { mask: all(masked) }),
+        ...(weightsOf.length > 0 && { weights: all(weightsOf.map(([name, rows]) => [name, rows(picked)])) }),
       }
     },
   }
 }
+
+/** What is said by the names of inputs or outputs, or without a name of the only one. */
+function byName<V>(
+  what: string,
+  given: Named<V> | undefined,
+  of: readonly (readonly [string, unknown])[],
+  kind: 'input' | 'output',
+): Map<string, V> {
+  if (given === undefined) return new Map()
+  if (of.length === 1 && isPlain(given)) return new Map([[of[0]![0], given]])
+  const names = of.map(([name]) => name)
+  requireKnown(`sequences: ${what}`, given as Readonly<Record<string, V>>, names, kind)
+  return new Map(Object.entries(given as Readonly<Record<string, V>>))
+}
+
+const EACH_STEP = 'Give one target for each step of an input, or a tensor with one row a sequence.'
 
 function isPlain<T>(values: Named<T>): values is T {
   return Array.isArray(values) || isTensor(values) || typeof values !== 'object' || values === null
@@ -185,133 +227,4 @@ function entries<T>(values: Named<T>, sole: string): [string, T][] {
   const all: [string, T][] = isPlain(values) ? [[sole, values]] : Object.entries(values)
   if (all.length > 0) return all
   throw new DataError('sequences: expected inputs and targets by name; received none')
-}
-
-function isTimeless([first]: readonly Tensor[]): boolean {
-  return first!.shape.length === 1 && first!.dtype === 'f32'
-}
-
-const lengthsOf = (rows: readonly Tensor[]) => Int32Array.from(rows, ({ shape }) => shape[0]!)
-const padded = (rows: readonly Tensor[], picked: Int32Array) => pad(Array.from(picked, (row) => rows[row]!))
-const sum = (counts: Iterable<number>) => Array.from(counts).reduce((all, count) => all + count, 0)
-
-/** Targets that are one a row as a tensor; undefined where they are a list of sequences. */
-function oneARow(targets: Targets): Tensor | undefined {
-  if (isTensor(targets)) return targets
-  const isNumber = (each: unknown) => typeof each === 'number'
-  if (!Array.isArray(targets) || targets.length === 0 || !targets.every(isNumber)) return undefined
-  const odd = targets.find((each) => (each | 0) !== each)
-  if (odd === undefined) return tensor(targets, undefined, 'i32')
-  throw new DataError(
-    `targets: plain numbers are classes, whole numbers; received ${odd}. For values give a tensor: tensor([[0.5], …])`,
-  )
-}
-
-function perRow(name: string, values: Tensor, count: number): Rows {
-  const { shape } = values
-  if (shape[0] !== count) {
-    throw new DataError(
-      `${name} of shape [${shape.join(', ')}] must have one row for each of the ${count} sequences`,
-    )
-  }
-  const { data, dtype } = values
-  const width = elementCount(shape.slice(1))
-  return (picked) => {
-    const own = data.slice(0, picked.length * width)
-    for (const [place, row] of picked.entries()) {
-      own.set(data.subarray(row * width, (row + 1) * width), place * width)
-    }
-    return tensor(own, [picked.length, ...shape.slice(1)], dtype)
-  }
-}
-
-function perStep(targets: readonly Sequence[], lengths: Int32Array): Rows {
-  const advice = 'Give one target a step, or a tensor with one row a sequence.'
-  const rows = asLong('targets', targets, lengths, advice)
-  return (picked) => padded(rows, picked)
-}
-
-/** Labels of each row, as many as it has, filled up with −1. */
-function labelRows(all: Targets, count: number): Rows {
-  if (!Array.isArray(all) || all.length !== count) {
-    throw new DataError(
-      `targets: expected a list of labels for each of the ${count} sequences; received ${Array.isArray(all) ? all.length : typeof all}`,
-    )
-  }
-  const rows = all.map((each: Sequence | number, i) => {
-    const own = isTensor(each) ? each.data : each
-    const isList = Array.isArray(own) || own instanceof Int32Array
-    if (isList && own.every((label: unknown) => Number.isInteger(label) && Number(label) >= 0))
-      return own as Int32Array
-    throw new DataError(
-      `targets: labels are a list of integers of at least 0; received ${String(own)} for sequence ${i}`,
-    )
-  })
-  return (picked) => {
-    const own = Array.from(picked, (row) => rows[row]!)
-    const most = own.reduce((length, labels) => Math.max(length, labels.length), 1)
-    const data = new Int32Array(own.length * most).fill(-1)
-    for (const [b, labels] of own.entries()) data.set(labels, b * most)
-    return tensor(data, [own.length, most])
-  }
-}
-
-/** The rows of a tensor [N, …], over its own numbers. */
-function rowsOf({ data, shape, dtype }: Tensor): Tensor[] {
-  const width = elementCount(shape.slice(1))
-  return Array.from({ length: shape[0] ?? 0 }, (_, n) =>
-    tensor(data.subarray(n * width, (n + 1) * width), shape.slice(1), dtype),
-  )
-}
-/** Weights [N], one a row, or those of each sequence's steps. */
-function weightRows(all: Targets, lengths: Int32Array): Rows {
-  const isNumbers = Array.isArray(all) && all.every((each) => typeof each === 'number')
-  if (isTensor(all) || isNumbers) {
-    const one = isTensor(all) ? all : tensor(all as readonly number[], undefined, 'f32')
-    if (one.shape.length === 1) return perRow('weights', one, lengths.length)
-    throw new ShapeError(`weights: expected a number a row, [N]; received [${one.shape.join(', ')}]`)
-  }
-  const rows = asLong('weights', all as readonly Sequence[], lengths, 'Give one a step, or one a sequence.')
-  const odd = rows.find(({ shape }) => shape.length !== 1)
-  if (odd === undefined) return (picked) => padded(rows, picked)
-  throw new ShapeError(`weights: expected a number a step; received [${odd.shape.join(', ')}]`)
-}
-
-/** What says which steps are there, and how many are. */
-function presence(
-  lengths: Int32Array,
-  { timeless, even }: { readonly timeless: boolean; readonly even: boolean },
-  mask: readonly Sequence[] | undefined,
-) {
-  const of = (some: (picked: Int32Array) => Pick<Batch, 'lengths' | 'mask'>) => some
-  if (mask === undefined && (timeless || even)) {
-    return { steps: timeless ? lengths.length : sum(lengths), of: of(() => ({})) }
-  }
-  if (mask === undefined) {
-    return {
-      steps: sum(lengths),
-      of: of((picked) => ({ lengths: tensor(picked.map((row) => lengths[row]!)) })),
-    }
-  }
-  if (timeless)
-    throw new ArgumentError('mask: rows of numbers have no time, so nothing of them can be masked')
-  const rows = maskRows(mask, lengths)
-  const steps = sum(rows.map(({ data }) => sum(data)))
-  return { steps, of: of((picked) => ({ mask: padded(rows, picked) })) }
-}
-
-/** A mask for every sequence, bool [T]. */
-function maskRows(all: readonly Sequence[], lengths: Int32Array): Tensor[] {
-  const rows = asLong('mask', all, lengths, 'Give 0 or 1 for each step.')
-  return rows.map(({ data, shape }, i) => {
-    if (shape.length !== 1) {
-      throw new ShapeError(`mask: expected a number a step; received [${shape.join(', ')}] for sequence ${i}`)
-    }
-    const odd = data.findIndex((value: number) => value !== 0 && value !== 1)
-    if (odd >= 0) {
-      throw new DataError(`mask: expected 0 or 1; received ${data[odd]} in sequence ${i}, step ${odd}`)
-    }
-    if (!data.includes(1)) throw new DataError(`mask: no step of sequence ${i} is left. Leave it out.`)
-    return tensor(Int32Array.from(data), shape, 'bool')
-  })
 }

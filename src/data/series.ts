@@ -47,7 +47,7 @@ export interface WindowOptions {
  * Source: Géron, "Hands-On Machine Learning", 2nd edition, chapter 15, where everyStep is "sequence to sequence".
  *
  * @throws {ArgumentError} for options outside their range, and a target that is no column
- * @throws {DataError} when a series is shorter than L + H, or holds a number that is not finite
+ * @throws {DataError} when a series is shorter than L + H, or holds a number that is not finite in f32; names its place
  * @throws {ShapeError} for rows of unlike lengths
  */
 export function windows(series: Series, options: WindowOptions): Examples {
@@ -58,6 +58,7 @@ export function windows(series: Series, options: WindowOptions): Examples {
   requireInteger('windows: stride', stride, 1)
   requireFlag('windows', 'everyStep', everyStep)
   const { values, shape } = numbersOf('windows', series)
+  requireF32(values, shape)
   const features = shape.length === 1 ? 1 : shape[shape.length - 1]!
   const steps = shape.length === 1 ? shape[0]! : shape[shape.length - 2]!
   const target = columnsOf('windows', options.target, features)
@@ -118,6 +119,16 @@ export function numbersOf(what: string, series: Series): SeriesNumbers {
   if (at < 0) return { values, shape }
   throw new DataError(
     `${what}: expected finite numbers; received ${values[at]} at ${placeOf(at, shape)}. Fill the gap, or leave it out.`,
+  )
+}
+
+/** @throws {DataError} for a number that f32 does not hold */
+function requireF32(values: Float64Array, shape: readonly number[]): void {
+  const at = values.findIndex((value) => !Number.isFinite(Math.fround(value)))
+  if (at < 0) return
+  throw new DataError(
+    `windows: expected numbers within ±3.4e38, which f32 holds; received ${values[at]} at ${placeOf(at, shape)}. Scale the ` +
+      'series first, or correct it.',
   )
 }
 

@@ -109,6 +109,9 @@ code     text         4        0                 007                012
 note     text         2        2  a "quote", a comma          two lines`)
   const plain = await parseCsv('1;2\n3;4\n', undefined, { header: ['x', 'y'] })
   expect(plain.series()).toEqual([[1, 2], [3, 4]]) // biome-ignore format: one line
+  // The nearest f64, as of any text with a decimal point.
+  const long = await parseCsv('x\n12345678901234567.5\n0.1')
+  expect(long.column('x')).toEqual([12345678901234568, 0.1])
   const one = await parseCsv('x\n1\n\n3\n\n')
   expect(one.column('x')).toEqual([1, null, 3])
   const records = tableOf([

@@ -5,6 +5,7 @@
 import { zeros as zeroWeight } from '../graph/value.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
+import { elementCount } from '../tensor/tensor.ts'
 import { type Rules, requireRule } from './rules.ts'
 
 /**
@@ -147,13 +148,16 @@ function requireParts(what: string, parts: readonly Parameter[]): void {
   }
 }
 
+/** Numbers of f32 in the 4 GiB that WebAssembly can address. */
+const MOST = 2 ** 30
+
 /**
  * A parameter of a shape whose numbers an initializer makes:
  *
  *     parameter([inputs, units], { kind: 'glorotUniform' }, { regularizer: l2(), constraint: maxNorm() })
  *
- * @throws {ArgumentError} for sizes below 1, a shape that the initializer does not make, and what is no regularizer or
- *   constraint
+ * @throws {ArgumentError} for sizes below 1, more than 2³⁰ elements, a shape that the initializer does not make, and what is
+ *   no regularizer or constraint
  * @throws {ShapeError} for a regularizer or a constraint that does not fit the shape
  */
 export function parameter(shape: readonly number[], init: Initializer, rules: Rules = {}): Parameter {
@@ -167,6 +171,12 @@ export function parameter(shape: readonly number[], init: Initializer, rules: Ru
         `a parameter's sizes must be integers of at least 1; received [${shape.join(', ')}]`,
       )
     }
+  }
+  const count = elementCount(shape)
+  if (count > MOST) {
+    throw new ArgumentError(
+      `a parameter of [${shape.join(', ')}] would have ${count} elements; memory holds ${MOST}`,
+    )
   }
   if (!makes(init, shape)) throw new ArgumentError(`${init.kind} does not make [${shape.join(', ')}]`)
   const made = { shape, init, ...rules }

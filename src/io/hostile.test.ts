@@ -288,7 +288,7 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
     /the cell declares \(constructor/,
   ],
   ['an unknown layer', 'layers.1.kind', 'lambda', /unknown layer "lambda"/],
-  ['a name twice', 'layers.1.name', 'victim', /two layers are named victim/],
+  ['a name twice', 'layers.1.name', 'victim', /sequential: two layers are named victim/],
   ['an unknown option', 'layers.1.options.code', 1, /layers\[1\]\.options: unknown field "code"/],
   ['an option of prototypes', 'layers.1.options.activation', 'valueOf', /activation must be one of/],
   [

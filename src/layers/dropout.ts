@@ -1,6 +1,7 @@
 import { type Field, type Fields, type Filled, fill, optional, seed, text } from '../cells/options.ts'
 import { type RandomKey, randomUniform } from '../graph/functions.ts'
 import { type Value, where } from '../graph/value.ts'
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { seedWord } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
@@ -23,7 +24,7 @@ const rate: Field<number> = {
   fallback: undefined,
   check: (what, name, value) => {
     if (Number.isFinite(value) && value >= 0 && value < 1) return
-    throw new ArgumentError(`${what}: ${name} must be at least 0 and below 1; received ${String(value)}`)
+    throw new ArgumentError(`${what}: ${name} must be at least 0 and below 1; received ${said(value)}`)
   },
 }
 
@@ -34,7 +35,7 @@ const noiseShape: Field<readonly (number | null)[]> = {
     if (Array.isArray(value) && value.every(fits)) return
     throw new ArgumentError(
       `${what}: ${name} must be a list such as [null, 1, 64], of null (the input's size) and sizes of at least 1; ` +
-        `received ${JSON.stringify(value) ?? String(value)}`,
+        `received ${said(value)}`,
     )
   },
 }

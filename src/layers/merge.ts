@@ -1,6 +1,7 @@
 /** Layers that make one signal of several: `call(add(), [a, b])`. */
 import { type Field, type Filled, fill, text } from '../cells/options.ts'
 import { concat, maximum as largest, type Value } from '../graph/value.ts'
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { printShape, sameShape } from '../tensor/size.ts'
 import type { Layer, LayerScope, Signal } from './layer.ts'
@@ -65,7 +66,7 @@ const axis: Field<number> = {
   fallback: -1,
   check: (what, name, value) => {
     if (Number.isInteger(value)) return
-    throw new ArgumentError(`${what}: ${name} must be an integer; received ${String(value)}`)
+    throw new ArgumentError(`${what}: ${name} must be an integer; received ${said(value)}`)
   },
 }
 

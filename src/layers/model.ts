@@ -132,7 +132,7 @@ export class Model {
     outputs: ReadonlyMap<string, Source>,
     wiring?: Wiring,
   ) {
-    this.calls = withNames(calls)
+    this.calls = withNames(wiring ? 'model' : 'sequential', calls)
     this.outputs = outputs
     this.#wiring = wiring
   }
@@ -463,7 +463,7 @@ export function printInput({ shape, dtype }: InputSpec, typed = true): string {
 }
 
 /** Names as Keras gives them: lstm, lstm_1, …; a layer that is called again is lstm@2. */
-function withNames(calls: readonly Omit<Call, 'name' | 'weights'>[]): Call[] {
+function withNames(what: string, calls: readonly Omit<Call, 'name' | 'weights'>[]): Call[] {
   const used = new Set<string>()
   const known = new Map<Layer, string>()
   const free = (first: string, next: (i: number) => string) => {
@@ -479,7 +479,7 @@ function withNames(calls: readonly Omit<Call, 'name' | 'weights'>[]): Call[] {
       return { ...call, name: free(`${weights}@2`, (i) => `${weights}@${i + 2}`), weights }
     }
     if (layer.name !== undefined && used.has(layer.name)) {
-      throw new ArgumentError(`two layers are named ${layer.name}`)
+      throw new ArgumentError(`${what}: two layers are named ${layer.name}`)
     }
     const name = free(layer.name ?? layer.kind, (i) => `${layer.kind}_${i}`)
     if (name.includes('/')) throw new ArgumentError(`a layer's name holds no '/'; received ${name}`)

@@ -37,7 +37,7 @@ export type PoolingKind = keyof typeof POOLS
 /**
  * The largest or the mean of each window of steps, Keras's MaxPooling1D and AveragePooling1D: x [T, B, F] → [T′, B, F]. Zeros
  * around, and what is masked or beyond a row's length, are not looked at. A window is there where all of its steps are; with
- * `same` and strides of 1, where its own step is.
+ * `same` and strides of 1, where its own step is. A row shorter than a window, beside longer ones, has none: it is masked.
  */
 export class Pooling implements Layer {
   readonly kind: PoolingKind

@@ -1,5 +1,6 @@
 /** Layers that read several steps at once: what their windows see, and where what they make of it stands. */
 import * as build from '../graph/build.ts'
+import { requireEqual } from '../graph/guards.ts'
 import { and, derive, type Value } from '../graph/value.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import {
@@ -41,11 +42,16 @@ export interface Windows {
  * A sequence [T, B, I] under windows. Where each step has its own, rows are packed and masked as before; else a window is
  * there where all of its steps are, or with `causal` where its last is.
  *
- * @throws {ShapeError} for what is no such sequence, and with `same` for windows whose place in a row would depend on how
- * far the others reach
+ * A row with no whole window has no steps in what comes out: it is masked everywhere, whatever stands beside it, so that a
+ * recurrent layer keeps its initial state, pooling over time gives 0 and losses pass over it. A batch that has room for no
+ * window at all, padding included, is refused.
+ *
+ * @throws {ShapeError} for what is no such sequence, for fewer steps than a window of padding `valid` sees, and with `same`
+ * for windows whose place in a row would depend on how far the others reach
  */
 export function windowsOf(kind: string, signal: Signal, sliding: Sliding): Windows {
   const { size, strides, dilation, padding } = sliding
+  const isPool = kind !== 'conv1d'
   featuresOf(kind, signal)
   if (!signal.sequence || signal.value.rank !== (signal.packing === undefined ? 3 : 2)) {
     throw new ShapeError(
@@ -58,10 +64,19 @@ export function windowsOf(kind: string, signal: Signal, sliding: Sliding): Windo
   if (padding === 'same' && strides > 1 && mask !== undefined) {
     throw new ShapeError(
       `${kind}: with padding same and strides of ${strides} a row's windows would lie by the longest row's length, not ` +
-        'its own: use valid or causal for rows of unlike lengths and masks',
+        `its own: use valid${isPool ? '' : ' or causal'} for rows of unlike lengths and masks`,
     )
   }
   const reach = (size - 1) * dilation
+  if (padding === 'valid') {
+    requireEqual(
+      steps,
+      maxSize(steps, reach + 1),
+      () =>
+        `${kind}: with padding valid and ${isPool ? 'poolSize' : 'kernelSize'} ${size} a window has ${reach + 1} steps; ` +
+        `received ${steps.key}`,
+    )
+  }
   const [low, high] = marginsOf(steps, reach, sliding)
   const around = (each: Value) => derive([each], ([node]) => build.pad(node!, 0, low, high))
   const at = (place: number, each: Value) => {

@@ -26,7 +26,7 @@ import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'
 import { addSize, constantOf, mulSize, printShape, type Size, size, subSize, symbol } from '../tensor/size.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Loss, Measured } from './losses.ts'
+import { type Loss, type Measured, weighed } from './losses.ts'
 
 export interface CtcOptions {
   /** The class that says nothing. Default: 0, as in PyTorch and Keras. */
@@ -210,6 +210,6 @@ function measuredRows(
     terms = alignments(swapped(packing.unpack(own)), labels, extended, options, { lengths: packing.lengths })
   }
   const count = sizeValue(labels.shape[0]!)
-  const weighted = weights === undefined ? terms : terms.mul(weights)
+  const weighted = weights === undefined ? terms : weighed(terms, weights)
   return { output: value, target: labels, terms, count, mean: sum(weighted).div(count), sum }
 }

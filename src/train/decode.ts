@@ -6,6 +6,7 @@ import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
 import { seedWord } from '../tensor/random.ts'
+import { evaluateSize } from '../tensor/size.ts'
 import { elementCount, type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
 import { type DecodePlan, traceDecoding } from './decode-graph.ts'
 import { feedbackOf, isLogits } from './dependents.ts'
@@ -19,7 +20,7 @@ import { requireTokens } from './vocabulary.ts'
 export interface DecodeOptions {
   /** Tokens that rows begin with: one for all, or a prompt, i32 [B, P]. */
   readonly start: number | readonly NestedNumbers[] | Tensor
-  /** The token that ends a row. Default: none, so that each row has `steps`. */
+  /** The token that ends a row, below V. Default: none, so that each row has `steps`. */
   readonly end?: number
   /** Most tokens to write, the end counted. */
   readonly steps: number
@@ -29,9 +30,9 @@ export interface DecodeOptions {
   readonly points?: string
   /** Logits are divided by it, and a token is drawn; 0 always takes the likeliest. Default: 0, with topK or topP 1. */
   readonly temperature?: number
-  /** Only the k likeliest are drawn from (Fan et al. 2018). */
+  /** Only the k likeliest are drawn from (Fan et al. 2018); all where there are no more than k. */
   readonly topK?: number
-  /** Only the likeliest ones whose chances sum up to p are drawn from (Holtzman et al. 2020). */
+  /** Only the likeliest ones whose chances sum up to p, 0 < p ≤ 1, are drawn from (Holtzman et al. 2020). */
   readonly topP?: number
   /** W, how many beginnings of a row are followed (beam search). Default: 1. */
   readonly beamWidth?: number
@@ -82,6 +83,7 @@ export interface Decoded {
  * @param inputs the model's other inputs, as `predict` takes them; `{}` where it has none
  * @throws {ArgumentError} for options outside their range, and a model that cannot be run step by step
  * @throws {ShapeError} for inputs or prompts that do not fit
+ * @throws {DataError} for a token, such as one to start with, outside the vocabulary of the layer that reads it
  */
 export async function decode(
   model: Model,
@@ -94,22 +96,26 @@ export async function decode(
   const feedback = feedbackOf('decode', model, options.feedback)
   requireNames(model, inputs, feedback, options.points)
   const { beamWidth, steps } = numbers
-  const others = paddedInputs(model, inputs, options)
+  const others = paddedInputs('decode: ', model, inputs, options)
   const rows = entriesOf(others.inputs, SOLE_INPUT)[0]?.[1].shape[0]
   const prompt = promptOf(model, feedback, options, rows)
+  const single = {
+    ...others,
+    inputs: { ...(others.inputs as Record<string, Tensor>), [feedback]: prompt },
+  }
   // The batch as the loop has it: a row for each beam.
-  const batch = repeated(
-    { ...others, inputs: { ...(others.inputs as Record<string, Tensor>), [feedback]: prompt } },
-    beamWidth,
-  )
+  const batch = repeated(single, beamWidth)
   const bindings = bindInputs(model, batch.inputs)
-  await requireTokens(model, batch)
+  const V = evaluateSize(model.output.shape.at(-1)!, bindings)
+  requireEnd(options, V)
+  await requireTokens(model, single)
   const kind = await kindOf(model, batch)
   const there = await paddingInputs(model, batch, kind)
   const plan: DecodePlan = {
     ...kind,
     ...{ feedback, points: options.points, beamWidth },
-    ...{ sampled: numbers.temperature > 0, topK: options.topK, topP: options.topP !== undefined },
+    ...{ sampled: numbers.temperature > 0, topP: options.topP !== undefined },
+    topK: options.topK === undefined ? undefined : Math.min(options.topK, V),
   }
   const session = await openLoop(model, plan, options.backend)
   const given = new Map<string, TensorData>([
@@ -121,7 +127,7 @@ export async function decode(
     ['end', Int32Array.of(options.end ?? -1)],
     ['seed', Int32Array.of(seedWord(numbers.seed))],
     ['temperature', Float32Array.of(numbers.temperature)],
-    ['topP', Float32Array.of(options.topP ?? 1)],
+    ['topP', Float32Array.of(numbers.topP)],
     ['lengthPenalty', Float32Array.of(numbers.lengthPenalty)],
   ])
   const sizes = new Map([
@@ -148,7 +154,7 @@ function numbersOf({ steps, topK, topP, end, ...options }: DecodeOptions) {
   requireNumber('decode', 'lengthPenalty', lengthPenalty, 'of at least 0')
   requireSeed('decode', seed)
   if (topK !== undefined) requireInteger('decode', 'topK', topK, 1)
-  if (topP !== undefined) requireNumber('decode', 'topP', topP, 'from 0 to 1')
+  if (topP !== undefined) requireNumber('decode', 'topP', topP, 'above 0 and at most 1')
   if (end !== undefined) requireInteger('decode', 'end', end, 0)
   if (beamWidth > 1 && temperature > 0) {
     throw new ArgumentError(
@@ -158,7 +164,16 @@ function numbersOf({ steps, topK, topP, end, ...options }: DecodeOptions) {
   if (drawn && temperature === 0) {
     throw new ArgumentError('decode: topK and topP say what is drawn from, but temperature 0 draws nothing')
   }
-  return { steps, temperature, beamWidth, lengthPenalty, seed }
+  // Above 0 in f32 too.
+  return { steps, temperature, beamWidth, lengthPenalty, seed, topP: Math.max(topP ?? 1, 1e-30) }
+}
+
+/** @throws {ArgumentError} for an end that the model never writes */
+function requireEnd({ end, points }: DecodeOptions, V: number): void {
+  if (end === undefined || end < V || points !== undefined) return
+  throw new ArgumentError(
+    `decode: end must be one of the ${V} tokens that the model writes, 0 … ${V - 1}; received ${end}`,
+  )
 }
 
 function requireNames(

@@ -11,6 +11,7 @@ import type { Optimizer } from './optimizers.ts'
 import type { ReduceOnPlateauOptions } from './plateau.ts'
 import type { TeacherForcing } from './scheduled-sampling.ts'
 import type { TrainingState } from './state.ts'
+import { SHARED } from './step.ts'
 import type { Truncation } from './truncation.ts'
 import type { ClassWeight } from './weights.ts'
 
@@ -105,26 +106,12 @@ export interface FitOptions extends ClippingOptions {
 }
 
 const OPTIONS: Record<keyof FitOptions, true> = {
-  loss: true,
-  lossWeights: true,
-  optimizer: true,
-  clipGlobalNorm: true,
-  clipValue: true,
-  truncate: true,
-  teacherForcing: true,
-  accumulate: true,
-  classWeight: true,
-  checkpoint: true,
-  parallelScan: true,
-  memoryLimit: true,
+  ...SHARED,
   epochs: true,
   validation: true,
   earlyStopping: true,
   reduceOnPlateau: true,
   signal: true,
-  resume: true,
-  seed: true,
-  backend: true,
 }
 
 /** Checks what neither the training step nor what watches losses will. */

@@ -36,7 +36,7 @@ export async function freeRun(model: Model, inputs: InputLike, options: FreeRunO
   const { steps } = options
   requireInteger('freeRun', 'steps', steps, 1)
   model.requireForward('freeRun')
-  const { inputs: x, lengths } = soleInput(model, inputs, {})
+  const { inputs: x, lengths } = soleInput('freeRun: ', model, inputs, {})
   if (lengths !== undefined) {
     throw new ShapeError(
       'freeRun: rows run on side by side, so their inputs must be equally long; these are not',

@@ -1,7 +1,7 @@
 /** Writing: one token after another, each fed back in. */
 import type { Backend } from '../codegen/compile.ts'
 import { type Model, requireModel } from '../layers/model.ts'
-import { requireKnown, requireNumber, requireSeed } from '../tensor/checks.ts'
+import { requireKnown, requireNumber, requireSeed, said } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
@@ -9,6 +9,7 @@ import { streamOf, uniform } from '../tensor/random.ts'
 import { constantOf } from '../tensor/size.ts'
 import { pause } from './run.ts'
 import { reader } from './stepping.ts'
+import { requireTokens } from './vocabulary.ts'
 
 export interface GenerateOptions {
   /** Tokens that the model reads first; at least one. */
@@ -25,6 +26,9 @@ export interface GenerateOptions {
 /**
  * Yields tokens that a model of tokens [B, T] → logits [B, T, V] writes after a prompt, each drawn from
  * softmax(logits / temperature). The same seed gives the same tokens.
+ *
+ * @throws {ArgumentError} for options outside their range, and another model
+ * @throws {DataError} for a prompt that is empty, and a token outside the model's vocabulary
  */
 export async function* generate(model: Model, options: GenerateOptions): AsyncGenerator<number, void> {
   requireModel('generate', model)
@@ -33,10 +37,11 @@ export async function* generate(model: Model, options: GenerateOptions): AsyncGe
   requireSeed('generate', seed)
   model.requireForward('generate')
   checkOptions(model, options, temperature)
+  let tokens = Int32Array.from(prompt)
+  await requireTokens(model, { inputs: { data: tokens, shape: [1, tokens.length], dtype: 'i32' } })
   const read = await reader(model, 1, options.backend)
   const stream = streamOf('generate')
   const classes = constantOf(model.output.shape.at(-1)!)!
-  let tokens = Int32Array.from(prompt)
   for (let i = 0; i < length; i++) {
     const logits = await read(tokens, tokens.length)
     const token = draw(logits.subarray(logits.length - classes), temperature, uniform(seed, stream, i))
@@ -52,7 +57,7 @@ function checkOptions(model: Model, { length, prompt }: GenerateOptions, tempera
     throw new ArgumentError('generate: expected a model of tokens [B, T] → logits [B, T, V]')
   }
   if (!Number.isInteger(length) || length < 0) {
-    throw new ArgumentError(`generate: length must be an integer of at least 0; received ${String(length)}`)
+    throw new ArgumentError(`generate: length must be an integer of at least 0; received ${said(length)}`)
   }
   requireNumber('generate', 'temperature', temperature, 'of at least 0')
   if (typeof prompt !== 'object' || !Number.isInteger(prompt?.length)) {
@@ -62,7 +67,7 @@ function checkOptions(model: Model, { length, prompt }: GenerateOptions, tempera
   }
   const odd = Array.from(prompt).findIndex((token) => !Number.isInteger(token) || Math.abs(token) >= 2 ** 31)
   if (odd >= 0) {
-    throw new DataError(`generate: tokens are integers of 32 bits; received ${String(prompt[odd])} at ${odd}`)
+    throw new DataError(`generate: tokens are integers of 32 bits; received ${said(prompt[odd])} at ${odd}`)
   }
   if (prompt.length === 0) throw new DataError('generate: the prompt needs at least one token; received none')
 }

@@ -8,6 +8,7 @@ import {
   openShape,
   printInput,
   SOLE_INPUT,
+  SOLE_OUTPUT,
 } from '../layers/model.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'
@@ -17,12 +18,12 @@ import { type NestedNumbers, type Tensor, tensor } from '../tensor/tensor.ts'
 
 export type TensorLike = Tensor | readonly NestedNumbers[]
 
-export function asTensor(values: TensorLike, dtype?: Dtype): Tensor {
+export function asTensor(values: TensorLike, dtype?: Dtype, what = ''): Tensor {
   if (Array.isArray(values)) return tensor(values as readonly NestedNumbers[], undefined, dtype)
   const { data, shape, dtype: own } = (values ?? {}) as Tensor
   if (!Array.isArray(shape) || !ArrayBuffer.isView(data)) {
     throw new ShapeError(
-      `expected nested arrays or a tensor { data, shape, dtype }; received ${typeof values}`,
+      `${what}expected nested arrays or a tensor { data, shape, dtype }; received ${typeof values}`,
     )
   }
   return tensor(data, shape, own)
@@ -72,10 +73,12 @@ export function requireNames(
 ): void {
   const received = given.map(([name]) => name)
   if (received.length === names.length && names.every((name) => received.includes(name))) return
-  const several = names.length === 1 ? 'one tensor' : `{ ${names.join(', ')} }`
-  throw new ShapeError(
-    `the model's ${what} are ${several}; received ${received.length === 1 ? 'one tensor' : `{ ${received.join(', ')} }`}`,
-  )
+  throw new ShapeError(`the model's ${what} are ${printNames(names)}; received ${printNames(received)}`)
+}
+
+function printNames(names: readonly string[]): string {
+  const isSole = names.length === 1 && (names[0] === SOLE_INPUT || names[0] === SOLE_OUTPUT)
+  return isSole ? 'one tensor' : `{ ${names.join(', ')} }`
 }
 
 /** What an input says of itself: tokens [B, T], of passages [B, T, T2, …], sequences [B, T, features], rows [B, features]. */
@@ -92,9 +95,12 @@ function specOf({ shape, dtype }: Tensor): InputSpec {
 }
 
 /** What a batch says of a time: a sequence that has it, and which steps are there. */
-export type Time = Pick<Batch, 'inputs' | 'lengths' | 'mask'>
+export interface Time extends Pick<Batch, 'inputs' | 'lengths' | 'mask'> {
+  /** What each input says that has it. */
+  readonly said?: readonly (readonly [name: string, Pick<Batch, 'lengths' | 'mask'>])[]
+}
 
-/** The times of a batch by their names. */
+/** The times of a batch by their names; of lengths and a mask that are said of one, the mask. */
 export function timesIn(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset'>): Map<string, Time> {
   const [inputs, lengths, masks] = [batch.inputs, batch.lengths, batch.mask].map(
     (each) => new Map(entriesOf(each, SOLE_INPUT)),
@@ -102,19 +108,18 @@ export function timesIn(model: Model, batch: Omit<NamedBatch, 'targets' | 'reset
   for (const name of [...lengths!.keys(), ...masks!.keys()]) requireInput(model, name)
   const times = new Map<string, Time>()
   for (const [name, spec] of model.built.inputs) {
-    const own = { inputs: inputs!.get(name)!, lengths: lengths!.get(name), mask: masks!.get(name) }
-    const given = own.lengths !== undefined || own.mask !== undefined
+    const [ends, mask] = [lengths!.get(name), masks!.get(name)]
+    const own = { ...(ends && { lengths: ends }), ...(mask && { mask }) }
+    const x = inputs!.get(name)!
     if (!isOpen(spec)) {
-      if (given) requireTime(name)
+      // Batches of sequences say of a tensor, which may be a row without time, that all of it is there.
+      if (mask || ends?.data.some((length: number) => length !== x.shape[1])) requireTime(name)
       continue
     }
     const time = String(spec.shape[0] ?? 'T')
-    if (given || !times.has(time))
-      times.set(time, {
-        inputs: own.inputs,
-        ...(own.lengths && { lengths: own.lengths }),
-        ...(own.mask && { mask: own.mask }),
-      })
+    const known = times.get(time)
+    const best = known && (known.mask || !(ends ?? mask)) ? known : { inputs: x, ...own }
+    times.set(time, { ...best, said: [...(known?.said ?? []), [name, own]] })
   }
   return times
 }

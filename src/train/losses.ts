@@ -203,8 +203,13 @@ export function measured(loss: Loss, output: Signal, target: Value, weights?: Va
       : perStep(loss, loss.terms(z, y), output)
   const count = mask === undefined ? sizeValue(productOf(terms.shape)) : mask.toF32().sum()
   const sum = (values: Value) => clean(values).sum(terms.shape.map((_, axis) => axis))
-  const weighted = weights === undefined ? terms : terms.mul(own(weights))
+  const weighted = weights === undefined ? terms : weighed(terms, own(weights))
   return { output: z, target: y, terms, count, mean: sum(weighted).div(count), sum }
+}
+
+/** w ℓ; what weighs nothing is 0, ∞ too. */
+export function weighed(terms: Value, weights: Value): Value {
+  return where(weights.equal(0), 0, terms.mul(weights))
 }
 
 /** Terms [N] of a loss that sees all steps of a row at once. */

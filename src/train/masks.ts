@@ -54,13 +54,39 @@ export function maskOf(batch: Time): Int32Array {
   return Int32Array.from(data)
 }
 
+/** @throws {ShapeError} where inputs that share a time say unlike things of it; a mask may have gaps within lengths */
+function requireAgreement(times: ReadonlyMap<string, Time>): void {
+  for (const { said = [] } of times.values()) {
+    const [first, ...others] = said.filter(([, own]) => own.mask ?? own.lengths)
+    for (const [name, own] of others) {
+      if (agree(first![1], own)) continue
+      throw new ShapeError(
+        `inputs ${first![0]} and ${name} share their time, but not their lengths or masks: ` +
+          `give one a time of its own, input({ shape: ['T${name}', …] })`,
+      )
+    }
+  }
+}
+
+type Said = Pick<Batch, 'lengths' | 'mask'>
+
+function agree(a: Said, b: Said): boolean {
+  const [one, other] = [a.mask ?? a.lengths!, b.mask ?? b.lengths!]
+  if (!a.mask === !b.mask) return String(one.data) === String(other.data)
+  const [mask, { data }] = a.mask ? [one, other] : [other, one]
+  const steps = mask.shape[1]!
+  return (mask.data as Int32Array).every((there, i) => !there || i % steps < data[Math.floor(i / steps)]!)
+}
+
 /** The inputs that say it by masks. */
 export function masksOf(times: ReadonlyMap<string, Time>): (readonly [string, Int32Array])[] {
+  requireAgreement(times)
   return [...times].map(([name, time]) => [maskInput(name), maskOf(time)])
 }
 
 /** How many steps rows have in each time. */
 export function partsOf(times: ReadonlyMap<string, Time>): Part[] {
+  requireAgreement(times)
   return [...times].map(([name, time]) => ({
     ...{ part: partOf(name), lengths: lengthsOf(time), steps: time.inputs.shape[1]! },
   }))

@@ -1,6 +1,7 @@
 /** The loss, weighted as the batches say, and metrics of a model over batches, without training. Loaded only when something is measured. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Named, NamedBatch } from '../data/batches.ts'
+import { constant } from '../graph/value.ts'
 import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { DataError } from '../tensor/errors.ts'
@@ -20,14 +21,14 @@ import {
   weightInput,
   weightInputs,
 } from './leaves.ts'
-import { type Losses, type LossOption, lossesOf, measured, totalOf } from './losses.ts'
+import { type Losses, type LossOption, lossesOf, measured } from './losses.ts'
 import { type Meter, type MetricOptions, metersOf } from './metrics.ts'
 import { kindOf, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
 import { Session, traceNamed } from './session.ts'
 import { keyOf, sessionOf } from './sessions.ts'
 import { RowStates } from './stateful.ts'
-import { targetSpecs, weightSpecs } from './step.ts'
+import { checkLossWeights, targetSpecs, weightSpecs } from './step.ts'
 import { bindBatch } from './targets.ts'
 import { requireTokens } from './vocabulary.ts'
 import { weightsOf } from './weights.ts'
@@ -45,8 +46,9 @@ export interface EvaluateOptions<M extends MetricOptions = MetricOptions> {
 }
 
 export interface Evaluation<N extends string = string> {
-  /** The mean over all tokens; of several outputs, that of batches, each as many times as its first output has tokens. */
+  /** The mean over all tokens; of several outputs the weighted sum of such means, each over the output's own steps and rows. */
   readonly loss: number
+  /** Steps and rows that are there, of the first output. */
   readonly tokens: number
   /** By their names; of several outputs those are 'output/metric'. */
   readonly metrics: Readonly<Record<N, number>>
@@ -54,6 +56,7 @@ export interface Evaluation<N extends string = string> {
 
 const sumsOf = ({ name }: Meter) => `sums of ${name}`
 const countOf = (output: string) => `steps of ${output}`
+const lossOf = (output: string) => `loss of ${output}`
 
 /**
  * Means over batches, NaN over none; undefined when told to stop before the last. Stateful layers go on from `standing`, and
@@ -66,10 +69,12 @@ export async function meanOver(
   stopped: () => boolean,
   standing = new RowStates(),
 ): Promise<Evaluation | undefined> {
+  const { lossWeights = {} } = options
+  checkLossWeights(model, lossWeights)
   const losses = lossesOf(model, options.loss)
   const meters = metersOf(options.metrics ?? [], losses)
   const sums = new Map<string, number[]>()
-  const add = (name: string, values: TensorData) => {
+  const add = (name: string, values: TensorData | readonly number[]) => {
     const known = sums.get(name)
     sums.set(
       name,
@@ -77,8 +82,8 @@ export async function meanOver(
     )
   }
   let carried: [string, TensorData][] = []
-  let [sum, tokens, before] = [0, 0, 0]
-  const first = [...losses.keys()][0]!
+  let [penalty, before] = [Number.NaN, 0]
+  const outputs = [...losses.keys()]
   for (const batch of batches) {
     if (stopped()) return undefined
     const bindings = await bindBatch(model, losses, batch)
@@ -105,22 +110,26 @@ export async function meanOver(
     for (const [name, data] of standing.inputs(model, stateful, rows)) inputs.set(name, data)
     before = rows
     const sizes = new Map([...bindings, ...there.sizes])
-    const measured = [...[...losses.keys()].map(countOf), ...meters.map(sumsOf)]
-    const wanted = ['loss', ...measured, ...carry.map(finalOutput)]
+    const measured = [...outputs.map(countOf), ...meters.map(sumsOf)]
+    const wanted = ['penalty', ...outputs.map(lossOf), ...measured, ...carry.map(finalOutput)]
     const results = await session.call(sizes, inputs, wanted)
     carried = fedBack(own, results)
     standing.keep(rows, new Map(stateful.map((path) => [path, results[finalOutput(path)]!])))
-    const count = results[countOf(first)]![0]!
-    sum += results['loss']![0]! * count
-    tokens += count
+    penalty = results['penalty']![0]!
     for (const name of measured) add(name, results[name]!)
+    for (const name of outputs) add(lossOf(name), [results[lossOf(name)]![0]! * results[countOf(name)]![0]!])
     await pause()
   }
-  const reached = meters.map((each) => {
-    const [count = 0] = sums.get(countOf(each.output)) ?? []
-    return [each.name, each.metric.result(sums.get(sumsOf(each)) ?? [], count)]
-  })
-  return { loss: sum / tokens, tokens, metrics: Object.fromEntries(reached) }
+  const counted = (output: string) => sums.get(countOf(output))?.[0] ?? 0
+  const reached = meters.map((each) => [
+    each.name,
+    each.metric.result(sums.get(sumsOf(each)) ?? [], counted(each.output)),
+  ])
+  const loss = outputs.reduce((total, name) => {
+    const mean = (sums.get(lossOf(name))?.[0] ?? 0) / counted(name)
+    return total + (lossWeights[name] ?? 1) * mean
+  }, penalty)
+  return { loss, tokens: counted(outputs[0]!), metrics: Object.fromEntries(reached) }
 }
 
 type Validated = Omit<EvaluateOptions, 'metrics' | 'carry' | 'lossWeights' | 'backend'> & {
@@ -168,11 +177,11 @@ function lossSession(
   meters: readonly Meter[],
   leaves: LeafOptions,
   weighted: boolean,
-  { lossWeights, backend = 'wasm' }: EvaluateOptions,
+  { backend = 'wasm' }: EvaluateOptions,
 ): Promise<Session> {
   const [first, ...others] = losses.values()
   const all = [...others.map(numberOf), ...meters.map(({ name, metric }) => `${name} ${numberOf(metric)}`)]
-  const key = `${keyOf(leaves, backend)} ${weighted} ${all} ${JSON.stringify(lossWeights)}`
+  const key = `${keyOf(leaves, backend)} ${weighted} ${all}`
   return sessionOf(model, first!, key, () => {
     const own = weighted ? weightSpecs(model, losses) : []
     const named = traceNamed([...leafSpecs(model, leaves), ...targetSpecs(model, losses), ...own], (get) => {
@@ -188,11 +197,11 @@ function lossSession(
         const part = parts.get(each.output)!
         return [sumsOf(each), part.sum(each.metric.terms(part, losses.get(each.output)!))]
       })
-      const mean = penalized(model, get, totalOf(losses, [...parts.values()], lossWeights))
+      const means = [...parts].map(([name, { mean }]) => [lossOf(name), mean])
       return {
         outputs: {
-          loss: mean,
-          ...Object.fromEntries([...counts, ...sums]),
+          penalty: penalized(model, get, constant(0)),
+          ...Object.fromEntries([...means, ...counts, ...sums]),
           ...finalOutputs(states),
         },
       }

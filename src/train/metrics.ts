@@ -5,7 +5,7 @@
 import type { Named } from '../data/batches.ts'
 import { argMax } from '../graph/functions.ts'
 import { abs, and, concat, equal, iota, lessEqual, not, type Value, where } from '../graph/value.ts'
-import { requireChoice, requireKnown, requireUnits } from '../tensor/checks.ts'
+import { requireChoice, requireKnown, requireUnits, said } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { exp } from '../tensor/math.ts'
 import { constantOf, printShape } from '../tensor/size.ts'
@@ -128,6 +128,7 @@ export interface MaseOptions {
  * for each feature by itself, then the mean over features. Below 1 the model is better than the naive forecast. Several
  * values ahead, H·F outputs as `windows` of `recurra/data` orders them, are measured by the same F naive errors.
  *
+ * @throws {ArgumentError} for what is no series
  * @throws {DataError} for a series that is not longer than a season, or that the naive forecast never misses
  */
 export function mase(options: MaseOptions): Metric<'mase'> {
@@ -151,6 +152,11 @@ export function mase(options: MaseOptions): Metric<'mase'> {
 }
 
 function naiveErrors(train: MaseOptions['train'], season: number): number[] {
+  if (typeof train !== 'object' || train === null) {
+    throw new ArgumentError(
+      `mase: train must be the series that was trained on, [time] or [time, features]; received ${said(train)}`,
+    )
+  }
   const isTyped = train instanceof Float64Array || train instanceof Float32Array
   const { data, shape } = asTensor(isTyped ? Array.from(train) : train, 'f32')
   const [steps, features = 1, ...rest] = shape as [number, ...number[]]

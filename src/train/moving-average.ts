@@ -25,7 +25,7 @@ const [AVERAGE, AVERAGED] = ['average', 'averaged']
  * @throws {ArgumentError} for a momentum that is not of at least 0 and below 1, and an optimizer that averages already
  */
 export function movingAverage(optimizer: Optimizer, options: MovingAverageOptions = {}): Optimizer {
-  requireOptimizer(optimizer)
+  requireOptimizer(optimizer, 'movingAverage: optimizer')
   requireKnown('movingAverage', options, ['momentum'])
   const { momentum = 0.99 } = options
   requireNumber('movingAverage', 'momentum', momentum, 'of at least 0 and below 1')

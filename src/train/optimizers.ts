@@ -1,6 +1,6 @@
 /** Optimizers. Update formulas are PyTorch's, default numbers Keras 3's. All of an update is part of the graph. */
 import type { Value } from '../graph/value.ts'
-import { requireFlag, requireKnown, requireNumber } from '../tensor/checks.ts'
+import { requireFlag, requireKnown, requireNumber, said } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Schedule } from './schedules.ts'
 
@@ -176,21 +176,21 @@ function adamWith(name: string, options: AdamOptions, decay: number): Optimizer 
 }
 
 /** @throws {ArgumentError} for what no optimizer made */
-export function requireOptimizer(optimizer: Optimizer): void {
+export function requireOptimizer(optimizer: Optimizer, what = 'optimizer'): void {
   if (typeof optimizer?.update === 'function' && Array.isArray(optimizer.slots)) {
     const { name, learningRate } = optimizer
     if (typeof learningRate !== 'function') requireNumber(name, 'learningRate', learningRate, 'of at least 0')
     return
   }
   throw new ArgumentError(
-    `optimizer must be made by a function such as adam(); received ${JSON.stringify(optimizer)}`,
+    `${what} must be made by a function such as adam(); received ${JSON.stringify(optimizer)}`,
   )
 }
 
 function requireRate(name: string, rate: number | Schedule): void {
   if (typeof rate !== 'function' && !(Number.isFinite(rate) && rate > 0)) {
     throw new ArgumentError(
-      `${name}: learningRate must be a number above 0 or a schedule; received ${String(rate)}`,
+      `${name}: learningRate must be a number above 0 or a schedule; received ${said(rate)}`,
     )
   }
 }

@@ -21,16 +21,30 @@ interface Rows {
   readonly mask?: InputLike | Readonly<Record<string, InputLike>>
 }
 
-/** @throws {RecurraError} that names the row, for sequences that are not alike in all but length */
-export function paddedInputs(model: Model, x: Named<InputLike>, { lengths, mask }: Rows): Padded {
-  if (isOne(x)) return soleInput(model, x, { lengths, mask } as OneRows)
+/** `what` begins errors: 'predict: '. @throws {RecurraError} that names the row, for sequences that are not alike in all but length */
+export function paddedInputs(
+  what: string,
+  model: Model,
+  x: Named<InputLike>,
+  { lengths, mask }: Rows,
+): Padded {
+  if (isOne(x)) return soleInput(what, model, x, { lengths, mask } as OneRows)
   for (const given of [lengths, mask]) {
     const names = isOne(given as InputLike) ? [SOLE_INPUT] : Object.keys(given!)
     if (given !== undefined) for (const name of names) requireInput(model, name)
   }
-  const all = Object.entries(x).map(([name, own]) => {
+  const padded = Object.entries(x).map(([name, own]) => {
     const of = { lengths: ofName(lengths, name), mask: ofName(mask, name) } as OneRows
-    return [name, paddedInput(model.built.inputs.get(name), own, of)] as const
+    return [name, paddedInput(what, model.built.inputs.get(name), own, of)] as const
+  })
+  const timeOf = (name: string) => model.built.inputs.get(name)?.shape[0]
+  const said = Object.keys(lengths ?? {}).map(timeOf)
+  const ragged = padded.flatMap(([name, own]) => (own.lengths ? [timeOf(name)] : []))
+  // Beside sequences of unlike lengths one that is whole says so, unless the option speaks of their time.
+  const all = padded.map(([name, own]) => {
+    const [time, { shape }] = [timeOf(name), own.inputs]
+    if (own.lengths || own.mask || !ragged.includes(time) || said.includes(time)) return [name, own] as const
+    return [name, { ...own, lengths: tensor(new Int32Array(shape[0]!).fill(shape[1]!)) }] as const
   })
   const named = (field: 'inputs' | 'lengths' | 'mask') =>
     Object.fromEntries(all.flatMap(([name, own]) => (own[field] === undefined ? [] : [[name, own[field]]])))
@@ -42,8 +56,8 @@ export function paddedInputs(model: Model, x: Named<InputLike>, { lengths, mask 
 }
 
 /** Of a model with one input. */
-export function soleInput(model: Model, x: InputLike, rows: OneRows): Time {
-  return paddedInput(model.isBuilt ? model.input : undefined, x, rows)
+export function soleInput(what: string, model: Model, x: InputLike, rows: OneRows): Time {
+  return paddedInput(what, model.isBuilt ? model.input : undefined, x, rows)
 }
 
 interface OneRows {
@@ -58,10 +72,15 @@ function isOne(x: Named<InputLike>): x is InputLike {
   return Array.isArray(x) || typeof x !== 'object' || x === null || isTensor(x) || 'shape' in x
 }
 
-function paddedInput(spec: InputSpec | undefined, x: InputLike, { lengths, mask }: OneRows): Time {
+function paddedInput(
+  what: string,
+  spec: InputSpec | undefined,
+  x: InputLike,
+  { lengths, mask }: OneRows,
+): Time {
   const dtype = spec?.dtype ?? 'f32'
   const rows = isList(x) ? alike('inputs', x, dtype) : undefined
-  const inputs = rows === undefined ? asTensor(x as TensorLike) : pad(rows)
+  const inputs = rows === undefined ? asTensor(x as TensorLike, dtype, what) : pad(rows)
   const own = rows
     ? Int32Array.from(rows, ({ shape }) => shape[0]!)
     : new Int32Array(inputs.shape[0] ?? 0).fill(inputs.shape[1] ?? 0)

@@ -68,7 +68,7 @@ export async function predictWithStates(
 ): Promise<Prediction> {
   requireModel('predict', model)
   requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
-  const padded = paddedInputs(model, x, options)
+  const padded = paddedInputs('predict: ', model, x, options)
   const { inputs } = padded
   const bindings = bindInputs(model, inputs)
   const rows = bindings.get('B')!

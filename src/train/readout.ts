@@ -60,7 +60,10 @@ export async function fitReadout(
   requireSeed('fitReadout', seed)
   const { name, layer } = readoutOf(model)
   const { lengths, mask } = options
-  const padded = soleInput(model, inputs, { ...(lengths && { lengths }), ...(mask && { mask }) })
+  const padded = soleInput('fitReadout: ', model, inputs, {
+    ...(lengths && { lengths }),
+    ...(mask && { mask }),
+  })
   const bindings = bindInputs(model, padded.inputs)
   const { sequence, shape: open } = model.output
   const sizes = [bindings.get('B')!, ...open.map((size) => evaluateSize(size, bindings))]

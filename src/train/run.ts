@@ -19,9 +19,9 @@ export interface EpochEvent {
   readonly kind: 'epoch'
   /** Counted from 1. */
   readonly epoch: number
-  /** The mean over the epoch's tokens, each at the time of its batch. */
+  /** The mean over the epoch's tokens, each at the time of its batch; of several outputs, the first one's tokens count. */
   readonly loss: number
-  /** The mean over the tokens of the validation, after the epoch; absent in epochs that have none. */
+  /** What `evaluate` calls the loss of the validation, after the epoch; absent in epochs that have none. */
   readonly validationLoss?: number
   /** The validation's metrics by name; absent in epochs that have none. */
   readonly validationMetrics?: Readonly<Record<string, number>>

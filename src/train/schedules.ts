@@ -1,5 +1,5 @@
 /** Learning rates as functions of the step: the same numbers for the same step, on every machine. */
-import { requireKnown, requireNumber } from '../tensor/checks.ts'
+import { requireKnown, requireNumber, said } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { cos, pow } from '../tensor/math.ts'
 
@@ -64,7 +64,7 @@ export function exponentialDecay(start: number, steps: number, factor: number): 
  */
 export function warmup(steps: number, schedule: number | Schedule): Schedule {
   if (!Number.isInteger(steps) || steps < 0) {
-    throw new ArgumentError(`warmup: steps must be an integer of at least 0; received ${String(steps)}`)
+    throw new ArgumentError(`warmup: steps must be an integer of at least 0; received ${said(steps)}`)
   }
   const after = typeof schedule === 'function' ? schedule : constantRate(schedule)
   return (step) => (step < steps ? (after(0) * (step + 1)) / (steps + 1) : after(step - steps))

@@ -58,13 +58,13 @@ export interface StepOptions extends ClippingOptions {
   readonly resume?: TrainingState | undefined
 }
 
-const OPTIONS: Record<keyof StepOptions, true> = {
+/** The options that `fit` has too. */
+export const SHARED: Record<Exclude<keyof StepOptions, 'carry'>, true> = {
   loss: true,
   lossWeights: true,
   optimizer: true,
   clipGlobalNorm: true,
   clipValue: true,
-  carry: true,
   truncate: true,
   teacherForcing: true,
   accumulate: true,
@@ -80,7 +80,7 @@ const OPTIONS: Record<keyof StepOptions, true> = {
 /** @throws {ArgumentError} for options outside their range, and a model that cannot be trained so */
 export function checkStepOptions(model: Model, options: StepOptions): void {
   requireModel('a training step', model)
-  requireKnown('a training step', options, Object.keys(OPTIONS))
+  requireKnown('a training step', options, [...Object.keys(SHARED), 'carry'])
   requireOptimizer(options.optimizer)
   checkClipping(options)
   for (const name of ['carry', 'teacherForcing', 'checkpoint', 'parallelScan'] as const) {
@@ -93,10 +93,7 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
   const { accumulate = 1, memoryLimit = 1, lossWeights = {} } = options
   requireInteger('a training step', 'accumulate', accumulate, 1)
   requireInteger('a training step', 'memoryLimit', memoryLimit, 1)
-  requireKnown('lossWeights', lossWeights, [...model.outputs.keys()])
-  for (const [name, weight] of Object.entries(lossWeights)) {
-    requireNumber('lossWeights', name, weight, 'of at least 0')
-  }
+  checkLossWeights(model, lossWeights)
   if (accumulate > 1 && model.outputs.size > 1) {
     throw new ArgumentError(
       'accumulate expects a model with one output: several may have unlike numbers of steps',
@@ -105,6 +102,13 @@ export function checkStepOptions(model: Model, options: StepOptions): void {
   if (options.truncate === undefined) return
   checkTruncation(options.truncate)
   model.requireForward('truncate')
+}
+
+export function checkLossWeights(model: Model, lossWeights: Readonly<Record<string, number>>): void {
+  requireKnown('lossWeights', lossWeights, [...model.outputs.keys()])
+  for (const [name, weight] of Object.entries(lossWeights)) {
+    requireNumber('lossWeights', name, weight, 'of at least 0')
+  }
 }
 
 /** The targets of losses, batch-first, for a model that is built. */

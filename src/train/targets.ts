@@ -1,7 +1,7 @@
 /** What losses are measured on: batches, checked against a model and what its losses take for targets. */
 import type { Named, NamedBatch } from '../data/batches.ts'
 import { type Model, type OpenShape, SOLE_OUTPUT } from '../layers/model.ts'
-import { requireFlag } from '../tensor/checks.ts'
+import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
 import { type Bindings, evaluateSize } from '../tensor/size.ts'
@@ -18,7 +18,8 @@ export async function bindBatch(model: Model, losses: Losses, batch: NamedBatch)
 
 /** @throws {ShapeError} where something else stands in the place of a batch or of its tensors */
 function requireTensors(batch: NamedBatch): void {
-  for (const name of ['inputs', 'targets', 'lengths', 'mask', 'weights'] as const) {
+  const names = ['inputs', 'targets', 'lengths', 'mask', 'weights'] as const
+  for (const name of names) {
     const value = batch?.[name]
     if (value === undefined && batch && name !== 'inputs') continue
     const all = Object.values(value ?? {})
@@ -27,6 +28,7 @@ function requireTensors(batch: NamedBatch): void {
       `a batch's ${name} must be a tensor { data, shape, dtype }, such as tensor([…]) makes; received ${typeof value}`,
     )
   }
+  requireKnown('batch', batch, [...names, 'reset'], 'field')
   requireFlag('batch', 'reset', batch.reset)
 }
 

@@ -2,7 +2,7 @@
  * Truncated back-propagation through time, TBPTT(k1, k2) (Williams and Peng 1990): every k1 steps an update whose
  * gradients go back k2 steps. Batches bring the k1 new steps.
  */
-import { requireKnown } from '../tensor/checks.ts'
+import { requireKnown, said } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Bindings } from '../tensor/size.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -19,7 +19,7 @@ export function checkTruncation(truncate: Truncation): void {
   for (const name of ['k1', 'k2'] as const) {
     const steps = truncate[name]
     if (!Number.isInteger(steps) || steps < 1) {
-      throw new ArgumentError(`truncate.${name} must be an integer of at least 1; received ${String(steps)}`)
+      throw new ArgumentError(`truncate.${name} must be an integer of at least 1; received ${said(steps)}`)
     }
   }
   if (truncate.k2 < truncate.k1) {

@@ -16,7 +16,7 @@ export type ClassWeight = Readonly<Record<number, number>>
  * The product of a batch's own weights and those of its targets' classes, for each step and row of the model's outputs.
  * What is masked or beyond a row's length is 1.
  *
- * @throws {ShapeError} for weights of another shape
+ * @throws {ShapeError} for weights of another shape, or of no output
  * @throws {DataError} for one that is below 0 or not finite
  * @throws {ArgumentError} for the weight of a class that the model does not have
  */
@@ -28,6 +28,12 @@ export function weightsOf(
 ): (readonly [string, Float32Array])[] {
   const bindings = bindInputs(model, batch.inputs)
   const [all, targets] = [batch.weights, batch.targets].map((each) => new Map(entriesOf(each, SOLE_OUTPUT)))
+  for (const name of all!.keys()) {
+    if (losses.has(name)) continue
+    throw new ShapeError(
+      `weights are those of the model's outputs, { ${[...losses.keys()].join(', ')} }; received ${name === SOLE_OUTPUT ? 'them without a name' : name}`,
+    )
+  }
   return [...losses].map(([name, { rows: whole }]) => {
     const { shape, sequence } = model.built.outputs.get(name)!
     const output = { shape, sequence: sequence && !whole }

@@ -147,5 +147,5 @@ describe('averages of weights', () => {
 
 test.each([0, -1, 1.5, '2', null])('accumulate %j is refused at once', (accumulate) => {
   const run = () => fit(lstmNet(), parts, { ...squared, accumulate: accumulate as number })
-  expect(run).toThrow(`accumulate must be an integer of at least 1; received ${accumulate}`)
+  expect(run).toThrow(`accumulate must be an integer of at least 1; received ${JSON.stringify(accumulate)}`)
 })

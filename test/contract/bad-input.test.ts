@@ -1,11 +1,13 @@
 /** Bad input throws a typed error that says what was expected and what came. */
 import { expect, test } from 'vitest'
+import { explain } from '../../src/codegen/explain.ts'
 import type { Batch } from '../../src/data/batches.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { scan } from '../../src/graph/scan.ts'
 import { trace } from '../../src/graph/trace.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { dense } from '../../src/layers/dense.ts'
+import { dropout } from '../../src/layers/dropout.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { elman, jordan, lstm, type RecurrentOptions } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
@@ -14,6 +16,8 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { type FitOptions, fit as train } from '../../src/train/fit.ts'
 import { type GenerateOptions, generate } from '../../src/train/generate.ts'
 import { huber, type LossOption } from '../../src/train/losses.ts'
+import { mase } from '../../src/train/metrics.ts'
+import { movingAverage } from '../../src/train/moving-average.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
 import type { InputLike } from '../../src/train/padding.ts'
 import { evaluate, type PredictOptions, predict } from '../../src/train/predict.ts'
@@ -117,6 +121,14 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
     'argument',
     'evaluate: expected a model',
   ],
+  [
+    'nothing to predict',
+    () => predict(lstmNet(), odd(undefined)),
+    'shape',
+    'predict: expected nested arrays',
+  ],
+  ['a name', () => predict(lstmNet(), { y: x }), 'shape', 'inputs are one tensor | received { y }'],
+  ['an unknown field', () => batch(odd({ weight: one })), 'argument', 'batch: there is no field weight'],
   ['no model to predict', () => predict(odd('net'), x), 'argument', 'predict: expected a model | string'],
   ['no model to write', () => write({}, odd(null)), 'argument', 'generate: expected a model'],
   [
@@ -398,6 +410,34 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ['no factor', () => exponentialDecay(1, 2, odd(undefined)), 'argument', 'factor | undefined'],
   ['half a step of warm-up', () => warmup(0.5, 1), 'argument', 'steps | 0.5'],
   ['units of 0', () => lstm({ units: 0 }), 'argument', 'at least 1 | 0'],
+  [
+    'units that no memory holds',
+    () => sequential([lstm({ units: 2 ** 40 })], { input: sequenceOf }).weights(),
+    'argument',
+    '[2, 4398046511104] would have 8796093022208 elements',
+  ],
+  ['a rate in quotation marks', () => dropout({ rate: odd('0.5') }), 'argument', 'received "0.5"'],
+  ['units in quotation marks', () => lstm({ units: odd('8') }), 'argument', 'received "8"'],
+  ['units in a list', () => lstm({ units: odd([8, [2]]) }), 'argument', 'received [8,"2"]'],
+  [
+    'units in a list of odd things',
+    () => lstm({ units: odd([1n, nan, null]) }),
+    'argument',
+    'received ["1","NaN","null"]',
+  ],
+  ['units in an object', () => lstm({ units: odd({ units: 8 }) }), 'argument', 'received {"units":8}'],
+  ['units in a long list', () => lstm({ units: odd(new Array(99).fill(123)) }), 'argument', '123,123,'],
+  ['units in a model', () => lstm({ units: odd(lstmNet()) }), 'argument', 'received {"'],
+  ['options in quotation marks', () => lstm(odd('8')), 'argument', 'received "8"'],
+  ['nothing to explain', () => explain(odd(undefined)), 'argument', 'explain: | trainingGraph | undefined'],
+  ['a model to explain', () => explain(odd(lstmNet())), 'argument', 'explain: expected a graph | object'],
+  ['no series to scale by', () => mase(odd({})), 'argument', 'mase: train must be | undefined'],
+  [
+    'averages of nothing',
+    () => movingAverage(odd(undefined)),
+    'argument',
+    'movingAverage: optimizer | undefined',
+  ],
   ['units of NaN', () => dense({ units: nan }), 'argument', 'NaN'],
   ['an activation', () => elman({ units: 1, activation: odd('gelu') }), 'argument', 'tanh | gelu'],
   ['layers in no list', () => sequential(odd(rnn())), 'argument', 'in a list; received object'],
@@ -450,6 +490,8 @@ const table: readonly (readonly [string, () => unknown, code: string, said: stri
   ['a temperature below 0', () => write({ temperature: -1 }), 'argument', 'at least 0 | -1'],
   ['a length of text below 0', () => write({ length: -1 }), 'argument', 'at least 0 | -1'],
   ['half a token', () => write({ prompt: [1, 1.5] }), 'data', '32 bits; received 1.5 at 1'],
+  ['a token beyond the vocabulary', () => write({ prompt: [1, 7] }), 'data', '0 … 5; received 7 | step 1'],
+  ['a token below it', () => write({ prompt: [-1] }), 'data', 'embedding | 0 … 5; received -1 | step 0'],
   ['a text for tokens', () => write({ prompt: odd('To be') }), 'argument', 'prompt | string'],
   ['no prompt', () => write({ prompt: [] }), 'data', 'at least one'],
   ['a model that writes no tokens', () => write({}, lstmNet()), 'argument', '[B, T, V]'],

@@ -243,6 +243,8 @@ describe('in training', () => {
     await expect(run(tight)).rejects.toThrow(/loss is Infinity.* at row 1/)
     const history = await run(tight, { loss: ctc({ zeroInfinity: true }) })
     expect(history.epochs[0]!.loss).toBeGreaterThan(0)
+    const weighed = await fit(net(), batchesOf(tight, { weights: [1, 0] }), { loss: ctc() })
+    expect(weighed.epochs[0]!.loss).toBeCloseTo(history.epochs[0]!.loss, 6)
   })
 
   test.each<[string, () => unknown, RegExp]>([

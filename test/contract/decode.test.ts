@@ -102,8 +102,14 @@ describe.each(['wasm', 'interpreter'] as const)('%s', (backend) => {
   )
 
   test('enough beams find the likeliest of all rows, and of lengths that are weighed', async () => {
-    const net = translator(5)
-    for (const lengthPenalty of [0, 2]) {
+    // The last two are such that (6 + n) / 6 in the place of (5 + n) / 6 would choose another row.
+    for (const [seed, lengthPenalty] of [
+      [5, 0],
+      [5, 2],
+      [1, 1.15],
+      [4, 4.1],
+    ] as const) {
+      const net = translator(seed)
       const options = { start: 0, end: END, steps: 3, beamWidth: 40, lengthPenalty, backend }
       const { tokens, lengths, scores } = await decode(net, { source: sources }, options)
       for (const [b, row] of rowsOf(tokens, lengths).entries()) {
@@ -157,6 +163,9 @@ describe('drawing', () => {
     // As many as are needed for p.
     near(await share({ temperature: 4, topP: order[0]! + order[1]! + 1e-3 }), likeliest(3))
     near(await share({ temperature: 4, topP: order[0]! / 2 }), likeliest(1))
+    near(await share({ temperature: 4, topP: 1e-60 }), likeliest(1))
+    // More than there are: all.
+    near(await share({ temperature: 4, topK: V + 5 }), soft(4))
   })
 
   test('the same seed writes the same, another another; a row does not depend on those beside it', async () => {
@@ -281,7 +290,29 @@ describe('refused', () => {
       { ...good, topK: 2, temperature: 0 },
       /temperature 0 draws nothing/,
     ],
-    ['a share above 1', net, { source: sources }, { ...good, topP: 1.5 }, /topP.*from 0 to 1.*1.5/],
+    ['a share above 1', net, { source: sources }, { ...good, topP: 1.5 }, /topP.*above 0 and at most 1.*1.5/],
+    ['a share of nothing', net, { source: sources }, { ...good, topP: 0 }, /topP.*above 0 and at most 1.* 0/],
+    [
+      'an end that is never written',
+      net,
+      { source: sources },
+      { ...good, end: V },
+      /end must be one of the 4 tokens that the model writes, 0 … 3; received 4/,
+    ],
+    [
+      'a start outside the vocabulary',
+      net,
+      { source: sources },
+      { ...good, start: 9 },
+      /embedding.*: a token must lie in 0 … 3; received 9 in row 0, step 0/,
+    ],
+    [
+      'a prompt outside the vocabulary, the row as it was given',
+      net,
+      { source: sources },
+      { ...good, start: [[0], [1], [5]], beamWidth: 2 },
+      /a token must lie in 0 … 3; received 5 in row 2, step 0/,
+    ],
     ['an input that is missing', net, {}, good, /expected the inputs \{ source \} besides target/],
     [
       'a feedback that is not there',

@@ -1,4 +1,5 @@
 /** Models of several inputs and outputs, with times of their own. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sequences } from '../../src/data/index.ts'
 import {
@@ -10,10 +11,13 @@ import {
   dense,
   embedding,
   evaluate,
+  type Flow,
   fit,
+  flatten,
   globalAveragePooling1d,
   gru,
   input,
+  l2,
   lstm,
   model,
   predict,
@@ -26,7 +30,7 @@ import type { Model } from '../../src/layers/model.ts'
 import { RecurraError } from '../../src/tensor/errors.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { centralDifferences } from './gradients.ts'
-import { f32, i32, numbersOf } from './models.ts'
+import { f32, i32, numbersOf, squared } from './models.ts'
 import { openWasm, outside, random, runOracle, traceLoss } from './support.ts'
 
 const tokens = (time: string) => input({ shape: [time], dtype: 'i32' })
@@ -154,6 +158,30 @@ describe('several outputs', () => {
     ])
   })
 
+  test('how batches are cut changes no loss: each output’s mean is over its own steps and rows', async () => {
+    const lengths = [5, 1, 3, 2, 5]
+    const rows = (width: number) => lengths.map((length) => f32(numbers(length * width), length, width))
+    const targets = { step: rows(2), whole: [2, 0, 1, 1, 0] }
+    const weights = { step: lengths.map((length) => f32(numbers(length).map(Math.abs), length)) }
+    const x = input({ shape: [null, 2] })
+    const h = x.to(gru({ units: 3, returnSequences: true, kernelRegularizer: l2({ l2: 0.5 }) }))
+    const step = h.to(dense({ units: 2 }))
+    const own = model({
+      inputs: { x },
+      outputs: { step, whole: h.to(globalAveragePooling1d()).to(dense({ units: 3 })) },
+    })
+    const options = { loss, lossWeights: { whole: 0.5 } }
+    const inputs = { x: rows(2) }
+    const losses = [5, 1, 2, 3].map(
+      async (batch) => (await evaluate(own, sequences(inputs, targets, { batch, weights }), options)).loss,
+    )
+    const [whole, ...others] = await Promise.all(losses)
+    for (const each of others) expect(each).toBeCloseTo(whole!, 5)
+    const batches = sequences(inputs, targets, { batch: 2, weights })
+    const still = { ...options, optimizer: sgd({ learningRate: 1e-30 }), epochs: 1, validation: { batches } }
+    expect((await fit(own, batches, still)).epochs[0]!.validationLoss).toBeCloseTo(whole!, 5)
+  })
+
   test('metrics of each by name, over its own steps and rows, in evaluation and validation', async () => {
     const longer = { ...batch, inputs: f32(numbers(2 * 5 * 2), 2, 5, 2), lengths: i32([5, 4], 2) }
     const all = [batch, { ...longer, targets: { ...batch.targets, step: f32(numbers(20), 2, 5, 2) } }]
@@ -213,6 +241,78 @@ describe('several outputs', () => {
   })
 })
 
+describe('two inputs', () => {
+  const reader = (times: readonly [string | null, string | null]) => {
+    const [a, b] = times.map((time) => input({ shape: [time, 2] })) as [Flow, Flow]
+    return model({ inputs: { a, b }, outputs: call(concatenate(), [a, b].map((each) => each.to(gru({ units: 2 })))) }) // biome-ignore format: one line
+  }
+  const [shared, apart] = [reader([null, null]), reader(['Ta', 'Tb'])]
+  apart.setWeights(new Map(shared.weights()))
+  const clash = /inputs a and b share their time, but not their lengths .* shape: \['Tb', …\]/
+  const { numbers } = random(8)
+  const of = (lengths: readonly number[]) => lengths.map((length) => f32(numbers(2 * length), length, 2))
+  const whole = (rows: readonly Tensor[]) => f32(rows.flatMap(({ data }) => [...data]), rows.length, 3, 2) // biome-ignore format: one line
+
+  test('that share a time are as long as each other, row by row, or refused', async () => {
+    const length = fc.integer({ min: 1, max: 3 })
+    // All reach T = 3 in some row, so that padding alone tells nothing.
+    const lengths = fc.array(length, { minLength: 2, maxLength: 2 }).map((some) => [3, ...some])
+    await fc.assert(
+      fc.asyncProperty(lengths, lengths, fc.boolean(), async (la, lb, asTensors) => {
+        const given = { a: of(la), b: of(lb) }
+        const x = Object.fromEntries(
+          Object.entries(given).map(([name, rows]) => {
+            const isWhole = asTensors && rows.every(({ shape }) => shape[0] === 3)
+            return [name, isWhole ? whole(rows) : rows]
+          }),
+        )
+        const reference = (await predict(apart, x)).data
+        const batches = sequences(x, f32([...reference], 3, 4), { batch: 3 })
+        const loss = 'meanSquaredError'
+        const runs = [
+          () => predict(shared, x).then(({ data }) => expect(data).toEqual(reference)),
+          () =>
+            evaluate(shared, batches, { loss }).then((reached) => expect(reached.loss).toBeCloseTo(0, 10)),
+          async () => fit(shared, batches, { loss, epochs: 1, optimizer: sgd({ learningRate: 1e-30 }) }),
+        ]
+        expect((await evaluate(apart, batches, { loss })).loss).toBeCloseTo(0, 10)
+        for (const run of runs) {
+          if (String(la) === String(lb)) await run()
+          else await expect(run()).rejects.toThrow(clash)
+        }
+      }),
+      { numRuns: 12 },
+    )
+  })
+
+  test('may have their lengths, or a mask, said of one of them', async () => {
+    const ends = i32([3, 1], 2)
+    const x = { a: whole(of([3, 3])), b: whole(of([3, 3])) }
+    const expected = await predict(apart, x, { lengths: { a: ends, b: ends } })
+    expect(await predict(shared, x, { lengths: { b: ends } })).toEqual(expected)
+    expect(await predict(shared, x, { lengths: { a: ends, b: ends } })).toEqual(expected)
+    await expect(predict(shared, x, { lengths: { a: i32([3, 2], 2), b: ends } })).rejects.toThrow(clash)
+    const rows = { a: of([3, 2]), b: of([3, 2]) }
+    const gaps = [[1, 0, 1], [0, 1]] // biome-ignore format: one line shows the lengths
+    const masked = await predict(apart, rows, { mask: { a: gaps, b: gaps } })
+    for (const name of ['a', 'b'])
+      expect(await predict(shared, rows, { mask: { [name]: gaps } })).toEqual(masked)
+  })
+})
+
+test('an image without time beside sequences: a batch says of it that all is there, which changes nothing', async () => {
+  const [image, x] = [input({ shape: [2, 2] }), input({ shape: [null, 2] })]
+  const parts = [image.to(flatten()), x.to(gru({ units: 2 }))]
+  const net = model({ inputs: { image, x }, outputs: call(concatenate(), parts).to(dense({ units: 1 })) })
+  const given = { image: f32([1, 2, 3, 4, 5, 6, 7, 8], 2, 2, 2), x: [[[1, 2], [3, 4]], [[5, 6]]] } // biome-ignore format: one line
+  const targets = await predict(net, given)
+  const { loss } = await evaluate(net, sequences(given, targets, { batch: 2 }), squared)
+  expect(loss).toBeCloseTo(0, 10)
+  const [batch] = sequences(given, targets, { batch: 2 })
+  const short = { ...batch!, lengths: { image: i32([2, 1], 2) } }
+  await expect(evaluate(net, [short], squared)).rejects.toThrow(/takes rows without time as its input image/)
+})
+
 describe('batches by name', () => {
   const list = (...rows: number[][]) => rows.map((row) => i32(row, row.length))
   const source = list([1, 2, 3], [4], [1, 1])
@@ -265,6 +365,36 @@ describe('batches by name', () => {
       'nothing',
       () => sequences({}, next, { batch: 1 }),
       /expected inputs and targets by name; received none/,
+    ],
+    [
+      'targets that are as long as no input',
+      () => sequences({ source, target }, { next, other: list([1, 2], [2], [1]) }, { batch: 1 }),
+      /targets other: sequence 1 has 3 steps; received 1\. Give one target for each step of an input/,
+    ],
+    [
+      'targets of rows without time',
+      () => sequences({ x: [[1, 2]] }, { y: [[3]] }, { batch: 1 }),
+      /targets y: no input has steps/,
+    ],
+    [
+      'a mask of no input',
+      () => sequences({ source, target }, next, { batch: 1, mask: { next: [[1, 1], [1, 1, 1], [1]] } }), // biome-ignore format: one line
+      /mask: there is no input next; expected source, target/,
+    ],
+    [
+      'a mask of two inputs',
+      () => sequences({ source, target }, next, { batch: 1, mask: [[1, 1], [1, 1, 1], [1]] }), // biome-ignore format: one line
+      /mask: expected an object of inputs \{ source, target \}; received a list/,
+    ],
+    [
+      'weights of no output',
+      () => sequences({ source, target }, { next }, { batch: 1, weights: { target: [1, 2, 3] } }),
+      /weights: there is no output target; expected next/,
+    ],
+    [
+      'weights of two outputs',
+      () => sequences({ target }, { next, more: next }, { batch: 1, weights: [1, 2, 3] }),
+      /weights: expected an object of outputs \{ next, more \}; received a list/,
     ],
     ['no bucket', () => sequences(source, next, { batch: 1, bucket: 0.5 }), /bucket.*0.5/],
     ['shuffle that is no flag', () => sequences(source, next, { batch: 1, shuffle: 1 as never }), /shuffle/],
@@ -367,6 +497,11 @@ describe('bad input', () => {
       'numbers for tokens',
       { ...good, inputs: { ...good.inputs, target: f32([0], 1, 1) } },
       /input target takes i32\[B, Ttarget\]; received f32\[1, 1\]/,
+    ],
+    [
+      'weights of no output',
+      { ...good, weights: { more: f32([1], 1) } },
+      /weights are those of the model's outputs, \{ output \}; received more/,
     ],
     [
       'a length beyond the end',

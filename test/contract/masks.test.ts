@@ -1,5 +1,5 @@
 /** Layers that mask, and layers around others, in training and prediction. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { padNested } from '../../src/data/ragged.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
@@ -8,8 +8,10 @@ import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import { call, input, model } from '../../src/layers/functional.ts'
+import { globalMaxPooling1d } from '../../src/layers/global-pooling.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { masking } from '../../src/layers/masking.ts'
+import { averagePooling1d, maxPooling1d } from '../../src/layers/pooling.ts'
 import { elman, gru, jordan } from '../../src/layers/recurrent.ts'
 import { repeatVector } from '../../src/layers/repeat-vector.ts'
 import { residual } from '../../src/layers/residual.ts'
@@ -236,4 +238,66 @@ test('windows of a stream refuse layers that do not go from step to step', async
   }
   const own = sequential([gru({ units: 2 }), repeatVector({ n: 2 })], { input: sequenceOf })
   await expect(evaluate(own, [], { ...squared, carry: true })).rejects.toThrow('repeatVector does not go')
+})
+
+describe.each<[string, Layer, Layer, string]>([
+  [
+    'conv1d',
+    conv1d({ filters: 2, kernelSize: 3 }),
+    conv1d({ filters: 2, kernelSize: 2, strides: 2, padding: 'same' }),
+    'kernelSize 3',
+  ],
+  [
+    'conv1d, dilated',
+    conv1d({ filters: 2, kernelSize: 2, dilationRate: 2 }),
+    conv1d({ filters: 2, kernelSize: 2, strides: 2, padding: 'same' }),
+    'kernelSize 2',
+  ],
+  [
+    'maxPooling1d',
+    maxPooling1d({ poolSize: 3, strides: 1 }),
+    maxPooling1d({ padding: 'same' }),
+    'poolSize 3',
+  ],
+  [
+    'averagePooling1d',
+    averagePooling1d({ poolSize: 3 }),
+    averagePooling1d({ padding: 'same' }),
+    'poolSize 3',
+  ],
+])('a row shorter than a window: %s', (name, layer, same, window) => {
+  const [short, long] = [f32([1, 2, 3, 4], 2, 2), f32(random(3).numbers(10), 5, 2)]
+  const kind = name.split(',')[0]!
+
+  test.each<[string, Layer]>([
+    ['its state is the initial one', elman({ units: 2 })],
+    ['its largest is 0', globalMaxPooling1d()],
+  ])('has no steps, whatever stands beside it: %s', async (_, reader) => {
+    const own = sequential([layer, reader], { input: sequenceOf })
+    const beside = await predict(own, [short, long])
+    expect(Array.from(beside.data.slice(0, 2))).toEqual([0, 0])
+    const padded = f32([...short.data, ...new Array<number>(6).fill(7)], 1, 5, 2)
+    const alone = await predict(own, padded, { lengths: i32([2], 1) })
+    expect(alone.data).toEqual(beside.data.slice(0, 2))
+    const other = await predict(own, [long])
+    expect(other.data).toEqual(beside.data.slice(2))
+  })
+
+  test('a batch with room for no window is refused, and told by the layer', async () => {
+    const own = sequential([layer], { input: sequenceOf })
+    const refused = `${kind}: with padding valid and ${window} a window has 3 steps; received T`
+    await expect(predict(own, [short])).rejects.toThrow(refused)
+    await expect(predict(own, [short])).rejects.toThrow('T is 2')
+    await expect(predict(own, [short, f32([1, 2], 1, 2)])).rejects.toThrow(refused)
+    expect(() =>
+      sequential([timeDistributed(layer)], { input: { shape: [null, 2, 2], dtype: 'f32' } }),
+    ).toThrow(`${kind}: with padding valid and ${window} a window has 3 steps; received 2`)
+  })
+
+  test('what is advised for rows of unlike lengths is there', async () => {
+    const own = sequential([same], { input: sequenceOf })
+    await expect(predict(own, [short, long])).rejects.toThrow(
+      `: use ${kind === 'conv1d' ? 'valid or causal' : 'valid'} for rows`,
+    )
+  })
 })

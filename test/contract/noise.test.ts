@@ -252,9 +252,25 @@ const EQUATIONS = {
     const candidate = Math.tanh(part(2)[0]! + gate(1) * part(2)[1]!)
     return [gate(0) * h[k]! + (1 - gate(0)) * candidate]
   },
+  'gru, reset before the product': ({ h, dropped, w }: Step, k: number) => {
+    const gate = (at: number, unit: number) => {
+      const column = at * H + unit
+      return sigmoid(dot(dropped.x, w, 'U', column) + dot(dropped.h, w, 'W', column) + w('b', 0, column))
+    }
+    const recalled = dropped.h.map((each, unit) => gate(1, unit) * each)
+    const column = 2 * H + k
+    const candidate = Math.tanh(
+      dot(dropped.x, w, 'U', column) + w('b', 0, column) + dot(recalled, w, 'W', column),
+    )
+    return [gate(0, k) * h[k]! + (1 - gate(0, k)) * candidate]
+  },
 } as const
 type CellName = keyof typeof EQUATIONS
-const MAKERS = { elman, lstm, gru }
+const MAKERS = {
+  ...{ elman, lstm, gru },
+  'gru, reset before the product': (options: Parameters<typeof gru>[0]) =>
+    gru({ ...options, resetAfter: false }),
+}
 const dropping = { units: H, dropout: 0.3, recurrentDropout: 0.5 }
 
 /** States after each step, by the equations; `drop` and `holds` say what is drawn. */
@@ -264,7 +280,7 @@ function replayed(
   drop: (row: number) => readonly number[],
   hold: (row: number, t: number, k: number, old: number, made: number) => number,
 ) {
-  const columns = { elman: H, lstm: 4 * H, gru: 3 * H }[kind]
+  const columns = { elman: H, lstm: 4 * H }[kind as string] ?? 3 * H
   const w: Weights = (name, row, column) => values[`shown/${name}`]![row * columns + column]!
   return Array.from({ length: B }, (_, b) => {
     let [h, c] = [fill(H, 0), fill(H, 0)]

@@ -283,12 +283,12 @@ test('embeddings, a dense layer without the bias that options speak of, and a ce
 const odd = (value: unknown) => value as never
 test.each<[string, () => unknown, RegExp]>([
   ['l1 below 0', () => l1({ l1: -1 }), /l1: l1 must be a number of at least 0; received -1/],
-  ['l2 of a text', () => l2({ l2: odd('1') }), /l2: l2 must be a number of at least 0; received 1/],
+  ['l2 of a text', () => l2({ l2: odd('1') }), /l2: l2 must be a number of at least 0; received "1"/],
   ['a misspelt option', () => l1L2(odd({ l3: 1 })), /l1L2: there is no option l3; expected l1, l2/],
   [
     'a mode',
     () => orthogonalRegularizer({ mode: odd('row') }),
-    /mode must be one of rows, columns; received row/,
+    /mode must be one of rows, columns; received "row"/,
   ],
   [
     'a bias at right angles',

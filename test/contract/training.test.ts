@@ -12,7 +12,7 @@ import { elman, lstm } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
 import { RecurraError } from '../../src/tensor/errors.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import { fit as train } from '../../src/train/fit.ts'
+import { type FitOptions, fit as train } from '../../src/train/fit.ts'
 import { type GenerateOptions, generate } from '../../src/train/generate.ts'
 import type { LossOption } from '../../src/train/losses.ts'
 import { adam, sgd } from '../../src/train/optimizers.ts'
@@ -351,6 +351,30 @@ test('a state that is not given begins as the layer says', async () => {
   const { inputs } = batchOf(9, 2, 3)
   const given = { 'lstm/h': f32(new Array(10).fill(0.5), 2, 5) }
   expect(await predict(model, inputs, { initialState: given })).toEqual(await predict(model, inputs))
+})
+
+describe('clipping, element by element', async () => {
+  const batch = batchOf(3, 2, 4)
+  /** ∂L/∂θ as an update of rate 1 takes it. */
+  const taken = async (more: Partial<FitOptions> = {}) => {
+    const [still, model] = [lstmNet(), lstmNet()]
+    await train(model, [batch], { ...squared, optimizer: sgd({ learningRate: 1 }), ...more })
+    const [before, after] = [still, model].map((own) => numbersOf(own).flatMap((data) => [...data]))
+    return before!.map((each, i) => each - after![i]!)
+  }
+  const whole = await taken()
+  const norm = Math.hypot(...whole)
+  const bound = whole.map(Math.abs).toSorted((a, b) => a - b)[Math.floor(whole.length / 2)]!
+  const clamped = whole.map((each) => Math.min(Math.max(each, -bound), bound))
+
+  test.each<[string, Partial<FitOptions>, number[]]>([
+    ['a norm below the bound stays', { clipGlobalNorm: 3 * norm }, whole],
+    ['one above it becomes the bound', { clipGlobalNorm: norm / 3 }, whole.map((each) => each / 3)],
+    ['values keep to both bounds', { clipValue: bound }, clamped],
+  ])('%s', async (_, clipping, expected) => {
+    expect(outside('f32', { gradient: await taken(clipping) }, { gradient: expected })).toEqual([])
+    expect(Math.min(...clamped)).toBe(-bound)
+  })
 })
 
 test('generate: one seed, one text; temperature 0 takes the likeliest token', async () => {

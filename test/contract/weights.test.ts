@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Batch } from '../../src/data/batches.ts'
 import { type SequencesOptions, sequences } from '../../src/data/index.ts'
+import { where } from '../../src/graph/value.ts'
 import { dense } from '../../src/layers/dense.ts'
 import type { Model } from '../../src/layers/model.ts'
 import { lstm } from '../../src/layers/recurrent.ts'
@@ -9,6 +10,7 @@ import { sequential } from '../../src/layers/sequential.ts'
 import { ArgumentError, DataError, ShapeError } from '../../src/tensor/errors.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
+import type { LossFunction } from '../../src/train/losses.ts'
 import { sgd } from '../../src/train/optimizers.ts'
 import { evaluate, predict } from '../../src/train/predict.ts'
 import { batchOf, classes, f32, i32, lstmNet, numbersOf, sequenceOf, squared, stepsOf, stillness, windowsOf } from './models.ts' // biome-ignore format: one line
@@ -78,7 +80,12 @@ test('a weight of 2 is the row twice, as far as the count goes; of 0, one withou
   const twice = { inputs: x, targets: y, weights: f32([2, 0], 2), reset: true }
   const row = (all: typeof x) => f32([...all.data.subarray(0, 6)], 1, 3, 2)
   const alone = { inputs: row(x), targets: row(y), reset: true }
-  expect(outside('f32', await trained(lstmNet(), [twice]), await trained(lstmNet(), [alone]))).toEqual([])
+  const expected = await trained(lstmNet(), [alone])
+  expect(outside('f32', await trained(lstmNet(), [twice]), expected)).toEqual([])
+  // A term that is ∞ weighs as little.
+  const loss: LossFunction = (z, t) => where(t.greater(9), Number.POSITIVE_INFINITY, z.sub(t).mul(z.sub(t)))
+  const far = { ...twice, targets: f32([...y.data.subarray(0, 6), 10, 10, 10, 10, 10, 10], 2, 3, 2) }
+  expect(outside('f32', await trained(lstmNet(), [far], { loss }), expected)).toEqual([])
 })
 
 test.each([
