@@ -19,7 +19,7 @@ export class NativeUnavailable extends Error {}
 
 const COMPILERS = ['cc', 'clang', 'gcc']
 const FLAGS = [
-  ...['-O3', '-march=native', '-std=gnu11', '-shared', '-fPIC', '-w'],
+  ...['-O2', '-march=native', '-std=gnu11', '-shared', '-fPIC', '-w'],
   ...['-fno-math-errno', '-fno-trapping-math', '-Wno-psabi'],
 ]
 const LIMIT_MS = 10_000
