@@ -77,7 +77,7 @@ const FIELDS = {
  * x [T, B, I], K [k, I, O], b [O]. With `groups` K is [k, I / G, O]: outputs g · O / G … see the features g · I / G … alone, as
  * many, as if each group were a convolution of its own. Steps that are masked or beyond a row's length are zeros. Where each step has an output,
  * that of a step that is there is there; else an output is there where all that it sees is, with `causal` where its last
- * step is.
+ * step is. With `valid` a row shorter than the kernel, beside longer ones, has no output: it is masked.
  */
 export class Conv1d implements Layer {
   readonly kind = 'conv1d'
