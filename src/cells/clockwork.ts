@@ -1,7 +1,7 @@
 import { concat, constant, equal, floor, where } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   activation,
@@ -91,7 +91,7 @@ const define = defineCell<Filled<typeof CLOCKWORK>>()({
   const size = units / periods.length
   const recalled = periods.map((_, k) => h.slice(1, k * size).matmul(params[`W${k}`]!))
   const sum = x.matmul(params['U']!).add(concat(recalled, 1))
-  const candidate = ACTIVATIONS[options.activation](useBias ? sum.add(params['b']!) : sum)
+  const candidate = activationOf('clockwork', options.activation)(useBias ? sum.add(params['b']!) : sum)
   const period = concat(
     periods.map((each) => constant(each, [size])),
     0,

@@ -1,6 +1,6 @@
 import { convolution } from '../graph/functions.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
 import { gateBiases, LSTM, type LstmOptions } from './lstm.ts'
@@ -137,7 +137,7 @@ const define = (name: string, rank: number) => {
     }),
   }).step(({ x, state: { h, c }, params, noise, options }) => {
     const { strides, dilationRate, padding, useBias } = options
-    const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+    const [squash, gate] = activationsOf(name, options)
     const seen = convolution(noise.x(x), params.U, { axes, strides, dilations: dilationRate, padding })
     const kept = convolution(noise.h(h), params.W, { axes, padding: 'same' })
     const [i, f, g, o] = parts(seen.add(kept).add(useBias ? params.b : 0), 4)

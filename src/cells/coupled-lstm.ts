@@ -1,6 +1,6 @@
 import { sub } from '../graph/value.ts'
 import { joined, ones, parameter } from '../init/initializers.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
 import { biases, type Fields, type Filled, fill, flag, GATED, type GatedBasics, weight } from './options.ts'
@@ -39,7 +39,7 @@ const define = defineCell<Filled<typeof COUPLED_LSTM>>()({
     }
   },
 }).step(({ x, state: { h, c }, params, options }) => {
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('coupledLstm', options)
   const sum = x.matmul(params.U).add(h.matmul(params.W))
   const [f, g, o] = parts(options.useBias ? sum.add(params.b) : sum, 3)
   const keep = gate(f)

@@ -1,7 +1,7 @@
 import { parameter } from '../init/initializers.ts'
 import { brought } from '../init/numbers.ts'
 import { fillReservoir } from '../init/reservoir.ts'
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { activation, count, type Fields, type Filled, fill, numberOf } from './options.ts'
 
@@ -58,7 +58,7 @@ const define = defineCell<Filled<typeof ECHO_STATE>>()({
   }),
   fixed: ['U', 'W', 'b'],
 }).step(({ x, state: { h }, params, options: { leakRate, activation } }) => {
-  const way = ACTIVATIONS[activation](x.matmul(params.U).add(h.matmul(params.W)).add(params.b))
+  const way = activationOf('echoState', activation)(x.matmul(params.U).add(h.matmul(params.W)).add(params.b))
   const next = h.mul(1 - leakRate).add(way.mul(leakRate))
   return { output: next, state: { h: next } }
 })

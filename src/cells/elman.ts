@@ -1,4 +1,4 @@
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   activation,
@@ -43,6 +43,6 @@ const define = defineCell<Filled<typeof ELMAN>>()({
   noise: dropping,
 }).step(({ x, state: { h }, params, noise, options }) => {
   const sum = noise.x(x).matmul(params.U).add(noise.h(h).matmul(params.W))
-  const next = ACTIVATIONS[options.activation](sum.add(options.useBias ? params.b : 0))
+  const next = activationOf('elman', options.activation)(sum.add(options.useBias ? params.b : 0))
   return { output: next, state: { h: next } }
 })

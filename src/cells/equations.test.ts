@@ -6,7 +6,7 @@ import { interpret } from '../graph/interpret.ts'
 import { trace } from '../graph/trace.ts'
 import { recurrent } from '../layers/recurrent.ts'
 import { sequential } from '../layers/sequential.ts'
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { ACTIVATIONS, type NamedActivation } from './activations.ts'
 import { type Cell, defineCell } from './define.ts'
 import { elmanCell } from './elman.ts'
 import { gruCell } from './gru.ts'
@@ -36,7 +36,7 @@ class Weights {
 }
 
 const [T, B, I, H, O] = [4, 2, 3, 3, 2]
-const PHI: Readonly<Record<Exclude<Activation, 'softmax'>, Scalar>> = {
+const PHI: Readonly<Record<Exclude<NamedActivation, 'softmax'>, Scalar>> = {
   linear: (x) => x,
   tanh: Math.tanh,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),

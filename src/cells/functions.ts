@@ -1,5 +1,5 @@
 /** Functions of symbolic values that several cells and layers are made of. */
-import { stopGradient, type Value } from '../graph/value.ts'
+import type { Value } from '../graph/value.ts'
 import { constantOf } from '../tensor/size.ts'
 
 interface Parts {
@@ -20,11 +20,4 @@ export function normalized(x: Value, epsilon: number): Value {
   const centered = x.sub(x.mean(-1, { keepDims: true }))
   const variance = centered.square().mean(-1, { keepDims: true })
   return centered.div(variance.add(epsilon).sqrt())
-}
-
-/** log σ(x) = −log(1 + e^−x), which neither overflows nor vanishes. */
-export function logSigmoid(x: Value): Value {
-  const highest = stopGradient(x.neg().max(0))
-  const sum = highest.neg().exp().add(x.neg().sub(highest).exp())
-  return highest.add(sum.log()).neg()
 }

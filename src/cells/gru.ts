@@ -1,5 +1,5 @@
 import { sub, type Value } from '../graph/value.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   biases,
@@ -54,7 +54,7 @@ const define = defineCell<Filled<typeof GRU>>()({
   noise: dropping,
 }).step(({ x, state: { h }, params, noise, options }) => {
   const { units, useBias, resetAfter } = options
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('gru', options)
   const part = (all: Value, place: number) => all.slice(1, place * units, (place + 1) * units)
   const bias = (row: number) => (resetAfter ? params.b.slice(0, row, row + 1) : params.b)
   const recalling = noise.h(h)

@@ -1,4 +1,4 @@
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   activation,
@@ -46,6 +46,6 @@ const define = defineCell<Filled<typeof IND_RNN>>()({
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const sum = x.matmul(params.U).add(h.mul(params.w))
-  const next = ACTIVATIONS[options.activation](options.useBias ? sum.add(params.b) : sum)
+  const next = activationOf('indRnn', options.activation)(options.useBias ? sum.add(params.b) : sum)
   return { output: next, state: { h: next } }
 })

@@ -40,6 +40,26 @@ export {
   regularizer,
 } from '../init/regularizers.ts'
 export type { Constraint, Regularizer } from '../init/rules.ts'
+export {
+  celu,
+  elu,
+  exponential,
+  gelu,
+  hardShrink,
+  hardSilu,
+  hardTanh,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu6,
+  selu,
+  silu,
+  softplus,
+  softShrink,
+  softsign,
+  squareplus,
+  tanhShrink,
+} from './activation-functions.ts'
 export type { Activation } from './activations.ts'
 export { type ClockworkOptions, clockworkCell } from './clockwork.ts'
 export {

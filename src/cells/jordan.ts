@@ -1,4 +1,4 @@
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   activation,
@@ -54,7 +54,7 @@ const define = defineCell<Filled<typeof JORDAN>>()({
   }),
 }).step(({ x, state: { o }, params, options }) => {
   const [b, c] = options.useBias ? [params.b, params.c] : [0, 0]
-  const h = ACTIVATIONS[options.activation](x.matmul(params.U).add(o.matmul(params.W)).add(b))
+  const h = activationOf('jordan', options.activation)(x.matmul(params.U).add(o.matmul(params.W)).add(b))
   const output = h.matmul(params.V).add(c)
   return { output, state: { o: output } }
 })

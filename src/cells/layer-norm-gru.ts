@@ -1,6 +1,6 @@
 import { sub, type Value } from '../graph/value.ts'
 import { ones } from '../init/initializers.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { normalized, parts } from './functions.ts'
 import {
@@ -52,7 +52,7 @@ const define = defineCell<Filled<typeof LAYER_NORM_GRU>>()({
   }),
 }).step(({ x, state: { h }, params, options }) => {
   const { units, useBias, epsilon } = options
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('layerNormGru', options)
   /** The normalized sums, of the gates or of the candidate. */
   const sums = (product: Value, gain: Value, row: number, from: number, to: number) => {
     const scaled = normalized(product.slice(1, from, to), epsilon).mul(gain.slice(0, from, to))

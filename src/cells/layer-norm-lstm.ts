@@ -1,5 +1,5 @@
 import { ones, zeros } from '../init/initializers.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { normalized, parts } from './functions.ts'
 import { gateBiases } from './lstm.ts'
@@ -60,7 +60,7 @@ const define = defineCell<Filled<typeof LAYER_NORM_LSTM>>()({
   },
 }).step(({ x, state: { h, c }, params, options }) => {
   const { useBias, epsilon } = options
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('layerNormLstm', options)
   const input = normalized(x.matmul(params.U), epsilon).mul(params.gU)
   const sum = input.add(normalized(h.matmul(params.W), epsilon).mul(params.gW))
   const [i, f, g, o] = parts(useBias ? sum.add(params.b) : sum, 4)

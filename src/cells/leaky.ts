@@ -1,4 +1,4 @@
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   activation,
@@ -48,7 +48,7 @@ const define = defineCell<Filled<typeof LEAKY>>()({
 }).step(({ x, state: { h }, params, options }) => {
   const { leakRate, useBias } = options
   const sum = x.matmul(params.U).add(h.matmul(params.W))
-  const way = ACTIVATIONS[options.activation](useBias ? sum.add(params.b) : sum)
+  const way = activationOf('leaky', options.activation)(useBias ? sum.add(params.b) : sum)
   const next = h.mul(1 - leakRate).add(way.mul(leakRate))
   return { output: next, state: { h: next } }
 })

@@ -1,5 +1,5 @@
 import { joined, ones, parameter } from '../init/initializers.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import {
   biases,
@@ -64,7 +64,7 @@ const define = defineCell<Filled<typeof LSTM>>()({
   noise: dropping,
 }).step(({ x, state: { h, c }, params, noise, options }) => {
   const { units, useBias } = options
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('lstm', options)
   const gates = noise
     .x(x)
     .matmul(params.U)

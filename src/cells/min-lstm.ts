@@ -1,6 +1,7 @@
 import { sub } from '../graph/value.ts'
+import { logSigmoid } from './activation-functions.ts'
 import { defineCell } from './define.ts'
-import { logSigmoid, parts } from './functions.ts'
+import { parts } from './functions.ts'
 import { biases, type Filled, fill, INPUT_BASICS, type InputBasics, weight } from './options.ts'
 
 /**

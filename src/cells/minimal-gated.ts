@@ -1,4 +1,4 @@
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
 import { biases, type Filled, fill, GATED, type GatedBasics, weight } from './options.ts'
@@ -26,7 +26,7 @@ const define = defineCell<Filled<typeof GATED>>()({
     ...biases(options.useBias, { b: weight('bias', options, [2 * options.units]) }),
   }),
 }).step(({ x, state: { h }, params, options }) => {
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('minimalGated', options)
   const sum = x.matmul(params.U)
   const [toGate, toCandidate] = parts(options.useBias ? sum.add(params.b) : sum, 2)
   const [Wf, Wh] = parts(params.W, 2)

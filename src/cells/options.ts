@@ -64,7 +64,12 @@ export function choice<const T extends string>(fallback: T, choices: readonly T[
 }
 
 export function activation(fallback: Activation): Field<Activation> {
-  return choice(fallback, Object.keys(ACTIVATIONS) as Activation[])
+  return {
+    fallback,
+    check: (what, name, value) => {
+      if (typeof value !== 'function') requireChoice(what, name, value, Object.keys(ACTIVATIONS))
+    },
+  }
 }
 
 export function initializer(fallback: Initializer): Field<Initializer> {
@@ -151,24 +156,31 @@ export interface GatedBasics extends CellBasics {
   readonly recurrentActivation?: Activation
 }
 
-export const KERNEL = initializer({ kind: 'glorotUniform' })
-export const BIAS = initializer({ kind: 'constant', value: 0 })
-export const [REGULARIZER, CONSTRAINT] = [ruleOf('regularizer'), ruleOf('constraint')]
+const [REGULARIZER, CONSTRAINT] = [ruleOf('regularizer'), ruleOf('constraint')]
+
+/** What may be said of a parameter of that role. */
+type ParameterFields<R extends Role> = { readonly [K in `${R}Initializer`]: Field<Initializer> } & {
+  readonly [K in `${R}Regularizer`]: typeof REGULARIZER
+} & { readonly [K in `${R}Constraint`]: typeof CONSTRAINT }
+
+export function parameterOf<R extends Role>(role: R, init: Initializer): ParameterFields<R> {
+  return {
+    [`${role}Initializer`]: initializer(init),
+    [`${role}Regularizer`]: REGULARIZER,
+    [`${role}Constraint`]: CONSTRAINT,
+  } as ParameterFields<R>
+}
+
 export const INPUT_BASICS = {
   units: count,
   useBias: flag(true),
-  kernelInitializer: KERNEL,
-  biasInitializer: BIAS,
-  kernelRegularizer: REGULARIZER,
-  biasRegularizer: REGULARIZER,
-  kernelConstraint: CONSTRAINT,
-  biasConstraint: CONSTRAINT,
+  ...parameterOf('kernel', { kind: 'glorotUniform' }),
+  ...parameterOf('bias', { kind: 'constant', value: 0 }),
 } satisfies Fields<InputBasics>
+export const KERNEL = INPUT_BASICS.kernelInitializer
 export const BASICS = {
   ...INPUT_BASICS,
-  recurrentInitializer: initializer({ kind: 'orthogonal', gain: 1 }),
-  recurrentRegularizer: REGULARIZER,
-  recurrentConstraint: CONSTRAINT,
+  ...parameterOf('recurrent', { kind: 'orthogonal', gain: 1 }),
 } satisfies Fields<CellBasics>
 const DROP = numberOf('of at least 0 and below 1', 0)
 export const DROPPING = { dropout: DROP, recurrentDropout: DROP } satisfies Fields<Dropping>
@@ -189,7 +201,7 @@ export function dropping(options: {
   return { x: { shape: inputs, rate: dropout }, h: { shape: units, rate: recurrentDropout } }
 }
 
-type Role = 'kernel' | 'recurrent' | 'bias' | 'embeddings'
+type Role = 'kernel' | 'recurrent' | 'bias' | 'embeddings' | 'beta' | 'gamma'
 type Said<R extends Role> = { readonly [K in `${R}Initializer`]?: Initializer | undefined } & {
   readonly [K in `${R}Regularizer`]?: Regularizer | undefined
 } & { readonly [K in `${R}Constraint`]?: Constraint | undefined }

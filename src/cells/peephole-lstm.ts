@@ -1,5 +1,5 @@
 import { type Initializer, joined, parameter } from '../init/initializers.ts'
-import { ACTIVATIONS } from './activations.ts'
+import { activationsOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
 import { gateBiases } from './lstm.ts'
@@ -57,7 +57,7 @@ const define = defineCell<Filled<typeof PEEPHOLE_LSTM>>()({
     }
   },
 }).step(({ x, state: { h, c }, params, options }) => {
-  const [squash, gate] = [ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrentActivation]]
+  const [squash, gate] = activationsOf('peepholeLstm', options)
   const sum = x.matmul(params.U).add(h.matmul(params.W))
   const [i, f, g, o] = parts(options.useBias ? sum.add(params.b) : sum, 4)
   const [pi, pf, po] = parts(params.P, 3)

@@ -1,5 +1,5 @@
 import { sub } from '../graph/value.ts'
-import { ACTIVATIONS, type Activation } from './activations.ts'
+import { type Activation, activationOf } from './activations.ts'
 import { defineCell } from './define.ts'
 import { parts } from './functions.ts'
 import {
@@ -47,6 +47,6 @@ const define = defineCell<Filled<typeof QRNN>>()({
   const sum = previous.matmul(params.V).add(x.matmul(params.U))
   const [z, f, o] = parts(options.useBias ? sum.add(params.b) : sum, 3)
   const keep = f.sigmoid()
-  const next = keep.mul(c).add(sub(1, keep).mul(ACTIVATIONS[options.activation](z)))
+  const next = keep.mul(c).add(sub(1, keep).mul(activationOf('qrnn', options.activation)(z)))
   return { output: o.sigmoid().mul(next), state: { c: next, previous: x } }
 })

@@ -1,6 +1,7 @@
 import { maximum, minimum, stopGradient, where } from '../graph/value.ts'
+import { logSigmoid } from './activation-functions.ts'
 import { defineCell } from './define.ts'
-import { logSigmoid, parts } from './functions.ts'
+import { parts } from './functions.ts'
 import { gateBiases } from './lstm.ts'
 import {
   BASICS,

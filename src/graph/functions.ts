@@ -1,4 +1,5 @@
 /** Functions that are made of operations: what they compute, how it is differentiated and compiled follows from those. */
+import { requireGroups } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import {
   constantOf,
@@ -117,6 +118,8 @@ export interface ConvolutionOptions {
   readonly dilations?: number | readonly number[]
   /** `same`: as many outputs as ⌈inputs / stride⌉, zeros around; `causal`: zeros before only. Default: 'valid'. */
   readonly padding?: 'valid' | 'same' | 'causal'
+  /** Parts of the features that each have their own part of the outputs; the kernel is [k…, I / groups, O]. Default: 1. */
+  readonly groups?: number
 }
 
 /**
@@ -126,6 +129,7 @@ export interface ConvolutionOptions {
  * Each of the kernel's elements is one matrix product with a strided view of x: nothing is copied together first.
  */
 export function convolution(x: Value, kernel: Value, options: ConvolutionOptions): Value {
+  const { groups = 1 } = options
   const axes = options.axes.map((axis) => normalAxis(x.shape, axis))
   const sizes = kernel.shape.slice(0, axes.length).map((each) => constantOf(each) ?? 0)
   if (kernel.rank !== axes.length + 2 || sizes.some((each) => each < 1) || axes.includes(x.rank - 1)) {
@@ -149,10 +153,25 @@ export function convolution(x: Value, kernel: Value, options: ConvolutionOptions
       return slice(value, axis, start, subSize(padded.shape[axis]!, reach[i]! - start), strides[i]!)
     }, padded)
     const weights = place.reduce((value, at, i) => slice(value, i, at, at + 1), kernel)
-    const product = matmul(part, reshape(weights, kernel.shape.slice(-2)))
+    const own = reshape(weights, kernel.shape.slice(-2))
+    const product = groups === 1 ? matmul(part, own) : grouped(part, own, groups)
     sum = sum === undefined ? product : add(sum, product)
   }
   return sum!
+}
+
+/** Of x […, I] by [I / G, O]: outputs g · O / G … of features g · I / G …, for each g. */
+function grouped(x: Value, weights: Value, groups: number): Value {
+  const cut = (value: Value) => {
+    const size = constantOf(value.shape.at(-1)!)
+    requireGroups('convolution', groups, 'last axis', size)
+    return reshape(value, [...value.shape.slice(0, -1), groups, size! / groups])
+  }
+  const lead = 'abcdefghij'.slice(0, x.rank - 1)
+  const made = derive([cut(x), cut(weights)], ([a, b]) =>
+    build.einsum(a!, `${lead}mk`, b!, 'kmn', `${lead}mn`),
+  )
+  return reshape(made, [...x.shape.slice(0, -1), weights.shape[1]!])
 }
 
 /** Zeros before and after; Keras puts the odd one after. */

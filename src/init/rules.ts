@@ -4,7 +4,7 @@
  */
 import { Value } from '../graph/value.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
-import { printShape, sameShape } from '../tensor/size.ts'
+import { printShape, type Shape, sameShape } from '../tensor/size.ts'
 
 type RuleKind = 'regularizer' | 'constraint'
 
@@ -33,16 +33,18 @@ export function rule<K extends RuleKind>(
   of: (weight: Value) => Value,
   options: object = {},
 ): Rule<K> {
-  const apply = (weight: Value) => {
-    const value = of(weight)
-    const expected = kind === 'constraint' ? weight.shape : []
-    if (value instanceof Value && value.dtype === 'f32' && sameShape(value.shape, expected)) return value
-    throw new ShapeError(
-      `${kind} ${name}: of a weight ${printShape(weight.shape)} it must make f32${printShape(expected)}; ` +
-        `received ${value instanceof Value ? `${value.dtype}${printShape(value.shape)}` : typeof value}`,
-    )
-  }
+  const apply = (weight: Value) =>
+    requireMade(`${kind} ${name}: of a weight`, weight, of(weight), kind === 'constraint' ? weight.shape : [])
   return { kind, name, ...options, apply }
+}
+
+/** What a user's function made of a value, f32 of that shape; it throws a ShapeError where it made something else. */
+export function requireMade(what: string, of: Value, made: Value, shape: Shape): Value {
+  if (made instanceof Value && made.dtype === 'f32' && sameShape(made.shape, shape)) return made
+  throw new ShapeError(
+    `${what} ${printShape(of.shape)} it must make f32${printShape(shape)}; ` +
+      `received ${made instanceof Value ? `${made.dtype}${printShape(made.shape)}` : typeof made}`,
+  )
 }
 
 /** A rule of the user's. */

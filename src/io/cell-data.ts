@@ -13,7 +13,9 @@ import {
 } from '../cells/define.ts'
 import { areNamed, type InputAxes, type InputShape, inputShapes, printInputs } from '../cells/inputs.ts'
 import { callGraph } from '../graph/inline.ts'
+import { resized } from '../graph/rebuild.ts'
 import { traceWith } from '../graph/trace.ts'
+import type { Value } from '../graph/value.ts'
 import { type Initializer, NUMBERS, type Parameter, parameter } from '../init/initializers.ts'
 import { type Rule, rule } from '../init/rules.ts'
 import { requireNumber } from '../tensor/checks.ts'
@@ -93,25 +95,38 @@ function writePart({ shape, init }: Parameter): { readonly [field: string]: Json
 
 type AnyRule = Rule<'regularizer' | 'constraint'>
 
-/** A rule as what it makes of weights of this shape. */
-export function writeRule({ name, apply }: AnyRule, shape: readonly number[]): Json {
+/** A function of one value as what it makes of values of this shape. */
+export function writeFunction(
+  name: string,
+  shape: readonly (number | string)[],
+  of: (value: Value) => Value,
+): { readonly [field: string]: Json } {
   const writer = new GraphWriter()
   const { graph } = traceWith(
-    [{ name: 'weight', shape }],
-    ([weight]) => [apply(weight!)],
+    [{ name, shape }],
+    ([value]) => [of(value!)],
     (outputs) => outputs,
   )
   const root = writer.root(graph)
-  return { name, graphs: writer.graphs, root }
+  return { graphs: writer.graphs, root }
 }
 
-/** What the graph makes of a weight is checked where a parameter has the rule. */
+/** Reads a function whose sizes name these symbols. What it makes is checked where it is used. */
+export function readFunction(fields: Fields, symbols: readonly string[]): (value: Value) => Value {
+  const graph = fields.get('root', rootReader(symbols, fields.get('graphs', graphsReader(symbols))))
+  return (value) => {
+    const sizes = new Map(symbols.map((symbol, axis) => [symbol, value.shape[axis]!]))
+    return callGraph(resized(graph, sizes), [value])[0]!
+  }
+}
+
+/** A rule as what it makes of weights of this shape. */
+export function writeRule({ name, apply }: AnyRule, shape: readonly number[]): Json {
+  return { name, ...writeFunction('weight', shape, apply) }
+}
+
 export function readRule<K extends AnyRule['kind']>(kind: K): Read<Rule<K>> {
-  return object((fields) => {
-    const name = fields.get('name', text)
-    const graph = fields.get('root', rootReader([], fields.get('graphs', graphsReader([]))))
-    return rule(kind, name, (weight) => callGraph(graph, [weight])[0]!)
-  })
+  return object((fields) => rule(kind, fields.get('name', text), readFunction(fields, [])))
 }
 const [regularizer, constraint] = [readRule('regularizer'), readRule('constraint')]
 

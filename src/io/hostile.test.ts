@@ -292,6 +292,30 @@ test.each<[name: string, path: string, value: Json | undefined, message: RegExp]
   ['an unknown option', 'layers.1.options.code', 1, /layers\[1\]\.options: unknown field "code"/],
   ['an option of prototypes', 'layers.1.options.activation', 'valueOf', /activation must be one of/],
   [
+    'an activation of code',
+    'layers.1.options.activation',
+    { code: 'x' },
+    /activation: field graphs is missing/,
+  ],
+  [
+    'an activation that makes something else',
+    'layers.1.options.activation',
+    {
+      graphs: [{ params: [{ name: 'x', shape: ['B', 3], dtype: 'f32' }], nodes: [], outputs: [0] }],
+      root: { graph: 0, guards: [] },
+    },
+    /parameter x is f32\[.*3\]; received f32\[.*2\]/,
+  ],
+  [
+    'an activation that makes nothing',
+    'layers.1.options.activation',
+    {
+      graphs: [{ params: [{ name: 'x', shape: ['B', 2], dtype: 'f32' }], nodes: [], outputs: [] }],
+      root: { graph: 0, guards: [] },
+    },
+    /dense, activation: .* received undefined/,
+  ],
+  [
     'an initializer for an option',
     'layers.1.options.biasInitializer',
     'zeros',

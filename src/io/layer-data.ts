@@ -2,8 +2,9 @@
  * Layers as plain data: kind, name, options, and for recurrent ones the places of their cells. Reading goes through the
  * layers' own constructors.
  */
+import type { Activation } from '../cells/activations.ts'
 import type { Cell } from '../cells/define.ts'
-import type { Activation, Initializer } from '../cells/index.ts'
+import type { Initializer } from '../init/initializers.ts'
 import type { Rule } from '../init/rules.ts'
 import { Attention, type AttentionOptions, attention, pointer } from '../layers/attention.ts'
 import { BatchNorm, type BatchNormOptions, batchNorm } from '../layers/batch-norm.ts'
@@ -38,9 +39,16 @@ import { averagePooling1d, maxPooling1d, Pooling, type PoolingOptions } from '..
 import { Recurrent, type RecurrentOptions, type Zoneout } from '../layers/recurrent.ts'
 import { RepeatVector, type RepeatVectorOptions, repeatVector } from '../layers/repeat-vector.ts'
 import { Residual, residual } from '../layers/residual.ts'
+import type { ScalingOptions } from '../layers/scaling.ts'
 import { TimeDistributed, timeDistributed } from '../layers/time-distributed.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { readInitializer, readRule, writeInitializer } from './cell-data.ts'
+import {
+  readFunction,
+  readInitializer,
+  readRule,
+  type writeFunction,
+  type writeInitializer,
+} from './cell-data.ts'
 import {
   choice,
   entryOf,
@@ -60,12 +68,19 @@ import {
 } from './fields.ts'
 
 type RuleKind = 'regularizer' | 'constraint'
-/** Writes a rule of a layer's own parameter; nothing where there is none, such as a bias that is not used. */
-export type WriteRule = (leaf: string, rule: Rule<RuleKind>) => Json | undefined
+/** How what stands elsewhere in the file, or is a graph, is written: what only loads files need not know it. */
+interface Way {
+  /** The place of a layer's cell. */
+  readonly place: (layer: Recurrent) => number
+  /** A rule of a layer's own parameter; nothing where there is none, such as a bias that is not used. */
+  readonly writeRule: (leaf: string, rule: Rule<RuleKind>) => Json | undefined
+  readonly writeFunction: typeof writeFunction
+  readonly writeInitializer: typeof writeInitializer
+}
 
-/** An option's way to the file and back. */
+/** An option's way to the file, beside the layer's other options, and back. */
 interface Option<T> {
-  write(value: T, writeRule: WriteRule): Json | undefined
+  write(value: T, way: Way, options: object): Json | undefined
   readonly read: Read<T>
 }
 
@@ -76,17 +91,44 @@ function asIs<T extends Json>(read: Read<T>): Option<T> {
   return { read, write: (value) => value }
 }
 
-const MAX_AXES = 100
 const size = asIs(extent)
 const truth = asIs(flag)
+/** The constructor knows which there are. */
+const word = asIs(text) as Option<never>
 const seed = asIs(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 const real: Option<number> = { read: number, write: writeNumber }
-/** The constructor knows which there are. */
-const activation = asIs(text as Read<Activation>)
-const initializer: Option<Initializer> = { read: object(readInitializer), write: writeInitializer }
+const readActivation = object((fields): Activation => readFunction(fields, ['B']))
+/** A name, of which the constructor knows which there are, or the graph of a function of rows of so many features. */
+function activationOn<K extends string>(features: K): Option<Activation> {
+  return {
+    read: (value, where) =>
+      typeof value === 'string' ? word.read(value, where) : readActivation(value, where),
+    write: (value, { writeFunction }, options) =>
+      typeof value === 'string'
+        ? value
+        : writeFunction('x', ['B', (options as Record<K, number>)[features]], value),
+  }
+}
+const initializer: Option<Initializer> = {
+  read: object(readInitializer),
+  write: (value, { writeInitializer }) => writeInitializer(value),
+}
 /** A rule of the parameter of that name. */
 function ruleOf<K extends RuleKind>(kind: K, leaf: string): Option<Rule<K>> {
-  return { read: readRule(kind), write: (value, writeRule) => writeRule(leaf, value) }
+  return { read: readRule(kind), write: (value, { writeRule }) => writeRule(leaf, value) }
+}
+
+type Said<R extends string> = { readonly [K in `${R}Initializer`]: typeof initializer } & {
+  readonly [K in `${R}Regularizer`]: Option<Rule<'regularizer'>>
+} & { readonly [K in `${R}Constraint`]: Option<Rule<'constraint'>> }
+
+/** What options say of the parameter of that name. */
+function said<R extends string>(role: R, leaf: string): Said<R> {
+  return {
+    [`${role}Initializer`]: initializer,
+    [`${role}Regularizer`]: ruleOf('regularizer', leaf),
+    [`${role}Constraint`]: ruleOf('constraint', leaf),
+  } as Said<R>
 }
 
 /** One rate, or those of states in order. */
@@ -98,42 +140,44 @@ const writeZoneout = (value: Zoneout): Json =>
 
 const NONE = {} satisfies Options<{ readonly name?: string }>
 const ATTENTION: Options<AttentionOptions> = {
-  score: asIs(choice(['dot', 'general', 'additive'])),
+  score: word,
   units: size,
   scaled: truth,
+  dropout: real,
+  seed,
+}
+const SCALING: Options<ScalingOptions> = {
+  center: truth,
+  scale: truth,
+  ...said('beta', 'b'),
+  ...said('gamma', 'g'),
 }
 const BATCH_NORM: Options<BatchNormOptions> = {
   momentum: real,
   epsilon: real,
-  center: truth,
-  scale: truth,
-  betaInitializer: initializer,
-  gammaInitializer: initializer,
+  ...SCALING,
   movingMeanInitializer: initializer,
   movingVarianceInitializer: initializer,
 }
-const CONCATENATE: Options<ConcatenateOptions> = { axis: asIs(integer(-MAX_AXES, MAX_AXES)) }
+const CONCATENATE: Options<ConcatenateOptions> = { axis: asIs(integer(-100, 100)) }
 const CONV1D: Options<Conv1dOptions> = {
   filters: size,
   kernelSize: size,
   strides: size,
-  padding: asIs(choice(['valid', 'same', 'causal'])),
+  padding: word,
   dilationRate: size,
-  activation,
+  groups: size,
+  activation: activationOn('filters'),
   useBias: truth,
-  kernelInitializer: initializer,
-  biasInitializer: initializer,
+  ...said('kernel', 'K'),
+  ...said('bias', 'b'),
 }
 const DENSE: Options<DenseOptions> = {
   units: size,
-  activation,
+  activation: activationOn('units'),
   useBias: truth,
-  kernelInitializer: initializer,
-  biasInitializer: initializer,
-  kernelRegularizer: ruleOf('regularizer', 'V'),
-  biasRegularizer: ruleOf('regularizer', 'c'),
-  kernelConstraint: ruleOf('constraint', 'V'),
-  biasConstraint: ruleOf('constraint', 'c'),
+  ...said('kernel', 'V'),
+  ...said('bias', 'c'),
   tiedTo: asIs(text),
 }
 const DROPOUT: Options<DropoutOptions> = {
@@ -144,24 +188,22 @@ const DROPOUT: Options<DropoutOptions> = {
 const EMBEDDING: Options<EmbeddingOptions> = {
   inputDim: size,
   outputDim: size,
-  embeddingsInitializer: initializer,
+  ...said('embeddings', 'E'),
   maskZero: truth,
-  embeddingsRegularizer: ruleOf('regularizer', 'E'),
-  embeddingsConstraint: ruleOf('constraint', 'E'),
 }
 const GLOBAL_POOLING: Options<GlobalPoolingOptions> = { keepDims: truth }
 const HIGHWAY: Options<HighwayOptions> = { kernelInitializer: initializer, biasInitializer: initializer }
-const LAYER_NORM: Options<LayerNormOptions> = { epsilon: real, center: truth, scale: truth }
+const LAYER_NORM: Options<LayerNormOptions> = { epsilon: real, ...SCALING }
 const MASKING: Options<MaskingOptions> = { maskValue: real }
 const POOLING: Options<PoolingOptions> = {
   poolSize: size,
   strides: size,
-  padding: asIs(choice(['valid', 'same'])),
+  padding: word,
 }
 const RECURRENT: Options<RecurrentOptions> = {
   returnSequences: truth,
   returnState: truth,
-  initialState: asIs(choice(['zeros', 'trainable'])),
+  initialState: word,
   goBackwards: truth,
   zeroOutputForMask: truth,
   seed,
@@ -169,16 +211,10 @@ const RECURRENT: Options<RecurrentOptions> = {
   stateful: truth,
 }
 const REPEAT_VECTOR: Options<RepeatVectorOptions> = { n: size }
-const merge = choice(['concat', 'sum', 'mul', 'ave'])
 const BIDIRECTIONAL: Options<Omit<BidirectionalOptions, 'backwardLayer'>> = {
-  mergeMode: { read: (value, where) => (value === null ? null : merge(value, where)), write: (mode) => mode },
+  mergeMode: { read: (value, where) => (value === null ? null : word.read(value, where)), write: word.write },
 }
 
-/** How what stands elsewhere in the file is written: the place of a layer's cell, the rules of its parameters. */
-interface Way {
-  readonly place: (layer: Recurrent) => number
-  readonly writeRule: WriteRule
-}
 type Written = { readonly [field: string]: Json | undefined }
 
 /** A kind of layer's way to the file, undefined for what only bears its name, and back. */
@@ -210,8 +246,9 @@ function around<O extends object>(
   /** What stands before the names of the inner layer's parameters. */
   prefix = '',
 ): Kind {
-  const inside = ({ place, writeRule }: Way): Way => ({
-    ...{ place, writeRule: (leaf, rule) => writeRule(`${prefix}${leaf}`, rule) },
+  const inside = (way: Way): Way => ({
+    ...way,
+    writeRule: (leaf, rule) => way.writeRule(`${prefix}${leaf}`, rule),
   })
   return {
     write: (layer, way) =>
@@ -310,12 +347,12 @@ export function layerReader(cells: readonly Cell[]): Read<Layer> {
 function write<O extends object>(
   options: Options<O>,
   values: O,
-  { writeRule }: Way,
+  way: Way,
 ): { readonly [name: string]: Json | undefined } {
   const given = new Map<string, unknown>(Object.entries(values))
   const all = Object.entries<Option<unknown>>(options).map(([name, option]) => {
     const value = given.get(name)
-    return [name, value === undefined ? undefined : option.write(value, writeRule)]
+    return [name, value === undefined ? undefined : option.write(value, way, values)]
   })
   return Object.fromEntries(all)
 }

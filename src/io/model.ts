@@ -13,7 +13,7 @@ import { sequential } from '../layers/sequential.ts'
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError, FormatError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { readCell, writeCell, writeRule } from './cell-data.ts'
+import { readCell, writeCell, writeFunction, writeInitializer, writeRule } from './cell-data.ts'
 import { CHECKSUM, checksumOf, NO_CHECKSUM, sealed } from './checksum.ts'
 import {
   fault,
@@ -152,6 +152,7 @@ function describe(model: Model): Json {
     const { name, layer } = model.calls[at]!
     return writeLayer(name, layer, {
       place: place(at),
+      ...{ writeFunction, writeInitializer },
       writeRule: (leaf, rule) => {
         const parameter = params.get(`${name}/${leaf}`)
         return parameter && writeRule(rule, parameter.shape)

@@ -1,12 +1,24 @@
 /** Attention over a sequence: which of its steps count, seen from another sequence's steps. */
-import { choice, count, type Fields, type Filled, fill, flag, optional, text } from '../cells/options.ts'
+import {
+  choice,
+  count,
+  type Fields,
+  type Filled,
+  fill,
+  flag,
+  numberOf,
+  optional,
+  seed,
+  text,
+} from '../cells/options.ts'
 import { matmul, softmax, tanh, type Value, where } from '../graph/value.ts'
 import { glorotUniform } from '../init/initializers.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { dropped } from './dropout.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
 import { inside, outside, padded } from './signals.ts'
 
-export interface AttentionOptions {
+export interface PointerOptions {
   /**
    * e, how well a query q [D] fits a key k [E]: `dot`, e = q · k, D = E; `general`, e = q W k (Luong et al. 2015); `additive`,
    * e = v · tanh(q W + k U) (Bahdanau et al. 2015). Default: dot.
@@ -19,11 +31,23 @@ export interface AttentionOptions {
   readonly name?: string | undefined
 }
 
-const FIELDS = {
+export interface AttentionOptions extends PointerOptions {
+  /** The share of weights a that are dropped in training, each at every step by itself; see {@link Dropout}. Default: 0. */
+  readonly dropout?: number
+  /** Of this layer's dropout alone. Default: the seed of `fit`. */
+  readonly seed?: number | undefined
+}
+
+const POINTER = {
   score: choice('dot', ['dot', 'general', 'additive']),
   units: optional(count),
   scaled: flag(false),
   name: text,
+} satisfies Fields<PointerOptions>
+const ATTENTION = {
+  ...POINTER,
+  dropout: numberOf('of at least 0 and below 1', 0),
+  seed,
 } satisfies Fields<AttentionOptions>
 
 /** What is masked: so low that its share is 0, and finite, so that differences are numbers. */
@@ -35,24 +59,24 @@ const NEVER = -1e9
  *
  *     a(t)_s = softmax_s e(q(t), k(s)), y(t) = Σ_s a(t)_s v(s)
  *
- * over the steps s that are there. `get('weights')` is a, [B, T, S]. A pointer (`pointer`) yields e instead, logits over the
- * steps s.
+ * over the steps s that are there. `get('weights')` is a, [B, T, S], in training after `dropout`. A pointer (`pointer`) yields
+ * e instead, logits over the steps s.
  */
 export class Attention implements Layer {
   readonly kind: 'attention' | 'pointer'
   readonly name: string | undefined
-  readonly options: Filled<typeof FIELDS>
+  readonly options: Filled<typeof POINTER> & Partial<Filled<typeof ATTENTION>>
   /** Steps of the values are read all together. */
   readonly readsAround = 'others'
 
   constructor(kind: Attention['kind'], options: AttentionOptions) {
     this.kind = kind
-    this.options = fill(kind, FIELDS, options)
+    this.options = fill(kind, kind === 'pointer' ? POINTER : ATTENTION, options)
     this.name = options.name
-    if ((this.options.score === 'additive') !== (this.options.units !== undefined)) {
+    const { score, units } = this.options
+    if ((score === 'additive') === (units === undefined)) {
       throw new ArgumentError(
-        `${kind}: expected units where the score is additive, and only there; received ${this.options.score} and ` +
-          `${this.options.units ?? 'none'}`,
+        `${kind}: expected units where the score is additive, and only there; received ${score} and ${units ?? 'none'}`,
       )
     }
   }
@@ -73,11 +97,12 @@ export class Attention implements Layer {
     const e = this.#scores(q, outside(k), [featuresOf(this.kind, query), featuresOf(this.kind, k)], scope)
     const scores = there === undefined ? e : where(there.expandDims(1), e, NEVER)
     if (this.kind === 'pointer') return laid(query, scores)
-    const weights = softmax(scores)
-    return {
-      ...laid(query, matmul(weights, outside(v))),
-      others: { weights: laid(query, weights) },
-    }
+    const shares = softmax(scores)
+    const { dropout = 0, seed } = this.options
+    const weights = dropped(laid(query, shares), dropout, seed, scope)
+    // As they lay, unless some were dropped.
+    const left = scope.training && dropout > 0 ? outside(weights).reshape(shares.shape) : shares
+    return { ...laid(query, matmul(left, outside(v))), others: { weights } }
   }
 
   /** e [B, T, S] of queries [B, T, D] and keys [B, S, E]. */
@@ -119,6 +144,6 @@ export function attention(options: AttentionOptions = {}): Attention {
  * Logits over another sequence's steps (Vinyals et al. 2015): which of them is meant; of `call(pointer(), [queries, values])`.
  * With softmaxCrossEntropy its targets are numbers of steps, 0 … S − 1.
  */
-export function pointer(options: AttentionOptions = { score: 'additive', units: 32 }): Attention {
+export function pointer(options: PointerOptions = { score: 'additive', units: 32 }): Attention {
   return new Attention('pointer', options)
 }

@@ -5,6 +5,7 @@ import { gruCell } from '../cells/gru.ts'
 import { lstmCell } from '../cells/lstm.ts'
 import { stacked } from '../cells/stacked.ts'
 import { RecurraError } from '../tensor/errors.ts'
+import { pointer } from './attention.ts'
 import { bidirectional } from './bidirectional.ts'
 import { convLstm1d, convLstm2d } from './conv-lstm.ts'
 import { conv1d } from './conv1d.ts'
@@ -57,6 +58,36 @@ test.each<[string, () => unknown, code: string, said: string]>([
   ['a misspelt one of a layer', () => dense(odd({ unit: 1 })), 'argument', 'dense: there is no option unit;'],
   ['a flag', () => lstm({ units, useBias: odd('no') }), 'argument', 'lstm: useBias | true or false | no'],
   ['a layer’s flag', () => gru({ units, returnState: odd(1) }), 'argument', 'gru: returnState | received 1'],
+  [
+    'filters in groups',
+    () => conv1d({ filters: 3, kernelSize: 1, groups: 2 }),
+    'argument',
+    'conv1d: groups must divide the filters; received 2 and 3',
+  ],
+  [
+    'features in groups',
+    () => ofNumbers(conv1d({ filters: 3, kernelSize: 1, groups: 3 })),
+    'argument',
+    'conv1d: groups must divide the features; received 3 and 2',
+  ],
+  [
+    'an activation that makes something else',
+    () => ofNumbers(dense({ units, activation: (x) => x.sum(-1) })),
+    'shape',
+    'dense, activation: of | it must make f32[ | received f32[',
+  ],
+  [
+    'one of a cell',
+    () => ofNumbers(lstm({ units, recurrentActivation: odd(() => 1) })),
+    'shape',
+    'lstm, activation: of [B, 2] it must make f32[B, 2]; received number',
+  ],
+  [
+    'a pointer that drops',
+    () => pointer(odd({ dropout: 0.5 })),
+    'argument',
+    'pointer: there is no option dropout',
+  ],
   ['a gate', () => lstm({ units, recurrentActivation: odd('swish') }), 'argument', 'hardSigmoid | swish'],
   [
     'a state',
@@ -190,7 +221,7 @@ test.each<[string, () => unknown, code: string, said: string]>([
     'all dropped',
     () => dropout({ rate: 1 }),
     'argument',
-    'dropout: rate must be at least 0 and below 1; received 1',
+    'dropout: rate must be a number of at least 0 and below 1; received 1',
   ],
   ['a rate below 0', () => dropout({ rate: -0.1 }), 'argument', 'rate | -0.1'],
   ['a rate of NaN', () => dropout({ rate: Number.NaN }), 'argument', 'rate | NaN'],

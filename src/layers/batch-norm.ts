@@ -1,24 +1,16 @@
-import { type Field, type Fields, type Filled, fill, flag, initializer, text } from '../cells/options.ts'
+import { type Fields, type Filled, fill, initializer, numberOf, text } from '../cells/options.ts'
 import { sizeValue, type Value, where } from '../graph/value.ts'
 import { type Initializer, parameter } from '../init/initializers.ts'
-import { requireNumber } from '../tensor/checks.ts'
 import { productOf } from '../tensor/size.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
+import { SCALING, type ScalingOptions, scaled } from './scaling.ts'
 import { presenceOf } from './signals.ts'
 
-export interface BatchNormOptions {
+export interface BatchNormOptions extends ScalingOptions {
   /** How much of the moving statistics stays in each training step. Default: 0.99. */
   readonly momentum?: number
   /** ε. Default: 1e-3. */
   readonly epsilon?: number
-  /** Whether there is b. Default: true. */
-  readonly center?: boolean
-  /** Whether there is g. Default: true. */
-  readonly scale?: boolean
-  /** How b begins. Default: zeros. */
-  readonly betaInitializer?: Initializer
-  /** How g begins. Default: ones. */
-  readonly gammaInitializer?: Initializer
   /** Default: zeros. */
   readonly movingMeanInitializer?: Initializer
   /** Default: ones. */
@@ -26,19 +18,12 @@ export interface BatchNormOptions {
   readonly name?: string | undefined
 }
 
-const within = (range: 'above 0' | 'from 0 to 1', fallback: number): Field<number> => ({
-  fallback,
-  check: (what, name, value) => requireNumber(what, name, value, range),
-})
 const constant = (value: number) => initializer({ kind: 'constant', value })
 
 const FIELDS = {
-  momentum: within('from 0 to 1', 0.99),
-  epsilon: within('above 0', 1e-3),
-  center: flag(true),
-  scale: flag(true),
-  betaInitializer: constant(0),
-  gammaInitializer: constant(1),
+  momentum: numberOf('from 0 to 1', 0.99),
+  epsilon: numberOf('above 0', 1e-3),
+  ...SCALING,
   movingMeanInitializer: constant(0),
   movingVarianceInitializer: constant(1),
   name: text,
@@ -64,9 +49,9 @@ export class BatchNorm implements Layer {
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
-    const { momentum, epsilon, center, scale, betaInitializer, gammaInitializer } = this.options
-    const { movingMeanInitializer, movingVarianceInitializer } = this.options
-    const shape = [featuresOf('batchNorm', signal)]
+    const { momentum, epsilon, movingMeanInitializer, movingVarianceInitializer } = this.options
+    const features = featuresOf('batchNorm', signal)
+    const shape = [features]
     const moving = {
       mean: scope.variable('movingMean', parameter(shape, movingMeanInitializer)),
       variance: scope.variable('movingVariance', parameter(shape, movingVarianceInitializer)),
@@ -78,9 +63,7 @@ export class BatchNorm implements Layer {
       scope.next('movingVariance', moved(moving.variance, variance))
     }
     const normal = signal.value.sub(mean).div(variance.add(epsilon).sqrt())
-    const scaled = scale ? normal.mul(scope.param('g', parameter(shape, gammaInitializer))) : normal
-    const value = center ? scaled.add(scope.param('b', parameter(shape, betaInitializer))) : scaled
-    return { ...signal, value }
+    return { ...signal, value: scaled(normal, features, this.options, scope) }
   }
 }
 

@@ -1,16 +1,12 @@
-import { ACTIVATIONS, type Activation } from '../cells/activations.ts'
+import { type Activation, activationOf } from '../cells/activations.ts'
 import {
   activation,
-  BIAS,
-  CONSTRAINT,
-  count,
   type Fields,
   type Filled,
   fill,
-  flag,
+  INPUT_BASICS,
   KERNEL,
   optional,
-  REGULARIZER,
   text,
   weight,
 } from '../cells/options.ts'
@@ -49,15 +45,9 @@ export interface DenseOptions {
 }
 
 const FIELDS = {
-  units: count,
+  ...INPUT_BASICS,
   activation: activation('linear'),
-  useBias: flag(true),
   kernelInitializer: optional(KERNEL),
-  biasInitializer: BIAS,
-  kernelRegularizer: REGULARIZER,
-  biasRegularizer: REGULARIZER,
-  kernelConstraint: CONSTRAINT,
-  biasConstraint: CONSTRAINT,
   tiedTo: text,
   name: text,
 } satisfies Fields<DenseOptions>
@@ -84,7 +74,7 @@ export class Dense implements Layer {
     const { units, useBias } = this.options
     const V = this.#kernel(featuresOf('dense', signal), scope)
     const c = useBias ? scope.param('c', weight('bias', this.options, [units])) : 0
-    return { ...signal, value: ACTIVATIONS[this.options.activation](signal.value.matmul(V).add(c)) }
+    return { ...signal, value: activationOf('dense', this.options.activation)(signal.value.matmul(V).add(c)) }
   }
 
   #kernel(features: number, scope: LayerScope): Value {

@@ -1,6 +1,15 @@
-import { type Field, type Fields, type Filled, fill, optional, seed, text } from '../cells/options.ts'
-import { type RandomKey, randomUniform } from '../graph/functions.ts'
-import { type Value, where } from '../graph/value.ts'
+import {
+  type Field,
+  type Fields,
+  type Filled,
+  fill,
+  numberOf,
+  optional,
+  seed,
+  text,
+} from '../cells/options.ts'
+import { randomUniform } from '../graph/functions.ts'
+import { where } from '../graph/value.ts'
 import { said } from '../tensor/checks.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { seedWord } from '../tensor/random.ts'
@@ -20,14 +29,6 @@ export interface DropoutOptions {
   readonly name?: string | undefined
 }
 
-const rate: Field<number> = {
-  fallback: undefined,
-  check: (what, name, value) => {
-    if (Number.isFinite(value) && value >= 0 && value < 1) return
-    throw new ArgumentError(`${what}: ${name} must be at least 0 and below 1; received ${said(value)}`)
-  },
-}
-
 const noiseShape: Field<readonly (number | null)[]> = {
   fallback: undefined,
   check: (what, name, value) => {
@@ -41,7 +42,7 @@ const noiseShape: Field<readonly (number | null)[]> = {
 }
 
 const FIELDS = {
-  rate,
+  rate: numberOf('of at least 0 and below 1'),
   noiseShape: optional(noiseShape),
   seed,
   name: text,
@@ -71,39 +72,43 @@ export class Dropout implements Layer {
     const { rate, noiseShape, seed } = this.options
     featuresOf('dropout', signal)
     const noise = noiseShape === undefined ? undefined : sharedOf(signal, noiseShape)
-    if (rate === 0 || !scope.training) return signal
-    const key = scope.random('mask')
-    const kept = drawKept(signal, rate, seed === undefined ? key : { ...key, seed: seedWord(seed) }, noise)
-    return { ...signal, value: where(kept, signal.value.mul(1 / (1 - rate)), 0) }
+    return dropped(signal, rate, seed, scope, noise)
   }
 }
 
 /** What shares one draw: all rows, all steps, all along axes of features. */
 interface Shared {
-  readonly rows: boolean
-  readonly time: boolean
-  readonly axes: readonly number[]
+  readonly rows?: boolean
+  readonly time?: boolean
+  readonly axes?: readonly number[]
 }
 
-const NOTHING: Shared = { rows: false, time: false, axes: [] }
-
-/** bool, broadcasting to the signal's value: true with probability 1 − rate. */
-function drawKept(
-  { value, sequence, packing }: Signal,
+/** y = x ⊙ m / (1 − rate), where it is trained; the seed, if there is one, stands for that of the training. */
+export function dropped(
+  signal: Signal,
   rate: number,
-  { rows, time = 0, rowAxis = 0, ...key }: RandomKey,
-  shared: Shared = NOTHING,
-): Value {
+  seed: number | undefined,
+  scope: LayerScope,
+  shared: Shared = {},
+): Signal {
+  if (rate === 0 || !scope.training) return signal
+  const { value, sequence, packing } = signal
+  const { rows, time = 0, rowAxis = 0, ...key } = scope.random('mask')
   const one = new Set(shared.axes)
   // Packed rows and steps have one axis, along which each has its number; else what is shared has a length of 1.
   if (packing === undefined && shared.rows) one.add(rowAxis)
   if (packing === undefined && sequence && shared.time) one.add(0)
   const shape = value.shape.map((size, axis) => (one.has(axis) ? 1 : size))
-  const numbers = shared.rows ? packing && rows?.mul(0) : rows
-  const timeless = shared.time || (!sequence && shared.rows)
-  const place = { rowAxis, rows: numbers, time: timeless ? 0 : time }
+  const drawn = randomUniform(shape, {
+    ...key,
+    ...(seed !== undefined && { seed: seedWord(seed) }),
+    rowAxis,
+    rows: shared.rows ? packing && rows?.mul(0) : rows,
+    time: shared.time || (!sequence && shared.rows) ? 0 : time,
+  })
   // As f32, so that a comparison in f64 draws the same.
-  return randomUniform(shape, { ...key, ...place }).less(Math.fround(1 - rate))
+  const kept = drawn.less(Math.fround(1 - rate))
+  return { ...signal, value: where(kept, value.mul(1 / (1 - rate)), 0) }
 }
 
 /** What a batch-first noise shape says 1 of. */

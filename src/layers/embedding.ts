@@ -1,15 +1,4 @@
-import {
-  CONSTRAINT,
-  count,
-  type Fields,
-  type Filled,
-  fill,
-  flag,
-  initializer,
-  REGULARIZER,
-  text,
-  weight,
-} from '../cells/options.ts'
+import { count, type Fields, type Filled, fill, flag, parameterOf, text, weight } from '../cells/options.ts'
 import { gather, not, where } from '../graph/value.ts'
 import type { Initializer } from '../init/initializers.ts'
 import type { Constraint, Regularizer } from '../init/rules.ts'
@@ -37,10 +26,8 @@ export interface EmbeddingOptions {
 const FIELDS = {
   inputDim: count,
   outputDim: count,
-  embeddingsInitializer: initializer({ kind: 'uniform', low: -0.05, high: 0.05 }),
+  ...parameterOf('embeddings', { kind: 'uniform', low: -0.05, high: 0.05 }),
   maskZero: flag(false),
-  embeddingsRegularizer: REGULARIZER,
-  embeddingsConstraint: CONSTRAINT,
   name: text,
 } satisfies Fields<EmbeddingOptions>
 

@@ -1,22 +1,17 @@
 import { normalized } from '../cells/functions.ts'
-import { type Fields, type Filled, fill, flag, numberOf, text } from '../cells/options.ts'
-import { ones, zeros } from '../init/initializers.ts'
+import { type Fields, type Filled, fill, numberOf, text } from '../cells/options.ts'
 import { featuresOf, type Layer, type LayerScope, type Signal } from './layer.ts'
+import { SCALING, type ScalingOptions, scaled } from './scaling.ts'
 
-export interface LayerNormOptions {
+export interface LayerNormOptions extends ScalingOptions {
   /** ε. Default: 1e-3. */
   readonly epsilon?: number
-  /** Whether there is b. Default: true. */
-  readonly center?: boolean
-  /** Whether there is g. Default: true. */
-  readonly scale?: boolean
   readonly name?: string | undefined
 }
 
 const FIELDS = {
   epsilon: numberOf('above 0', 1e-3),
-  center: flag(true),
-  scale: flag(true),
+  ...SCALING,
   name: text,
 } satisfies Fields<LayerNormOptions>
 
@@ -25,7 +20,7 @@ const FIELDS = {
  *
  *     y = (x − μ) / √(σ² + ε) ⊙ g + b
  *
- * x […, I]; μ and σ² are the mean and the variance Σ (x − μ)² / I of its features; g [I] begins at 1, b [I] at 0.
+ * x […, I]; μ and σ² are the mean and the variance Σ (x − μ)² / I of its features; g and b [I].
  */
 export class LayerNorm implements Layer {
   readonly kind = 'layerNorm'
@@ -38,11 +33,9 @@ export class LayerNorm implements Layer {
   }
 
   apply(signal: Signal, scope: LayerScope): Signal {
-    const { epsilon, center, scale } = this.options
     const features = featuresOf('layerNorm', signal)
-    const normal = normalized(signal.value, epsilon)
-    const scaled = scale ? normal.mul(scope.param('g', ones(features))) : normal
-    return { ...signal, value: center ? scaled.add(scope.param('b', zeros(features))) : scaled }
+    const normal = normalized(signal.value, this.options.epsilon)
+    return { ...signal, value: scaled(normal, features, this.options, scope) }
   }
 }
 

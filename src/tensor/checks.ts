@@ -71,3 +71,9 @@ export function requireChoice(what: string, name: string, value: string, choices
     throw new ArgumentError(`${what}: ${name} must be one of ${choices.join(', ')}; received ${said(value)}`)
   }
 }
+
+/** @throws {ArgumentError} where what is cut into groups is no multiple of their number */
+export function requireGroups(what: string, groups: number, name: string, count: number | undefined): void {
+  if (count! % groups === 0) return
+  throw new ArgumentError(`${what}: groups must divide the ${name}; received ${groups} and ${count}`)
+}

@@ -155,6 +155,14 @@ export const CASES: Readonly<Record<string, Case>> = {
         .convolution(x!, w!, { axes: [0], padding: 'same', dilations: 2 })
         .add(fn.convolution(x!, w!, { axes: [0], padding: 'causal' })),
   },
+  'convolution in groups': {
+    inputs: [f('T', 'B', 6), f(2, 2, 9)],
+    build: (x, w) => fn.convolution(x!, w!, { axes: [0], padding: 'same', groups: 3 }),
+  },
+  'convolution over two axes, in groups': {
+    inputs: [f('B', 5, 6, 4), f(2, 3, 2, 2)],
+    build: (x, w) => fn.convolution(x!, w!, { axes: [1, 2], strides: [1, 2], groups: 2 }),
+  },
   'convolution over two axes': {
     inputs: [f('B', 5, 6, 2), f(2, 3, 2, 3)],
     build: (x, w) => fn.convolution(x!, w!, { axes: [1, 2], strides: [1, 2], padding: 'valid' }),

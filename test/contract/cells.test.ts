@@ -1,6 +1,7 @@
 /** What every cell must do once it is a layer; a user's own cell is held to the same. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { gelu, mish, softplus } from '../../src/cells/activation-functions.ts'
 import { clockworkCell } from '../../src/cells/clockwork.ts'
 import { convLstm1dCell, convLstm2dCell } from '../../src/cells/conv-lstm.ts'
 import { coupledLstmCell } from '../../src/cells/coupled-lstm.ts'
@@ -103,6 +104,8 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
   'gru, reset before the product': (options) => gruCell({ ...options, resetAfter: false }),
   'gru without biases, other functions': (options) =>
     gruCell({ ...options, useBias: false, activation: 'softmax', recurrentActivation: 'softmax' }),
+  'gru, functions of values': (options) =>
+    gruCell({ ...options, activation: gelu, recurrentActivation: (x) => softplus(x).tanh() }),
   // Few units: the linear feedback of many, with weights as large as these, amplifies what f32 rounds off.
   jordan: ({ units }) => jordanCell({ units: 2, outputs: units }),
   lstm: lstmCell,
@@ -137,6 +140,14 @@ const CELLS: Readonly<Record<string, (options: Units) => Cell>> = {
 const SHAPED: Readonly<Record<string, readonly [(options: Units) => Cell, ...number[][]]>> = {
   'convolutional lstm over rows': [
     ({ units }) => convLstm1dCell({ filters: units, kernelSize: 2, padding: 'same', useBias: false }),
+    [3, 1],
+  ],
+  'convolutional lstm over rows, functions of values': [
+    ({ units }) =>
+      convLstm1dCell({
+        ...{ filters: units, kernelSize: 2, padding: 'same', activation: mish },
+        recurrentActivation: (x) => x.mul(0.5).sigmoid(),
+      }),
     [3, 1],
   ],
   'convolutional lstm over images': [

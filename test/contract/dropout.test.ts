@@ -1,7 +1,9 @@
 /** Dropout: what it keeps, what that is a function of, and what training promises of it. */
 import { describe, expect, test } from 'vitest'
+import { attention } from '../../src/layers/attention.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { type DropoutOptions, dropout } from '../../src/layers/dropout.ts'
+import { call, input, model } from '../../src/layers/functional.ts'
 import type { Layer } from '../../src/layers/layer.ts'
 import { SOLE_OUTPUT } from '../../src/layers/model.ts'
 import * as packing from '../../src/layers/packing.ts'
@@ -125,6 +127,60 @@ describe('what is kept', () => {
     expect([masks({}), masks(own), masks(own, again)]).toEqual([all[0], all[1], all[1]])
     const twice = ones([dropout({ rate: 0.5 }), dropout({ rate: 0.5 })], shape)
     expect(Math.abs(mean(places(shape).map((place) => Number(twice(...place) > 0))) - 0.25)).toBeLessThan(0.1)
+  })
+})
+
+describe('of attention', () => {
+  const [B, T] = [5, 6]
+  const shares = (rate: number, options: object = {}) => {
+    const x = input(ofFeatures(2))
+    return model({
+      inputs: x,
+      outputs: call(attention({ dropout: rate, ...options }), [x, x]).get('weights'),
+    })
+  }
+  const of = (net: ReturnType<typeof shares>, lengths?: readonly number[]) => {
+    const named = traceLoss(net, 'meanSquaredError', lengths !== undefined)
+    const [x, y] = [new Array<number>(B * T * 2).fill(1), new Array<number>(B * T * T).fill(0)]
+    return Array.from(
+      runOracle(named, { ...counters, x, y, ...(lengths && { lengths }) }, sizes(B, T))['output']!,
+    )
+  }
+
+  test('drops weights, scales the others, and nothing at inference', async () => {
+    const values = of(shares(0.5))
+    const kept = mean(values.map((value) => Number(value !== 0)))
+    expect(Math.abs(kept - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / values.length))
+    for (const value of values) if (value !== 0) expect(value).toBeCloseTo(2 / T, 12)
+    expect([shares(0.5).built.draws, shares(0).built.draws]).toEqual([true, false])
+    const { inputs } = batchOf(1, 3, 4)
+    expect(await predict(shares(0.5), inputs)).toEqual(await predict(shares(0), inputs))
+    expect(of(shares(0.5, { seed: 1 }))).not.toEqual(of(shares(0.5, { seed: 2 })))
+    expect(of(shares(0.5, { seed: 1 }))).toEqual(of(shares(0.5, { seed: 1 })))
+  })
+
+  test('rows of unlike lengths draw what they draw among whole ones', () => {
+    const lengths = [2, 6, 1, 6, 4]
+    const [whole, ragged] = [of(shares(0.5)), of(shares(0.5), lengths)]
+    for (const [i, value] of ragged.entries()) {
+      const [b, t, s] = [Math.floor(i / T / T), Math.floor(i / T) % T, i % T]
+      const there = t < lengths[b]! && s < lengths[b]! && whole[i] !== 0
+      expect(value).toBeCloseTo(there ? 2 / lengths[b]! : 0, 12)
+    }
+  })
+
+  test('what comes out is of the weights that are left, and so are gradients', () => {
+    const x = input(ofFeatures(2))
+    const seen = call(attention({ score: 'general', dropout: 0.3 }), [x.to(rnn()), x])
+    const net = model({ inputs: x, outputs: seen })
+    const { numbers, weights } = random(4)
+    const values = { ...counters, ...weights(net), x: numbers(B * T * 2), y: numbers(B * T * 2) }
+    for (const lengths of [undefined, [2, 6, 1, 6, 4]]) {
+      const named = traceLoss(net, 'meanSquaredError', lengths !== undefined)
+      const given = { ...values, ...(lengths && { lengths }) }
+      const numeric = centralDifferences(named, [...net.built.params.keys()], given, sizes(B, T))
+      expect(outside('f64', runOracle(named, given, sizes(B, T)), numeric)).toEqual([])
+    }
   })
 })
 

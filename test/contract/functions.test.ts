@@ -9,7 +9,7 @@ import { interpret } from '../../src/graph/interpret.ts'
 import { scan } from '../../src/graph/scan.ts'
 import { scanUntil } from '../../src/graph/scan-until.ts'
 import { trace } from '../../src/graph/trace.ts'
-import { flip, greaterEqual, iota, or, sizeValue, type Value, where } from '../../src/graph/value.ts'
+import { concat, flip, greaterEqual, iota, or, sizeValue, type Value, where } from '../../src/graph/value.ts'
 import { symbol } from '../../src/tensor/size.ts'
 import { optimized, random } from './support.ts'
 
@@ -101,6 +101,26 @@ test.each([
   )
   expect(received!.length).toBe(wanted * outputs)
   for (const [i, value] of expected.flat().entries()) expect(received![i]).toBeCloseTo(value, 12)
+})
+
+test('convolution in groups: as if each were one of its own', () => {
+  const [x, w] = [
+    { shape: [7, 2, 6], data: draw.numbers(84) },
+    { shape: [3, 2, 9], data: draw.numbers(54) },
+  ]
+  const options = { axes: [0], padding: 'same', dilations: 2 } as const
+  const [whole, parts] = run([x, w], (a, b) => {
+    const each = [0, 1, 2].map((g) =>
+      fn.convolution(a.slice(-1, 2 * g, 2 * g + 2), b.slice(-1, 3 * g, 3 * g + 3), options),
+    )
+    return [fn.convolution(a, b, { ...options, groups: 3 }), concat(each, -1)]
+  })
+  expect(whole!.length).toBe(7 * 2 * 9)
+  for (const [i, value] of parts!.entries()) expect(whole![i]).toBeCloseTo(value, 12)
+  const refuses = (groups: number) => () =>
+    run([x, w], (a, b) => [fn.convolution(a, b, { ...options, groups })])
+  expect(refuses(4)).toThrow(/convolution: groups must divide the last axis; received 4 and 6/)
+  expect(refuses(2)).toThrow(/convolution: groups must divide the last axis; received 2 and 9/)
 })
 
 test('random numbers have their distributions, follow their keys and stay with their rows', () => {

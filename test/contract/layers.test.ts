@@ -3,6 +3,7 @@
  * row's length or masked changes no bit; a file gives the same layer back.
  */
 import { describe, expect, test } from 'vitest'
+import { gelu, mish, silu, softplus } from '../../src/cells/activation-functions.ts'
 import { defineCell } from '../../src/cells/define.ts'
 import { loadModel, saveModel } from '../../src/io/model.ts'
 import { attention, pointer } from '../../src/layers/attention.ts'
@@ -19,7 +20,7 @@ import { masking } from '../../src/layers/masking.ts'
 import { add, average, concatenate, maximum, multiply, subtract } from '../../src/layers/merge.ts'
 import type { InputSpec, Model } from '../../src/layers/model.ts'
 import { averagePooling1d, maxPooling1d } from '../../src/layers/pooling.ts'
-import { elman, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
+import { elman, lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { repeatVector } from '../../src/layers/repeat-vector.ts'
 import { residual } from '../../src/layers/residual.ts'
 import { timeDistributed } from '../../src/layers/time-distributed.ts'
@@ -84,6 +85,38 @@ const convolved = (seen: Row, w: Weights) =>
     const K = chunks(w['conv1d/K']!, w['conv1d/K']!.length / seen.length)[j]!
     return x ? zip(plus, sum, affine(x, K)) : sum
   }, w['conv1d/b']!)
+/** The kernel [size, I / G, O] of G groups as one [size, I, O], 0 between groups. */
+function apart(K: number[], size: number, inputs: number, outputs: number, groups: number): number[] {
+  const [width, all] = [inputs * groups, outputs * groups]
+  return Array.from({ length: size * width * all }, (_, at) => {
+    const [j, i, o] = [Math.floor(at / all / width), Math.floor(at / all) % width, at % all]
+    return Math.floor(i / inputs) === Math.floor(o / outputs) ? K[(j * inputs + (i % inputs)) * all + o]! : 0
+  })
+}
+const withDenseOf = (row: Row, w: Weights) => each((x) => affine(x, w['dense/V']!, w['dense/c']!))(row, w)
+/** x Φ(x) by the integral of the density from 0 to x. */
+const normalGate = (x: number) => {
+  const steps = 2000
+  const density = (at: number) => Math.exp((-at * at) / 2) / Math.sqrt(2 * Math.PI)
+  const sum = plus(...Array.from({ length: steps }, (_, i) => density(((i + 0.5) * x) / steps)))
+  return x * (0.5 + (sum * x) / steps)
+}
+/** The state h at each of all steps of a row, [i f g o] = x U + h W + b. */
+function lstmOf(row: Row, w: Weights, phi: (x: number) => number, gate: (x: number) => number): number[][] {
+  let [h, c] = [
+    [0, 0],
+    [0, 0],
+  ]
+  return row.map((x) => {
+    if (x) {
+      const sums = zip(plus, affine(x, w['lstm/U']!, w['lstm/b']!), affine(h, w['lstm/W']!))
+      const [i, f, g, o] = chunks(sums, 2) as [number[], number[], number[], number[]]
+      c = zip((a, b, d, e) => gate(a) * b + gate(d) * phi(e), f, c, i, g)
+      h = zip((a, b) => gate(a) * phi(b), o, c)
+    }
+    return h
+  })
+}
 /** Whether there is an output, by the row, by what window p sees. */
 type Is = (row: Row, seen: Row, p: number) => boolean
 const conv = (sight: Sight, is: Is) => (row: Row, w: Weights) =>
@@ -251,6 +284,44 @@ const CASES: Record<string, Case> = {
   'conv1d same with strides': {
     ...{ whole: true, layers: [conv1d({ filters: 2, kernelSize: 3, strides: 4, padding: 'same' })] },
     expected: conv({ size: 3, strides: 4, before: 0, after: 1 }, () => true),
+  },
+  'conv1d in groups': {
+    layers: [dense({ units: 4 }), conv1d({ filters: 6, kernelSize: 3, padding: 'same', groups: 2 })],
+    expected: (row, w) =>
+      conv({ size: 3, before: 1, after: 1 }, own)(withDenseOf(row, w), { ...w, 'conv1d/K': apart(w['conv1d/K']!, 3, 2, 3, 2) }), // biome-ignore format: one line
+  },
+  'conv1d, a group for each feature, with strides': {
+    layers: [conv1d({ filters: F, kernelSize: 2, strides: 2, groups: F })],
+    expected: (row, w) =>
+      conv({ size: 2, strides: 2 }, all)(row, { ...w, 'conv1d/K': apart(w['conv1d/K']!, 2, 1, 1, F) }),
+  },
+  'activations that are functions': {
+    layers: [
+      dense({ units: 3, activation: gelu }),
+      conv1d({ filters: 2, kernelSize: 2, padding: 'causal', activation: (x) => x.mul(silu(x)) }),
+      lstm({
+        units: 2,
+        returnSequences: true,
+        activation: mish,
+        recurrentActivation: softplus,
+      }),
+      // A function of all features of a step.
+      dense({ units: 2, activation: (x) => x.div(x.abs().sum(-1, { keepDims: true }).add(1)) }),
+    ],
+    expected: (row, w) => {
+      const first = each((x) => affine(x, w['dense/V']!, w['dense/c']!).map(normalGate))(row, w)
+      const second = conv({ size: 2, before: 1 }, own)(first, w)
+      const third = lstmOf(
+        second.map((x) => x?.map((value) => value * value * sigmoid(value))),
+        w,
+        (x) => x * Math.tanh(Math.log1p(Math.exp(x))),
+        (x) => Math.log1p(Math.exp(x)),
+      )
+      return each((h) => {
+        const sums = affine(h, w['dense_1/V']!, w['dense_1/c']!)
+        return sums.map((value) => value / (1 + plus(...sums.map(Math.abs))))
+      })(there(row, third), w)
+    },
   },
   maxPooling1d: { layers: [maxPooling1d()], expected: pooled({ size: 2, strides: 2 }, Math.max) },
   'maxPooling1d same': {

@@ -22,6 +22,7 @@ import { slstmCell } from '../../src/cells/slstm.ts'
 import { sruCell } from '../../src/cells/sru.ts'
 import { maxNorm } from '../../src/init/constraints.ts'
 import { l2 } from '../../src/init/regularizers.ts'
+import { attention, pointer } from '../../src/layers/attention.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { bidirectional } from '../../src/layers/bidirectional.ts'
 import { convLstm1d, convLstm2d } from '../../src/layers/conv-lstm.ts'
@@ -127,12 +128,19 @@ const inputOnly: Kinds = {
   ...{ kernelRegularizer: 'regularizer', biasRegularizer: 'regularizer' },
   ...{ kernelConstraint: 'constraint', biasConstraint: 'constraint' },
 }
+const { units: _, ...withoutUnits } = inputOnly
 const ofState: Kinds = {
   recurrentInitializer: 'initializer',
   recurrentRegularizer: 'regularizer',
   recurrentConstraint: 'constraint',
 }
 const basics: Kinds = { ...inputOnly, activation: 'choice', ...ofState }
+const gained: Kinds = {
+  ...{ center: 'flag', scale: 'flag' },
+  ...{ betaInitializer: 'initializer', gammaInitializer: 'initializer' },
+  ...{ betaRegularizer: 'regularizer', gammaRegularizer: 'regularizer' },
+  ...{ betaConstraint: 'constraint', gammaConstraint: 'constraint' },
+}
 const layer: Kinds = {
   returnSequences: 'flag',
   returnState: 'flag',
@@ -144,6 +152,7 @@ const layer: Kinds = {
   stateful: 'flag',
   name: 'text',
 }
+const scored: Kinds = { score: 'choice', units: 'count', scaled: 'flag', name: 'text' }
 const pool: Kinds = { poolSize: 'count', strides: 'count', padding: 'choice', name: 'text' }
 const drops: Kinds = { dropout: 'share', recurrentDropout: 'share' }
 const gates: Kinds = { ...basics, recurrentActivation: 'choice' }
@@ -244,14 +253,13 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     },
   ],
   ['dropout', dropout, { rate: 0.5 }, { rate: 'share', seed: 'integer', noiseShape: 'sizes', name: 'text' }],
-  ['layerNorm', layerNorm, undefined, { epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' }],
+  ['layerNorm', layerNorm, undefined, { epsilon: 'above0', ...gained, name: 'text' }],
   [
     'batchNorm',
     batchNorm,
     undefined,
     {
-      ...{ momentum: 'fraction', epsilon: 'above0', center: 'flag', scale: 'flag', name: 'text' },
-      ...{ betaInitializer: 'initializer', gammaInitializer: 'initializer' },
+      ...{ momentum: 'fraction', epsilon: 'above0', ...gained, name: 'text' },
       ...{ movingMeanInitializer: 'initializer', movingVarianceInitializer: 'initializer' },
     },
   ],
@@ -288,11 +296,13 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
         strides: 'count',
         dilationRate: 'count',
         padding: 'choice',
+        groups: 'count',
       },
-      ...{ activation: 'choice', useBias: 'flag', name: 'text' },
-      ...{ kernelInitializer: 'initializer', biasInitializer: 'initializer' },
+      ...{ ...withoutUnits, activation: 'choice', name: 'text' },
     },
   ],
+  ['attention', attention, undefined, { ...scored, dropout: 'share', seed: 'integer' }],
+  ['pointer', pointer, undefined, scored],
   ['maxPooling1d', maxPooling1d, undefined, pool],
   ['averagePooling1d', averagePooling1d, undefined, pool],
   ['globalMaxPooling1d', globalMaxPooling1d, undefined, { keepDims: 'flag', name: 'text' }],

@@ -11,9 +11,12 @@ import { glorotUniform, joined, type Parameter, parameter, zeros } from '../../s
 import { l1, l1L2, l2, orthogonalRegularizer, regularizer } from '../../src/init/regularizers.ts'
 import type { Rule } from '../../src/init/rules.ts'
 import { loadModel, saveModel } from '../../src/io/model.ts'
+import { batchNorm } from '../../src/layers/batch-norm.ts'
+import { conv1d } from '../../src/layers/conv1d.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { embedding } from '../../src/layers/embedding.ts'
 import { model as functional, input } from '../../src/layers/functional.ts'
+import { layerNorm } from '../../src/layers/layer-norm.ts'
 import type { Model } from '../../src/layers/model.ts'
 import { elman, gru, jordan, lstm, recurrent } from '../../src/layers/recurrent.ts'
 import { sequential } from '../../src/layers/sequential.ts'
@@ -210,13 +213,14 @@ describe('in training', () => {
   })
 })
 
-const cases = ['kernel', 'recurrent', 'bias'] as const
-const each = Object.fromEntries(
-  cases.flatMap((role) => [
-    [`${role}Regularizer`, regularizer(role, (w) => w.sum())],
-    [`${role}Constraint`, constraint(role, (w) => w)],
-  ]),
-)
+const of = (...roles: readonly string[]) =>
+  Object.fromEntries(
+    roles.flatMap((role) => [
+      [`${role}Regularizer`, regularizer(role, (w) => w.sum())],
+      [`${role}Constraint`, constraint(role, (w) => w)],
+    ]),
+  )
+const each = of('kernel', 'recurrent', 'bias')
 const saidOf = ({ params }: Model['built']) =>
   Object.fromEntries(
     [...params].map(([path, { regularizer: a, constraint: b }]) => [path, [a?.name, b?.name]]),
@@ -244,6 +248,10 @@ test.each([
     jordan({ units: 2, outputs: 2, ...each }),
     { U: 'kernel', W: 'recurrent', V: 'kernel', b: 'bias', c: 'bias' },
   ],
+  ['conv1d', conv1d({ filters: 2, kernelSize: 2, ...of('kernel', 'bias') }), { K: 'kernel', b: 'bias' }],
+  ['batchNorm', batchNorm(of('beta', 'gamma')), { g: 'gamma', b: 'beta' }],
+  ['layerNorm', layerNorm(of('beta', 'gamma')), { g: 'gamma', b: 'beta' }],
+  ['layerNorm', layerNorm({ ...of('beta', 'gamma'), scale: false }), { b: 'beta' }],
 ])('%s: options say it of its parameters, also when loaded', (name, layer, expected) => {
   const model = sequential([layer], { input: sequenceOf })
   const said = Object.fromEntries(
@@ -251,6 +259,45 @@ test.each([
   )
   expect(saidOf(model.built)).toEqual(said)
   expect(saidOf(loadModel(saveModel(model)).model.built)).toEqual(said)
+})
+
+test('gains and shifts begin as options say, count in the loss and are held', async () => {
+  const options = {
+    betaInitializer: { kind: 'constant', value: -0.5 },
+    gammaInitializer: { kind: 'uniform', low: 2, high: 3 },
+    betaRegularizer: l2({ l2: 0.5 }),
+    gammaConstraint: maxNorm({ maxValue: 1 }),
+  } as const
+  for (const [name, layer] of Object.entries({
+    batchNorm: batchNorm(options),
+    layerNorm: layerNorm(options),
+  })) {
+    const model = sequential([layer], { input: sequenceOf })
+    const bare = sequential([name === 'batchNorm' ? batchNorm() : layerNorm()], { input: sequenceOf })
+    expect(weightOf(model, `${name}/b`)).toEqual([-0.5, -0.5])
+    expect(weightOf(model, `${name}/g`).every((g) => g >= 2 && g <= 3)).toBe(true)
+    bare.setWeights(model.weights())
+    const batch = batchOf(1, 3, 4)
+    const [own, plainOne] = [await evaluate(model, [batch], squared), await evaluate(bare, [batch], squared)]
+    expect(own.loss).toBeCloseTo(plainOne.loss + 0.5 * 2 * 0.25, 5)
+    await fit(model, [batch], plain)
+    expect(norm(weightOf(model, `${name}/g`))).toBeLessThan(1 + 1e-6)
+  }
+})
+
+test('a convolution has the penalty of its kernel, and is held', async () => {
+  const options = { kernelRegularizer: l2({ l2: 0.5 }), kernelConstraint: nonNeg() }
+  const [model, bare] = [options, {}].map((own) =>
+    sequential([conv1d({ filters: 2, kernelSize: 3, padding: 'same', groups: 2, ...own })], {
+      input: sequenceOf,
+    }),
+  )
+  bare!.setWeights(model!.weights())
+  const penalty = 0.5 * size(model!, 'conv1d/K', (w) => w * w)
+  const measured = await evaluate(model!, [batch], squared)
+  expect(measured.loss).toBeCloseTo((await evaluate(bare!, [batch], squared)).loss + penalty, 5)
+  await fit(model!, [batch], plain)
+  expect(Math.min(...weightOf(model!, 'conv1d/K'))).toBeGreaterThanOrEqual(0)
 })
 
 test('embeddings, a dense layer without the bias that options speak of, and a cell of the user', () => {

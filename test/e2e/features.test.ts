@@ -37,7 +37,14 @@ declare const value: recurra.Value
 declare const [graph, inputs64, sizes]: Parameters<typeof graphs.interpret>
 const loss = 'meanSquaredError'
 `
-const ENTRIES = { recurra: '', data: 'data', graphs: 'graph', inspect: 'inspect', train: 'train' }
+const ENTRIES = {
+  recurra: '',
+  data: 'data',
+  graphs: 'graph',
+  inspect: 'inspect',
+  train: 'train',
+  cells: 'cells',
+}
 
 test('every line of code in the tables compiles, and names what the package exports', async () => {
   const exported = new Map<string, string>()
