@@ -16,7 +16,8 @@ export interface Engine {
   grow(bytes: number): void
   /** Tells the code where buffers stand and what symbols are. */
   bind(arena: Arena, bindings: Bindings): void
-  run(): void
+  /** Runs once, here or on another thread. */
+  run(): void | Promise<void>
 }
 
 /** Vector loads reach beyond the last element: one vector of the widest at most. */
@@ -29,6 +30,8 @@ export class ArenaExecutable implements Executable {
   readonly #written = new Set<Slot>()
   #arena: Arena | undefined
   #bound = ''
+  /** The call under way on another thread. */
+  #running: Promise<unknown> | undefined
   #bindings: Bindings = new Map()
 
   constructor(program: Program, engine: Engine) {
@@ -37,7 +40,12 @@ export class ArenaExecutable implements Executable {
     this.#planner = new Planner(program)
   }
 
-  async call({ bindings, inputs, outputs }: Call): Promise<TensorData[]> {
+  async call(call: Call): Promise<TensorData[]> {
+    while (this.#running !== undefined) await this.#running
+    return this.#call(call)
+  }
+
+  async #call({ bindings, inputs, outputs }: Call): Promise<TensorData[]> {
     this.#bind(bindings)
     for (const [i, data] of inputs) {
       const slot = this.#program.inputs[i]!
@@ -46,11 +54,20 @@ export class ArenaExecutable implements Executable {
       this.#written.add(slot)
     }
     for (const slot of this.#program.inputs) if (!this.#written.has(slot)) throw neverWritten(slot)
-    this.#engine.run()
+    const ran = this.#engine.run()
+    if (ran !== undefined) {
+      this.#running = ran.catch(() => {})
+      try {
+        await ran
+      } finally {
+        this.#running = undefined
+      }
+    }
     return outputs.map((i) => this.#view(this.#program.outputs[i]!).slice())
   }
 
   async read(input: number): Promise<TensorData> {
+    while (this.#running !== undefined) await this.#running
     const slot = this.#program.inputs[input]!
     if (!this.#written.has(slot)) throw neverWritten(slot)
     return this.#view(slot).slice()

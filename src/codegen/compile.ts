@@ -34,7 +34,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const optimized = runPasses(graph, check).at(-1)!.graph
   if (options.backend === 'native') {
     const { instantiateNative, panelColumns } = await import('./native/backend.ts')
-    return instantiateNative(lower(optimized, { donate, panel: panelColumns() }))
+    return instantiateNative(lower(optimized, { donate, panel: await panelColumns() }))
   }
   return instantiate(lower(optimized, { donate }))
 }

@@ -5,48 +5,40 @@ import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
 import type { Program } from '../program.ts'
-import { build, compilerOf, NativeUnavailable } from './build.ts'
+import { build, compilerOf, machineBytes, requireOptional } from './build.ts'
 import { emitC } from './emit.ts'
 import type { Names } from './names.ts'
 import { columnsOf, tileSource } from './tiles.ts'
 
-/** Columns of the panels that the tile of this machine takes. @throws {NativeUnavailable} */
-export function panelColumns(): number {
-  return columnsOf(compilerOf().lanes)
+/** The width of panels that the tile of this machine takes; rejects with NativeUnavailable. */
+export async function panelColumns(): Promise<number> {
+  return columnsOf((await compilerOf()).lanes)
 }
 
-/** Builds a program for this machine. @throws {NativeUnavailable} */
+/** Builds a program for this machine; rejects with NativeUnavailable where that cannot be. */
 export async function instantiateNative(program: Program): Promise<Executable> {
-  const koffi = await loadKoffi()
-  const { lanes } = compilerOf()
+  const koffi = requireOptional('koffi') as Pick<typeof import('koffi'), 'load'>
+  const { lanes } = await compilerOf()
   const { source, names } = emitC(program, lanes)
-  const tiles = build(tileSource(lanes), ['-ffp-contract=fast'])
-  const file = build(source, ['-ffp-contract=off'], [tiles])
-  const run = koffi.load(file).func('void run(void *base, void *env)') as (
-    base: Uint8Array,
-    env: BigInt64Array,
-  ) => void
+  const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
+  const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
+  const run = koffi.load(file).func('void run(void *base, void *env)') as unknown as NativeRun
   return new ArenaExecutable(program, new NativeEngine(names, run))
 }
 
-type Koffi = Pick<typeof import('koffi'), 'load'>
-
-async function loadKoffi(): Promise<Koffi> {
-  try {
-    return (await import('koffi')).default
-  } catch (error) {
-    throw new NativeUnavailable(`koffi cannot be loaded: ${error instanceof Error ? error.message : error}`)
-  }
+/** Runs on another thread, and calls back. */
+interface NativeRun {
+  async(base: Uint8Array, env: BigInt64Array, done: (error: Error | null) => void): void
 }
 
 class NativeEngine implements Engine {
   readonly begin = 0
   readonly #names: Names
-  readonly #run: (base: Uint8Array, env: BigInt64Array) => void
+  readonly #run: NativeRun
   readonly #env: BigInt64Array
   #memory = new ArrayBuffer(0)
 
-  constructor(names: Names, run: (base: Uint8Array, env: BigInt64Array) => void) {
+  constructor(names: Names, run: NativeRun) {
     this.#names = names
     this.#run = run
     this.#env = new BigInt64Array(names.symbols.length + names.buffers.length)
@@ -60,6 +52,8 @@ class NativeEngine implements Engine {
     if (bytes <= this.#memory.byteLength) return
     let memory: ArrayBuffer
     try {
+      if (bytes > machineBytes())
+        throw new RangeError(`this machine has ${Math.floor(machineBytes() / 2 ** 20)} MiB`)
       memory = new ArrayBuffer(bytes)
     } catch (cause) {
       throw new RecurraError(
@@ -80,7 +74,9 @@ class NativeEngine implements Engine {
       this.#env[symbols.length + i] = BigInt(addresses.get(buffer)!)
   }
 
-  run(): void {
-    this.#run(new Uint8Array(this.#memory), this.#env)
+  run(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#run.async(new Uint8Array(this.#memory), this.#env, (error) => (error ? reject(error) : resolve()))
+    })
   }
 }

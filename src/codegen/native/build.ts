@@ -1,28 +1,20 @@
 /** Builds C with the machine's compiler, once: what was built is kept in the user's cache folder. */
-import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { cpus, homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
-
 /** Why there is no native code here; WebAssembly takes its place. */
 export class NativeUnavailable extends Error {}
 
 const COMPILERS = ['cc', 'clang', 'gcc']
+/** Nothing is contracted or taken for finite: what a lane gives depends on that lane alone. */
 const FLAGS = [
-  ...['-O2', '-march=native', '-std=gnu11', '-shared', '-fPIC', '-w'],
-  ...['-fno-math-errno', '-fno-trapping-math', '-Wno-psabi'],
+  '-march=native',
+  '-std=gnu11',
+  '-shared',
+  '-fPIC',
+  '-w',
+  '-fno-math-errno',
+  '-fno-trapping-math',
 ]
 const LIMIT_MS = 10_000
+const OUTPUT_BYTES = 2 ** 24
 
 export interface Compiler {
   readonly command: string
@@ -32,91 +24,156 @@ export interface Compiler {
   readonly identity: string
 }
 
-let found: Compiler | undefined
+/** What is built, and how. */
+export interface Source {
+  readonly text: string
+  readonly flags: readonly string[]
+  /** Shared objects it is linked against. */
+  readonly libraries: readonly string[]
+}
 
-/** The first compiler that works. @throws {NativeUnavailable} */
-export function compilerOf(): Compiler {
+/**
+ * One of Node's own modules. No import names them: a page's bundler finds nothing here that a browser lacks.
+ *
+ * @throws {NativeUnavailable} outside of Node
+ */
+function builtin<K extends keyof Builtins>(name: K): Builtins[K] {
+  const found = globalThis.process?.getBuiltinModule?.(name)
+  if (found === undefined) throw new NativeUnavailable('this is not Node, or one before 20.16')
+  return found as Builtins[K]
+}
+
+interface Builtins {
+  'node:child_process': typeof import('node:child_process')
+  'node:crypto': typeof import('node:crypto')
+  'node:fs/promises': typeof import('node:fs/promises')
+  'node:module': typeof import('node:module')
+  'node:os': typeof import('node:os')
+  'node:path': typeof import('node:path')
+}
+
+/** How an optional package is loaded. @throws {NativeUnavailable} where it is not installed, or not for this machine */
+export function requireOptional(name: string): unknown {
+  try {
+    return builtin('node:module').createRequire(import.meta.url)(name)
+  } catch (error) {
+    throw new NativeUnavailable(`${name} cannot be loaded: ${messageOf(error).split('\n')[0]}`)
+  }
+}
+
+/** The machine's memory in bytes. */
+export const machineBytes = (): number => builtin('node:os').totalmem()
+
+let found: Promise<Compiler> | undefined
+
+/** The first compiler that works; rejects with {@link NativeUnavailable} where there is none. */
+export function compilerOf(): Promise<Compiler> {
   found ??= findCompiler()
   return found
 }
 
-function findCompiler(): Compiler {
+async function findCompiler(): Promise<Compiler> {
+  const reasons: string[] = []
   for (const command of COMPILERS) {
-    // The macros of a compiler say what the processor can do, and which compiler it is.
-    const { status, stdout } = spawnSync(command, ['-march=native', '-dM', '-E', '-x', 'c', '-'], {
-      input: '',
-      encoding: 'utf8',
-      timeout: LIMIT_MS,
-    })
-    if (status !== 0) continue
-    const has = (macro: string) => stdout.includes(`#define ${macro} `)
-    const lanes = has('__AVX512F__') ? 16 : has('__AVX__') ? 8 : 4
-    const identity = digest([command, stdout, cpus()[0]?.model ?? '', process.arch].join('\n'))
-    return { command, lanes, identity }
+    try {
+      // The macros of a compiler say what the processor can do, and which compiler it is.
+      const macros = await run(command, ['-march=native', '-dM', '-E', '-x', 'c', '/dev/null'])
+      const has = (macro: string) => macros.includes(`#define ${macro} `)
+      const lanes = has('__AVX512F__') ? 16 : has('__AVX__') ? 8 : 4
+      const { model } = builtin('node:os').cpus()[0] ?? { model: '' }
+      return { command, lanes, identity: digest(`${command}\n${model}\n${macros}`) }
+    } catch (error) {
+      if (error instanceof NativeUnavailable && reasons.length === 0 && error.message.startsWith('this'))
+        throw error
+      reasons.push(messageOf(error))
+    }
   }
-  throw new NativeUnavailable(`no C compiler works here (tried ${COMPILERS.join(', ')})`)
+  throw new NativeUnavailable(`no C compiler works here: ${reasons.join('; ')}`)
 }
 
-const digest = (text: string | Uint8Array) => createHash('sha256').update(text).digest('hex')
+/** What a command prints. Rejects with one line that says what went wrong. */
+function run(command: string, args: readonly string[]): Promise<string> {
+  const { execFile } = builtin('node:child_process')
+  return new Promise((resolve, reject) => {
+    const options = { timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES } as const
+    execFile(command, [...args], options, (error, stdout, stderr) => {
+      if (error === null) {
+        resolve(stdout)
+        return
+      }
+      const said =
+        stderr.split('\n').find((line) => line.includes('error')) ?? messageOf(error).split('\n')[0]
+      const why = error.killed
+        ? `took over ${LIMIT_MS / 1000} s`
+        : error.code === 'ENOENT'
+          ? 'is not there'
+          : said
+      reject(new NativeUnavailable(`${command} ${why}`))
+    })
+  })
+}
 
-/** The user's cache folder, only for this user. @throws {NativeUnavailable} */
-function cacheFolder(): string {
-  const root = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
-  const folder = join(root, 'recurra')
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+function digest(content: string | Uint8Array): string {
+  return builtin('node:crypto').createHash('sha256').update(content).digest('hex')
+}
+
+/** The user's cache folder, this user's alone. */
+async function cacheFolder(): Promise<string> {
+  const [{ mkdir, stat }, { join }, { homedir }] = [
+    builtin('node:fs/promises'),
+    builtin('node:path'),
+    builtin('node:os'),
+  ]
+  const folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'recurra')
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { uid, mode } = statSync(folder)
-    if (process.getuid && uid !== process.getuid()) throw new Error('it belongs to another user')
-    if ((mode & 0o077) !== 0) throw new Error('other users may write or read it')
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const { uid, mode } = await stat(folder)
+    if (process.getuid !== undefined && uid !== process.getuid())
+      throw new Error('it belongs to another user')
+    if ((mode & 0o077) !== 0)
+      throw new Error('others than its owner may read or write it (chmod 700 mends that)')
     return folder
   } catch (error) {
-    throw new NativeUnavailable(`cannot use ${folder}: ${error instanceof Error ? error.message : error}`)
+    throw new NativeUnavailable(`the cache folder ${folder} cannot be used: ${messageOf(error)}`)
   }
 }
 
-/**
- * The path of a shared object made from a source and what it is linked against.
- *
- * @throws {NativeUnavailable} where it cannot be built
- */
-export function build(
-  source: string,
-  extra: readonly string[] = [],
-  libraries: readonly string[] = [],
-): string {
-  const { command, identity } = compilerOf()
-  const flags = [...FLAGS, ...extra]
-  const key = digest([identity, ...flags, ...libraries, source].join('\n'))
-  const folder = cacheFolder()
+/** The path of the shared object that a source makes; rejects with {@link NativeUnavailable} where it cannot be built. */
+export async function build({ text, flags, libraries }: Source): Promise<string> {
+  const { join } = builtin('node:path')
+  const { mkdtemp, readFile, rename, rm, writeFile } = builtin('node:fs/promises')
+  const [{ command, identity }, folder] = [await compilerOf(), await cacheFolder()]
+  const all = [...flags, ...FLAGS]
+  const key = digest([identity, ...all, ...libraries, text].join('\n'))
   const [file, seal] = [join(folder, `${key}.so`), join(folder, `${key}.sha256`)]
-  if (isWhole(file, seal)) return file
-  const work = mkdtempSync(join(tmpdir(), 'recurra-'))
+  if (await isWhole(file, seal)) return file
   try {
-    const [from, to] = [join(work, 'program.c'), join(work, 'program.so')]
-    writeFileSync(from, source)
-    const { status, stderr, error } = spawnSync(command, [...flags, '-o', to, from, ...libraries], {
-      encoding: 'utf8',
-      timeout: LIMIT_MS,
-    })
-    if (status !== 0) {
-      const reason =
-        error?.message ?? stderr.split('\n').find((line) => line.includes('error')) ?? `status ${status}`
-      throw new NativeUnavailable(`${command} failed: ${reason}`)
+    const work = await mkdtemp(join(folder, 'building-'))
+    try {
+      const [from, to] = [join(work, 'program.c'), join(work, 'program.so')]
+      await writeFile(from, text)
+      await run(command, [...all, '-o', to, from, ...libraries])
+      await writeFile(`${to}.sha256`, digest(await readFile(to)))
+      // Files move into their place whole.
+      await rename(to, file)
+      await rename(`${to}.sha256`, seal)
+      return file
+    } finally {
+      await rm(work, { recursive: true, force: true })
     }
-    const bytes = readFileSync(to)
-    // Files move into their place whole.
-    const near = join(folder, `${key}.${process.pid}`)
-    writeFileSync(near, bytes, { mode: 0o700 })
-    renameSync(near, file)
-    writeFileSync(near, digest(bytes), { mode: 0o600 })
-    renameSync(near, seal)
-    return file
-  } finally {
-    rmSync(work, { recursive: true, force: true })
+  } catch (error) {
+    throw error instanceof NativeUnavailable ? error : new NativeUnavailable(messageOf(error))
   }
 }
 
-/** A file cut short would crash the process that loads it. */
-function isWhole(file: string, seal: string): boolean {
-  return existsSync(file) && existsSync(seal) && digest(readFileSync(file)) === readFileSync(seal, 'utf8')
+/** A file that was cut short would take down the process that loads it. */
+async function isWhole(file: string, seal: string): Promise<boolean> {
+  const { readFile } = builtin('node:fs/promises')
+  try {
+    return digest(await readFile(file)) === (await readFile(seal, 'utf8'))
+  } catch {
+    return false
+  }
 }
