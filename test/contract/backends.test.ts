@@ -8,6 +8,9 @@ import { trace } from '../../src/graph/trace.ts'
 import { stopGradient } from '../../src/graph/value.ts'
 import { type Bindings, evaluateSize } from '../../src/tensor/size.ts'
 import { CASES, type Case } from './cases.ts'
+import { compiled } from './support.ts'
+
+const backends = await compiled()
 
 /** A mean over the case's result, the result, and the mean's gradient with respect to every f32 input. */
 function graphOf({ inputs, build }: Case): Graph {
@@ -89,8 +92,8 @@ describe.each(Object.entries(CASES))('%s', (_, example) => {
     checkGradients(twice, numbers(twice, small, 3, example.highest), 1, 1e-5)
   })
 
-  test('WASM agrees with the oracle for any sizes, compiled once', async () => {
-    const executable = await compile(graph, { verify: true })
+  test.each(backends)('%s agrees with the oracle for any sizes, compiled once', async (backend) => {
+    const executable = await compile(graph, { backend, verify: true })
     await fc.assert(
       fc.asyncProperty(sizes, fc.nat(), async (bound, seed) => {
         const bindings = new Map(Object.entries(bound))
@@ -111,7 +114,7 @@ describe.each(Object.entries(CASES))('%s', (_, example) => {
           }
         }
       }),
-      { numRuns: long ? 300 : 12 },
+      { numRuns: long && backend === 'wasm' ? 300 : 12 },
     )
   })
 })
@@ -122,19 +125,22 @@ test('no gradient travels through stopGradient', () => {
   expect(interpret(graph, [x], new Map())[0]!.data).toEqual(x.data)
 })
 
-test('sizes that memory has no room for change nothing: what the sizes before held is still there', async () => {
-  const graph = trace([{ shape: ['B'] }, { shape: ['N'] }], (a, b) => [a!.mul(2), b!.mul(3)])
-  const executable = await compile(graph)
-  const call = (B: number, N: number, inputs: [number, Float32Array][]) =>
-    executable.call({
-      bindings: new Map(Object.entries({ B, N })),
-      inputs: new Map(inputs),
-      outputs: [0, 1],
-    })
-  await call(2, 1, [
-    [0, Float32Array.of(1, 2)],
-    [1, Float32Array.of(3)],
-  ])
-  await expect(call(3, 2 ** 30, [])).rejects.toThrow(/smaller batch/)
-  expect(await call(2, 1, [])).toEqual([Float32Array.of(2, 4), Float32Array.of(9)])
-})
+test.each(backends)(
+  '%s: sizes that memory has no room for change nothing: what was held is still there',
+  async (backend) => {
+    const graph = trace([{ shape: ['B'] }, { shape: ['N'] }], (a, b) => [a!.mul(2), b!.mul(3)])
+    const executable = await compile(graph, { backend })
+    const call = (B: number, N: number, inputs: [number, Float32Array][]) =>
+      executable.call({
+        bindings: new Map(Object.entries({ B, N })),
+        inputs: new Map(inputs),
+        outputs: [0, 1],
+      })
+    await call(2, 1, [
+      [0, Float32Array.of(1, 2)],
+      [1, Float32Array.of(3)],
+    ])
+    await expect(call(3, 2 ** 30, [])).rejects.toThrow(/smaller batch/)
+    expect(await call(2, 1, [])).toEqual([Float32Array.of(2, 4), Float32Array.of(9)])
+  },
+)

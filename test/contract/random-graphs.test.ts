@@ -10,7 +10,7 @@ import { trace } from '../../src/graph/trace.ts'
 import type { Value } from '../../src/graph/value.ts'
 import * as v from '../../src/graph/value.ts'
 import { evaluateSize, sameShape } from '../../src/tensor/size.ts'
-import { random } from './support.ts'
+import { compiled, random } from './support.ts'
 
 /** Draws: an integer in 0 … below − 1. */
 type Draw = (below: number) => number
@@ -116,46 +116,52 @@ const sizes = fc.record({
   D: fc.integer({ min: 1, max: 9 }),
 })
 
-test('graphs drawn at random agree with the oracle', { timeout: 600_000 }, async () => {
-  const runs = { '1': 1500, sample: 150 }[process.env['RECURRA_LONG'] ?? ''] ?? 60
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(),
-      fc.constantFrom(...PADDINGS),
-      fc.array(sizes, { minLength: 2, maxLength: 2 }),
-      async (seed, padding, bindingsList) => {
-        const graph = drawGraph(seed, padding)
-        const executable = await compile(graph, { verify: true })
-        for (const bound of bindingsList) {
-          const bindings = new Map(Object.entries(bound))
-          const { numbers, integers } = random(seed + 1)
-          const args = graph.params.map(({ shape, dtype }) => {
-            const own = shape.map((size) => evaluateSize(size, bindings))
-            const length = own.reduce((product, size) => product * size, 1)
-            return {
-              shape: own,
-              data: Float64Array.from(dtype === 'f32' ? numbers(length) : integers(length, 0, bound.T)),
-            }
-          })
-          const expected = interpret(graph, args, bindings)
-          const inputs = new Map(
-            args.map(({ data }, i) => [
-              i,
-              graph.params[i]!.dtype === 'f32' ? Float32Array.from(data) : Int32Array.from(data),
-            ]),
-          )
-          const received = await executable.call({ bindings, inputs, outputs: expected.map((_, i) => i) })
-          for (const [i, { data }] of expected.entries()) {
-            const bound = 1e-5 * Math.max(1, ...data.map(Math.abs))
-            const off = data.findIndex((value, at) => !(Math.abs(received[i]![at]! - value) <= bound))
-            if (off >= 0) {
-              const message = `output ${i}, element ${off}: ${received[i]![off]} instead of ${data[off]}`
-              expect.fail(`${message}\n${printGraph(graph)}`)
+test.each(await compiled())(
+  '%s agrees with the oracle on graphs drawn at random',
+  { timeout: 600_000 },
+  async (backend) => {
+    const all = { '1': 1500, sample: 150 }[process.env['RECURRA_LONG'] ?? ''] ?? 60
+    // What is built takes longer.
+    const runs = backend === 'native' ? all / 10 : all
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.constantFrom(...PADDINGS),
+        fc.array(sizes, { minLength: 2, maxLength: 2 }),
+        async (seed, padding, bindingsList) => {
+          const graph = drawGraph(seed, padding)
+          const executable = await compile(graph, { backend, verify: true })
+          for (const bound of bindingsList) {
+            const bindings = new Map(Object.entries(bound))
+            const { numbers, integers } = random(seed + 1)
+            const args = graph.params.map(({ shape, dtype }) => {
+              const own = shape.map((size) => evaluateSize(size, bindings))
+              const length = own.reduce((product, size) => product * size, 1)
+              return {
+                shape: own,
+                data: Float64Array.from(dtype === 'f32' ? numbers(length) : integers(length, 0, bound.T)),
+              }
+            })
+            const expected = interpret(graph, args, bindings)
+            const inputs = new Map(
+              args.map(({ data }, i) => [
+                i,
+                graph.params[i]!.dtype === 'f32' ? Float32Array.from(data) : Int32Array.from(data),
+              ]),
+            )
+            const received = await executable.call({ bindings, inputs, outputs: expected.map((_, i) => i) })
+            for (const [i, { data }] of expected.entries()) {
+              const bound = 1e-5 * Math.max(1, ...data.map(Math.abs))
+              const off = data.findIndex((value, at) => !(Math.abs(received[i]![at]! - value) <= bound))
+              if (off >= 0) {
+                const message = `output ${i}, element ${off}: ${received[i]![off]} instead of ${data[off]}`
+                expect.fail(`${message}\n${printGraph(graph)}`)
+              }
             }
           }
-        }
-      },
-    ),
-    { numRuns: runs },
-  )
-})
+        },
+      ),
+      { numRuns: runs },
+    )
+  },
+)

@@ -1,5 +1,5 @@
 /** A model's traced loss with everything that follows from it, and two ways to run it: the f64 oracle and WASM. */
-import { compile } from '../../src/codegen/compile.ts'
+import { type Backend, compile } from '../../src/codegen/compile.ts'
 import { runPasses } from '../../src/codegen/passes.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
@@ -174,4 +174,14 @@ export function amplifiesRounding(
     const moved = runOracle(named, { ...values, ...Object.fromEntries(nudged) }, sizes)
     return outside('f32', moved, reference).length > 0
   })
+}
+
+/** The backends to hold to the oracle: native code too where the long suites run and a C compiler works. */
+export async function compiled(): Promise<Backend[]> {
+  if (process.env['RECURRA_LONG'] === undefined) return ['wasm']
+  const { compilerOf } = await import('../../src/codegen/native/build.ts')
+  return compilerOf().then(
+    () => ['wasm', 'native'],
+    () => ['wasm'],
+  )
 }

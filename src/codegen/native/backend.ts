@@ -5,7 +5,7 @@ import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
 import type { Program } from '../program.ts'
-import { build, compilerOf, machineBytes, requireOptional } from './build.ts'
+import { build, compilerOf, machineBytes, NativeUnavailable, requireOptional } from './build.ts'
 import { emitC } from './emit.ts'
 import type { Names } from './names.ts'
 import { columnsOf, tileSource } from './tiles.ts'
@@ -17,14 +17,24 @@ export async function panelColumns(): Promise<number> {
 
 /** Builds a program for this machine; rejects with NativeUnavailable where that cannot be. */
 export async function instantiateNative(program: Program): Promise<Executable> {
-  const koffi = requireOptional('koffi') as Pick<typeof import('koffi'), 'load'>
+  const koffi = requireOptional('koffi') as Koffi
   const { lanes } = await compilerOf()
   const { source, names } = emitC(program, lanes)
   const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
   const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
-  const run = koffi.load(file).func('void run(void *base, void *env)') as unknown as NativeRun
-  return new ArenaExecutable(program, new NativeEngine(names, run))
+  return new ArenaExecutable(program, new NativeEngine(names, load(koffi, file)))
 }
+
+/** @throws {NativeUnavailable} for a file that holds no program of this machine */
+function load(koffi: Koffi, file: string): NativeRun {
+  try {
+    return koffi.load(file).func('void run(void *base, void *env)') as unknown as NativeRun
+  } catch (error) {
+    throw new NativeUnavailable(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+type Koffi = Pick<typeof import('koffi'), 'load'>
 
 /** Runs on another thread, and calls back. */
 interface NativeRun {
