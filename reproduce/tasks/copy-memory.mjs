@@ -84,6 +84,6 @@ export const copyMemoryTask = {
     'The scripts hold the convolutional network alone. Left open: layers and units, here one layer of LSTM(62), GRU(71) or ' +
     "RNN(122), whose parameters come to the 16,000 of the table; how weights begin, here as Keras's. T = 1000 is only for " +
     '--full. For T = 200 no figure is published: there it is the cross entropy of who remembers nothing, 10 ln 8 / (T + ' +
-    '20), in 10 epochs, 5 with --quick: a trial of 2 had not settled.',
+    '20), in 20 epochs, 5 with --quick: a trial of 2 had not settled.',
   figures: [SHORT, LONG].flatMap((delay) => kinds.map((kind) => figure(delay, kind))),
 }
