@@ -29,6 +29,7 @@ const onDemand = [
   'early-stopping',
   'tokens',
   'checkpoint',
+  'native/backend',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,

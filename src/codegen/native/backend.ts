@@ -28,13 +28,16 @@ export async function instantiateNative(program: Program): Promise<Executable> {
 /** @throws {NativeUnavailable} for a file that holds no program of this machine */
 function load(koffi: Koffi, file: string): NativeRun {
   try {
-    return koffi.load(file).func('void run(void *base, void *env)') as unknown as NativeRun
+    return koffi.load(file).func('void run(void *base, void *env)') as NativeRun
   } catch (error) {
     throw new NativeUnavailable(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`)
   }
 }
 
-type Koffi = Pick<typeof import('koffi'), 'load'>
+/** What is used of koffi. */
+interface Koffi {
+  load(file: string): { func(declaration: string): unknown }
+}
 
 /** Runs on another thread, and calls back. */
 interface NativeRun {

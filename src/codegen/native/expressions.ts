@@ -62,12 +62,12 @@ export interface Site {
   readonly product?: string
 }
 
-export const typeOf = (expr: Expr): Dtype =>
+const typeOf = (expr: Expr): Dtype =>
   expr.kind === 'index' ? 'i32' : expr.kind === 'product' ? 'f32' : expr.dtype
 export const letterOf = (dtype: Dtype): 'V' | 'I' => (dtype === 'f32' ? 'V' : 'I')
 
 /** A number as C reads it to the last bit. */
-export function literal(value: number): string {
+function literal(value: number): string {
   if (Number.isNaN(value)) return '__builtin_nanf("")'
   if (!Number.isFinite(value)) return value > 0 ? '__builtin_inff()' : '-__builtin_inff()'
   const digits = String(Math.fround(value))
