@@ -110,11 +110,11 @@ export function readOptions(args) {
   return { kind: 'measure', chosen: choose(positionals), extent, json, saved }
 }
 
-/** @param {string} text @returns {number} @throws {UsageError} */
-function readSeeds(text) {
+/** @param {string} text @param {string} name what it is the value of @returns {number} @throws {UsageError} */
+export function readSeeds(text, name = '--seeds') {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1) return count
-  throw new UsageError(`--seeds: expected a whole number of at least 1; received '${text}'`)
+  throw new UsageError(`${name}: expected a whole number of at least 1; received '${text}'`)
 }
 
 /** @param {string[]} args @throws {UsageError} */

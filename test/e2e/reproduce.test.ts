@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -139,3 +139,29 @@ test('--help, and what is wrong is named', () => {
     expect(status).toBe(2)
   }
 })
+
+const experiment = (name: string, ...args: string[]) =>
+  spawnSync(process.execPath, [join(dirname(command), 'experiments', `${name}.mjs`), ...args], {
+    encoding: 'utf8',
+  })
+const hasNumPy = spawnSync('python3', ['-c', 'import numpy']).status === 0
+
+test.each(['adding-chance', 'echo-state'])(
+  'the experiment %s: one number a seed; --help; what is wrong is named',
+  (name) => {
+    expect(experiment(name, '--help').stdout).toMatch(
+      new RegExp(`^Usage: node .*${name}.mjs \\[SEEDS\\]\\n\\nPrints`),
+    )
+    for (const args of [['0'], ['many'], ['2', '3']]) {
+      const { status, stderr } = experiment(name, ...args)
+      expect([status, stderr]).toEqual([2, expect.stringMatching(/^[-a-z]+: .*SEEDS.*received .*\n$/)])
+    }
+    if (name === 'echo-state' && !hasNumPy) return
+    const { status, stdout } = experiment(name, '2')
+    const errors = stdout.trim().split(' ').map(Number)
+    expect(status).toBe(0)
+    expect(errors).toHaveLength(2)
+    // A series within ±½, and sums of two numbers between 0 and 1: no error is as large as 1.
+    for (const each of errors) expect(each > 0.05 && each < 1).toBe(true)
+  },
+)
