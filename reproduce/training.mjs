@@ -21,7 +21,7 @@ import { fit, sequences } from './recurra.mjs'
  */
 export async function train(model, batches, options, { seed, signal, progress }) {
   const steps = batches.count * (options.epochs ?? 1)
-  const run = fit(model, batches, { seed, signal, ...options })
+  const run = fit(model, batches, { seed, signal, backend: 'wasm', ...options })
   for await (const event of run) {
     if (event.kind === 'step') progress(event.step / steps)
   }

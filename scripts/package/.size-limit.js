@@ -29,6 +29,7 @@ const onDemand = [
   'early-stopping',
   'tokens',
   'checkpoint',
+  'auto',
   'native/backend',
 ].map((name) => `*/${name}.js`)
 const asModule = {
@@ -46,13 +47,13 @@ export default [
     import: { '../../dist/index.js': '{ adam, dense, fit, lstm, sequential }' },
     // The target, 60 kB, is missed by what every recurrent layer now knows of noise, shaped inputs and states that go on,
     // and every model of several inputs; what most trainings do without is loaded on demand. This holds what was reached.
-    limit: '61.75 kB',
+    limit: '62.25 kB',
     ...asModule,
   },
   {
     name: 'the same, and running it',
     import: { '../../dist/index.js': '{ adam, dense, fit, lstm, predict, sequential }' },
-    limit: '64 kB',
+    limit: '64.5 kB',
     ...asModule,
   },
   {

@@ -8,6 +8,7 @@ import type { Program, Slot } from './program.ts'
 
 /** The memory of an arena and the code that runs over it. */
 export interface Engine {
+  readonly backend: Executable['backend']
   /** Where the arena begins, in bytes. */
   readonly begin: number
   /** The memory, asked for anew each time: growth replaces it. */
@@ -38,6 +39,10 @@ export class ArenaExecutable implements Executable {
     this.#program = program
     this.#engine = engine
     this.#planner = new Planner(program)
+  }
+
+  get backend(): Executable['backend'] {
+    return this.#engine.backend
   }
 
   async call(call: Call): Promise<TensorData[]> {

@@ -13,6 +13,8 @@ export interface Call {
 }
 
 export interface Executable {
+  /** What runs it. */
+  readonly backend: 'native' | 'wasm' | 'interpret'
   /** Runs once; resolves to copies of the wanted outputs. Calls run in the order in which they are made. */
   call(call: Call): Promise<TensorData[]>
   /** A copy of what an input holds: a parameter after its update in place. */

@@ -6,6 +6,7 @@ import { type Bindings, evaluateSize, productOf } from '../tensor/size.ts'
 import { type Call, checkInput, type Executable, neverWritten } from './executable.ts'
 
 export class InterpreterExecutable implements Executable {
+  readonly backend = 'interpret'
   readonly #graph: Graph
   readonly #donated: ReadonlyMap<number, number>
   readonly #inputs = new Map<number, TensorData>()

@@ -1,4 +1,5 @@
 /** How a gradient travels back through time: ‖∂L/∂s(t)‖ of states, and what each step gives to the weights. */
+import { backendFor } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import { type Model, requireModel, SOLE_OUTPUT } from '../layers/model.ts'
 import { requireFlag, requireKnown, requireSeed, requireUnits } from '../tensor/checks.ts'
@@ -112,7 +113,7 @@ export async function gradientFlow(
   const shapes = new Map(
     [...states].map(([path, shape]) => [path, shape.map((size) => evaluateSize(size, bindings))]),
   )
-  const session = await Session.open(named, options.backend)
+  const session = await Session.open(named, await backendFor(named.graph, options.backend, bindings))
   const inputs = new Map<string, TensorData>([
     ['x', batch.inputs.data],
     ['y', batch.targets.data],

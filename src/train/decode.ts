@@ -13,8 +13,8 @@ import { feedbackOf, isLogits } from './dependents.ts'
 import { bindInputs, entriesOf, type TensorLike } from './inputs.ts'
 import { dataInput, weightInputs } from './leaves.ts'
 import { type InputLike, kindOf, type Padded, paddedInputs, paddingInputs } from './padding.ts'
-import { Session } from './session.ts'
-import { sessionOf } from './sessions.ts'
+import type { Session } from './session.ts'
+import { type CallOptions, sessionOf } from './sessions.ts'
 import { requireTokens } from './vocabulary.ts'
 
 export interface DecodeOptions {
@@ -117,7 +117,13 @@ export async function decode(
     ...{ sampled: numbers.temperature > 0, topP: options.topP !== undefined },
     topK: options.topK === undefined ? undefined : Math.min(options.topK, V),
   }
-  const session = await openLoop(model, plan, options.backend)
+  const sizes = new Map([
+    ...bindings,
+    ...there.sizes,
+    ['maxSteps', steps] as const,
+    ['P', prompt.shape[1]!] as const,
+  ])
+  const session = await openLoop(model, plan, { backend: options.backend, sizes })
   const given = new Map<string, TensorData>([
     ...entriesOf(batch.inputs, SOLE_INPUT).map(
       ([name, { data }]) => [name === feedback ? 'prompt' : dataInput(name), data] as const,
@@ -129,12 +135,6 @@ export async function decode(
     ['temperature', Float32Array.of(numbers.temperature)],
     ['topP', Float32Array.of(numbers.topP)],
     ['lengthPenalty', Float32Array.of(numbers.lengthPenalty)],
-  ])
-  const sizes = new Map([
-    ...bindings,
-    ...there.sizes,
-    ['maxSteps', steps] as const,
-    ['P', prompt.shape[1]!] as const,
   ])
   const { tokens, lengths, scores } = await session.call(sizes, given, ['tokens', 'lengths', 'scores'])
   return {
@@ -253,10 +253,10 @@ function repeated(batch: Padded, times: number): Padded {
   }
 }
 
-function openLoop(model: Model, plan: DecodePlan, backend: Backend = 'wasm'): Promise<Session> {
+function openLoop(model: Model, plan: DecodePlan, call: CallOptions): Promise<Session> {
   const { packing, mask, ...own } = plan
-  const key = `${JSON.stringify(own)} ${packing !== undefined} ${mask} ${backend}`
-  return sessionOf(model, DECODING, key, () => Session.open(traceDecoding(model, plan), backend))
+  const key = `${JSON.stringify(own)} ${packing !== undefined} ${mask}`
+  return sessionOf(model, DECODING, key, () => traceDecoding(model, plan), call)
 }
 
 const DECODING = {}

@@ -101,7 +101,12 @@ export interface FitOptions extends ClippingOptions {
   readonly resume?: TrainingState
   /** For parameters that have no numbers yet, and for what layers such as dropout draw. Default: 0. */
   readonly seed?: number
-  /** Default: 'wasm'. */
+  /**
+   * What runs the steps. `native`: C, built by the machine's compiler before the first step; where that cannot be (no
+   * compiler, a browser), a warning says why and WebAssembly runs. `wasm`: WebAssembly, the same bits everywhere. `interpret`:
+   * f64, slow. `auto`: in Node native for steps of at least 50 million multiplications, else WebAssembly; with `resume`
+   * what the state was made on. The run's first event says which it is. Default: 'auto'.
+   */
   readonly backend?: Backend
 }
 
@@ -117,7 +122,7 @@ const OPTIONS: Record<keyof FitOptions, true> = {
 /** Checks what neither the training step nor what watches losses will. */
 export function checkFitOptions(options: FitOptions): void {
   requireKnown('fit', options, Object.keys(OPTIONS))
-  const { epochs = 1, seed, backend = 'wasm', validation, signal, resume } = options
+  const { epochs = 1, seed, backend = 'auto', validation, signal, resume } = options
   if (seed !== undefined) requireSeed('fit', seed)
   requireChoice('fit', 'backend', backend, BACKENDS)
   requireInteger('fit', 'epochs', epochs, 1)

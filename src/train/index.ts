@@ -56,7 +56,16 @@ export {
   predictWithStates,
 } from './predict.ts'
 export { fitReadout, type ReadoutOptions } from './readout.ts'
-export type { BestEpoch, EndEvent, EpochEvent, History, Run, StepEvent, TrainingEvent } from './run.ts'
+export type {
+  BestEpoch,
+  EndEvent,
+  EpochEvent,
+  History,
+  Run,
+  StartEvent,
+  StepEvent,
+  TrainingEvent,
+} from './run.ts'
 export {
   type ScheduledSampling,
   type ScheduledSamplingOptions,

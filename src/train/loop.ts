@@ -31,6 +31,7 @@ export class Loop implements Training {
   #done = 0
   #sum = 0
   #tokens = 0
+  #started = false
   /** Whether the model has what it ends with. */
   #ended = false
   #turn: Promise<unknown> = Promise.resolve()
@@ -143,6 +144,8 @@ export class Loop implements Training {
     const { optimizer, accumulate = 1 } = this.#options
     const rate = optimizer.learningRate
     const { steps } = this.#step
+    if (!this.#started) control.emit({ kind: 'start', backend: await this.#step.prepare(batch) })
+    this.#started = true
     const learningRate =
       typeof rate === 'number' ? (this.#plateau?.rate ?? rate) : rate(Math.floor(steps / accumulate))
     const result = await this.#step.run(batch, learningRate)

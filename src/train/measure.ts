@@ -25,8 +25,8 @@ import { type Losses, type LossOption, lossesOf, measured } from './losses.ts'
 import { type Meter, type MetricOptions, metersOf } from './metrics.ts'
 import { kindOf, paddingInputs } from './padding.ts'
 import { pause } from './run.ts'
-import { Session, traceNamed } from './session.ts'
-import { keyOf, sessionOf } from './sessions.ts'
+import { type Session, traceNamed } from './session.ts'
+import { type CallOptions, keyOf, sessionOf } from './sessions.ts'
 import { RowStates } from './stateful.ts'
 import { checkLossWeights, targetSpecs, weightSpecs } from './step.ts'
 import { bindBatch } from './targets.ts'
@@ -95,8 +95,10 @@ export async function meanOver(
     const weighted = batch.weights !== undefined
     const kind = await kindOf(model, batch)
     const leaves = { training: false, carry, stateful, ...kind }
-    const session = await lossSession(model, losses, meters, leaves, weighted, options)
     const there = await paddingInputs(model, batch, kind)
+    const sizes = new Map([...bindings, ...there.sizes])
+    const call = { backend: options.backend, sizes }
+    const session = await lossSession(model, losses, meters, leaves, weighted, call)
     const inputs = new Map<string, TensorData>([
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
       ...entriesOf(batch.targets, SOLE_OUTPUT).map(([name, { data }]) => [targetInput(name), data] as const),
@@ -109,7 +111,6 @@ export async function meanOver(
     for (const [name, data] of carried) inputs.set(name, data)
     for (const [name, data] of standing.inputs(model, stateful, rows)) inputs.set(name, data)
     before = rows
-    const sizes = new Map([...bindings, ...there.sizes])
     const measured = [...outputs.map(countOf), ...meters.map(sumsOf)]
     const wanted = ['penalty', ...outputs.map(lossOf), ...measured, ...carry.map(finalOutput)]
     const results = await session.call(sizes, inputs, wanted)
@@ -177,14 +178,14 @@ function lossSession(
   meters: readonly Meter[],
   leaves: LeafOptions,
   weighted: boolean,
-  { backend = 'wasm' }: EvaluateOptions,
+  call: CallOptions,
 ): Promise<Session> {
   const [first, ...others] = losses.values()
   const all = [...others.map(numberOf), ...meters.map(({ name, metric }) => `${name} ${numberOf(metric)}`)]
-  const key = `${keyOf(leaves, backend)} ${weighted} ${all}`
-  return sessionOf(model, first!, key, () => {
+  const key = `${keyOf(leaves)} ${weighted} ${all}`
+  const trace = () => {
     const own = weighted ? weightSpecs(model, losses) : []
-    const named = traceNamed([...leafSpecs(model, leaves), ...targetSpecs(model, losses), ...own], (get) => {
+    return traceNamed([...leafSpecs(model, leaves), ...targetSpecs(model, losses), ...own], (get) => {
       const { outputs, states } = forwardWhole(model, get, leaves)
       const parts = new Map(
         [...losses].map(([name, loss]) => {
@@ -206,6 +207,6 @@ function lossSession(
         },
       }
     })
-    return Session.open(named, backend)
-  })
+  }
+  return sessionOf(model, first!, key, trace, call)
 }

@@ -23,7 +23,7 @@ export interface PredictOptions {
   readonly mask?: InputLike | Readonly<Record<string, InputLike>>
   /** States to begin with by path ('lstm/h'), [B, …]; those left out begin as the layer says. */
   readonly initialState?: Readonly<Record<string, TensorLike>>
-  /** Default: 'wasm'. */
+  /** What runs it; see `fit`. Default: 'auto', by the sizes of each call. */
   readonly backend?: Backend
 }
 
@@ -80,7 +80,8 @@ export async function predictWithStates(
   const standing = stateful.length > 0 ? (await import('./stateful.ts')).statesOf(model) : undefined
   const goingOn = stateful.filter((path) => !initial.has(path))
   const leaves = { training: false, carry: [...initial.keys(), ...goingOn], stateful: goingOn, ...kind }
-  const session = await forwardSession(model, leaves, options.backend)
+  const sizes = new Map([...bindings, ...there.sizes])
+  const session = await forwardSession(model, leaves, { backend: options.backend, sizes })
   const given = new Map<string, TensorData>([
     ...entriesOf(inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
     ...freshRows([...initial.keys()], rows, false),
@@ -93,7 +94,6 @@ export async function predictWithStates(
   const returned = model.returnedStates()
   const paths = returned.length > 0 ? returned : [...states.keys()]
   const finals = [...new Set([...paths, ...stateful])].map(finalOutput)
-  const sizes = new Map([...bindings, ...there.sizes])
   const open = [...model.built.outputs]
   const results = await session.call(sizes, given, [...open.map(([name]) => outputName(name)), ...finals])
   standing?.keep(rows, new Map(stateful.map((path) => [path, results[finalOutput(path)]!])))

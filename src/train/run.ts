@@ -1,5 +1,13 @@
 /** A training run: awaitable (its history) and iterable (its events). It starts at once and loses no error either way. */
+import type { Executable } from '../codegen/executable.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+
+/** The first event, before the first step. */
+export interface StartEvent {
+  readonly kind: 'start'
+  /** What runs the steps. */
+  readonly backend: Executable['backend']
+}
 
 export interface StepEvent {
   readonly kind: 'step'
@@ -42,7 +50,7 @@ export interface BestEpoch {
   readonly loss: number
 }
 
-export type TrainingEvent = StepEvent | EpochEvent | EndEvent
+export type TrainingEvent = StartEvent | StepEvent | EpochEvent | EndEvent
 
 export interface History {
   /** Those of this run; after `resume` the first are missing. */

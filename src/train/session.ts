@@ -1,5 +1,5 @@
 /** A compiled function whose inputs and outputs have names, some of which it updates in place. */
-import { type Backend, compile } from '../codegen/compile.ts'
+import { compile } from '../codegen/compile.ts'
 import type { Executable } from '../codegen/executable.ts'
 import type { Graph } from '../graph/node.ts'
 import { type ParamSpec, traceWith } from '../graph/trace.ts'
@@ -55,8 +55,12 @@ export class Session {
     this.#executable = executable
   }
 
-  static async open(named: NamedGraph, backend: Backend = 'wasm'): Promise<Session> {
+  static async open(named: NamedGraph, backend: Executable['backend']): Promise<Session> {
     return new Session(named, await compile(named.graph, { backend, donate: named.donate }))
+  }
+
+  get backend(): Executable['backend'] {
+    return this.#executable.backend
   }
 
   /** Inputs that are left out keep what they hold. */

@@ -1,47 +1,57 @@
 /** What was compiled of a model that is not being trained, so that it is compiled once. */
-import type { Backend } from '../codegen/compile.ts'
+import { type Backend, backendFor } from '../codegen/compile.ts'
+import type { Executable } from '../codegen/executable.ts'
 import type { Model } from '../layers/model.ts'
 import { outside } from '../layers/signals.ts'
+import type { Bindings } from '../tensor/size.ts'
 import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs, outputName } from './leaves.ts'
-import { Session, traceNamed } from './session.ts'
+import { type NamedGraph, Session, traceNamed } from './session.ts'
 
-/** Compiled functions of models: for each model, by what they compute (a loss, or the model itself) and by what they take in. */
-const sessions = new WeakMap<Model, WeakMap<object, Map<string, Promise<Session>>>>()
+/** A function of a model, traced once, and compiled once for each backend that its calls took. */
+interface Traced {
+  readonly named: NamedGraph
+  readonly sessions: Map<Executable['backend'], Promise<Session>>
+}
 
-export function sessionOf(
+/** Functions of models: for each model, by what they compute (a loss, or the model itself) and by what they take in. */
+const functions = new WeakMap<Model, WeakMap<object, Map<string, Traced>>>()
+
+/** For a call of these sizes. */
+export interface CallOptions {
+  readonly backend?: Backend | undefined
+  readonly sizes: Bindings
+}
+
+export async function sessionOf(
   model: Model,
   of: object,
   key: string,
-  open: () => Promise<Session>,
+  trace: () => NamedGraph,
+  { backend, sizes }: CallOptions,
 ): Promise<Session> {
-  const all = sessions.get(model) ?? new WeakMap<object, Map<string, Promise<Session>>>()
-  sessions.set(model, all)
-  const known = all.get(of) ?? new Map<string, Promise<Session>>()
+  const all = functions.get(model) ?? new WeakMap<object, Map<string, Traced>>()
+  functions.set(model, all)
+  const known = all.get(of) ?? new Map<string, Traced>()
   all.set(of, known)
-  const session = known.get(key) ?? open()
-  known.set(key, session)
+  const { named, sessions } = known.get(key) ?? { named: trace(), sessions: new Map() }
+  known.set(key, { named, sessions })
+  const chosen = await backendFor(named.graph, backend, sizes)
+  const session = sessions.get(chosen) ?? Session.open(named, chosen)
+  sessions.set(chosen, session)
   return session
 }
 
-export function keyOf(
-  { carry, stateful = [], packing, mask = false }: LeafOptions,
-  backend: Backend,
-): string {
-  return `${carry} ${stateful} ${packing !== undefined} ${mask} ${backend}`
+export function keyOf({ carry, stateful = [], packing, mask = false }: LeafOptions): string {
+  return `${carry} ${stateful} ${packing !== undefined} ${mask}`
 }
 
 /** The compiled forward pass: output and final states. */
-export function forwardSession(
-  model: Model,
-  leaves: LeafOptions,
-  backend: Backend = 'wasm',
-): Promise<Session> {
-  return sessionOf(model, model, keyOf(leaves, backend), () => {
-    const named = traceNamed(leafSpecs(model, leaves), (get) => {
+export function forwardSession(model: Model, leaves: LeafOptions, call: CallOptions): Promise<Session> {
+  const trace = () =>
+    traceNamed(leafSpecs(model, leaves), (get) => {
       const { outputs, states } = forwardWhole(model, get, leaves)
       const named = [...outputs].map(([name, signal]) => [outputName(name), outside(signal)] as const)
       return { outputs: { ...Object.fromEntries(named), ...finalOutputs(states) } }
     })
-    return Session.open(named, backend)
-  })
+  return sessionOf(model, model, keyOf(leaves), trace, call)
 }

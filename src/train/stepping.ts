@@ -9,19 +9,24 @@ import { forwardSession } from './sessions.ts'
 export type Reader = (x: TensorData, steps: number) => Promise<TensorData>
 
 export async function reader(model: Model, rows: number, backend?: Backend): Promise<Reader> {
+  const sizesOf = (steps: number) =>
+    new Map([
+      ['B', rows],
+      ['T', steps],
+    ])
   const paths = [...model.built.states.keys()]
-  const session = await forwardSession(model, { training: false, carry: paths }, backend)
+  const session = await forwardSession(
+    model,
+    { training: false, carry: paths },
+    { backend, sizes: sizesOf(1) },
+  )
   const wanted = ['output', ...paths.map(finalOutput)]
   const weights = weightInputs(model)
   let states: Iterable<readonly [string, TensorData]> = freshStates(model, rows)
   let fresh = true
   return async (x, steps) => {
-    const sizes = new Map([
-      ['B', rows],
-      ['T', steps],
-    ])
     const inputs = new Map([['x', x], ...freshRows(paths, rows, fresh), ...states, ...weights])
-    const results = await session.call(sizes, inputs, wanted)
+    const results = await session.call(sizesOf(steps), inputs, wanted)
     states = fedBack(paths, results)
     fresh = false
     return results['output']!

@@ -1,4 +1,6 @@
 /** A model's training, one compiled call a step. */
+import { backendFor } from '../codegen/compile.ts'
+import type { Executable } from '../codegen/executable.ts'
 import type { NamedBatch } from '../data/batches.ts'
 import type { Model } from '../layers/model.ts'
 import type { TensorData } from '../tensor/dtype.ts'
@@ -9,6 +11,7 @@ import { heldBy, slotInput } from './held.ts'
 import { timesIn } from './inputs.ts'
 import { counterInputs, freshRows, type Packings, stateInput, timesOf, WHOLE } from './leaves.ts'
 import { type Losses, lossesOf, warnOfActivation } from './losses.ts'
+import { askedFor, RECORDED, requireRecorded } from './recorded.ts'
 import type { Sampling } from './sampling.ts'
 import { type NamedGraph, Session } from './session.ts'
 import { counter, counterIn, entry, requireNoOthers, type TrainingState } from './state.ts'
@@ -56,6 +59,8 @@ export class TrainingStep {
   readonly #prepared = new Map<string, Session>()
   /** What the session was compiled for. A mask says what lengths say, so that it serves batches of either. */
   #kind = PLAIN
+  /** What runs the steps; undefined until the first is compiled. */
+  #backend: Executable['backend'] | undefined
   #steps = 0
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
@@ -98,7 +103,7 @@ export class TrainingStep {
       warnOfSegments(this.#steps + 1)
     }
     const pending = this.#begin()
-    const session = await this.#open(kind, others ? 0 : rows)
+    const session = await this.#open(kind, sizes, others ? 0 : rows)
     const inputs = new Map<string, TensorData>([
       ...(others ? this.#states(rows) : []).map(
         ([name, shape]) => [name, new Float32Array(elementCount(shape))] as const,
@@ -147,6 +152,13 @@ export class TrainingStep {
     return this.#bytesOf(await this.#planWithin(batch))
   }
 
+  /** Compiles the step for such batches, if that was not done; resolves to what runs it. */
+  async prepare(batch: NamedBatch): Promise<Executable['backend']> {
+    await this.#check()
+    const { kind, sizes } = await this.#planWithin(batch)
+    return (await this.#compiled(kind, sizes)).backend
+  }
+
   /** Copies the parameters into the model: as they are, or at the end of a training as its optimizer wants them. */
   async sync(final = false): Promise<void> {
     if (this.#pending === undefined) return
@@ -165,6 +177,7 @@ export class TrainingStep {
     await this.#windows.load(this.#model, this.#options.resume)
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
+      ['training backend', counter(RECORDED.indexOf(this.#backend ?? RECORDED[0]!))],
       ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
       ...this.#windows.state(),
       ...((await this.#goingOn())?.state() ?? []),
@@ -204,7 +217,7 @@ export class TrainingStep {
   }
 
   async #bytesOf({ kind, sizes }: { readonly kind: StepKind; readonly sizes: Bindings }): Promise<number> {
-    return (await this.#compiled(kind)).memoryBytes(sizes)
+    return (await this.#compiled(kind, sizes)).memoryBytes(sizes)
   }
 
   /** What a call for this batch is made of, once the batch is checked and the model built. */
@@ -326,9 +339,9 @@ export class TrainingStep {
   }
 
   /** The step to call. The first batch with lengths, a mask, or weights brings another one, which goes on from where that stands. */
-  async #open(kind: StepKind, rows: number): Promise<Session> {
+  async #open(kind: StepKind, sizes: Bindings, rows: number): Promise<Session> {
     const old = this.#session
-    const session = await this.#compiled(kind)
+    const session = await this.#compiled(kind, sizes)
     if (old === undefined || old === session) return session
     const pending = this.#begin()
     for (const name of this.#held(rows).keys()) {
@@ -357,13 +370,17 @@ export class TrainingStep {
   }
 
   /** The compiled step: the one that training stands on if it serves, else one that waits for its first call. */
-  async #compiled(kind: StepKind): Promise<Session> {
+  async #compiled(kind: StepKind, sizes: Bindings): Promise<Session> {
     const [own, key] = [this.#session, keyOf(kind)]
     if (own !== undefined && key === keyOf(this.#kind)) return own
     const known = this.#prepared.get(key)
     if (known !== undefined) return known
     await this.#check()
-    const session = await Session.open(await this.#traced(kind), this.#options.backend)
+    const named = await this.#traced(kind)
+    this.#backend ??= await backendFor(named.graph, askedFor(this.#options), sizes)
+    const session = await Session.open(named, this.#backend)
+    requireRecorded(this.#options, session.backend)
+    this.#backend = session.backend
     this.#prepared.set(key, session)
     return session
   }

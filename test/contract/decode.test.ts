@@ -74,7 +74,7 @@ async function every(net: Model, source: Tensor, steps: number) {
 const rowsOf = ({ data, shape }: Tensor, lengths: Tensor) =>
   Array.from(lengths.data, (length, b) => Array.from(data.slice(b * shape[1]!, b * shape[1]! + length)))
 
-describe.each(['wasm', 'interpreter'] as const)('%s', (backend) => {
+describe.each(['wasm', 'interpret'] as const)('%s', (backend) => {
   test.each([1, 2, 3])(
     'the likeliest token after the other is what predict says step by step: %d',
     async (seed) => {
@@ -132,7 +132,7 @@ test('one beam is the likeliest token; more are never worse; both backends write
   for (const [b, score] of one.scores.data.entries())
     expect(four.scores.data[b]).toBeGreaterThanOrEqual(score - 1e-5)
   for (const more of [{}, { beamWidth: 3 }, { topK: 2 }, { topP: 0.7 }, { temperature: 2, seed: 3 }]) {
-    const [wasm, plain] = [await run(more), await run({ ...more, backend: 'interpreter' })]
+    const [wasm, plain] = [await run(more), await run({ ...more, backend: 'interpret' })]
     expect(wasm.tokens).toEqual(plain.tokens)
   }
 })

@@ -294,7 +294,7 @@ test('rows and means: of the rows that are there; a loss of one step reaches no 
   expect(Array.from(mean.data)).toEqual(
     [rows.data[0]! / 2, rows.data[1]! / 2, rows.data[2]!, 0].map(Math.fround),
   )
-  const oracle = await gradientFlow(net, whole, { ...squared, backend: 'interpreter' })
+  const oracle = await gradientFlow(net, whole, { ...squared, backend: 'interpret' })
   const wasm = await gradientFlow(net, whole, squared)
   expect(wasm.loss).toBeCloseTo(oracle.loss, 6)
   expect(

@@ -1,5 +1,5 @@
 /** A model's traced loss with everything that follows from it, and two ways to run it: the f64 oracle and WASM. */
-import { type Backend, compile } from '../../src/codegen/compile.ts'
+import { compile } from '../../src/codegen/compile.ts'
 import { runPasses } from '../../src/codegen/passes.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
@@ -177,7 +177,7 @@ export function amplifiesRounding(
 }
 
 /** The backends to hold to the oracle: native code too where the long suites run and a C compiler works. */
-export async function compiled(): Promise<Backend[]> {
+export async function compiled(): Promise<('wasm' | 'native')[]> {
   if (process.env['RECURRA_LONG'] === undefined) return ['wasm']
   const { compilerOf } = await import('../../src/codegen/native/build.ts')
   return compilerOf().then(

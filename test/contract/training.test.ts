@@ -243,7 +243,7 @@ describe('a run', () => {
     for await (const event of run) one.push(event)
     for await (const event of run) two.push(event)
     expect(one).toEqual(two)
-    expect(one.map(({ kind }) => kind).join()).toBe('step,step,epoch,step,step,epoch,end')
+    expect(one.map(({ kind }) => kind).join()).toBe('start,step,step,epoch,step,step,epoch,end')
     const epochs = one.filter(({ kind }) => kind === 'epoch')
     expect(history).toEqual({ epochs, steps: 4, stopped: false, reason: 'epochs' })
   })

@@ -14,24 +14,40 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What a prediction by native code prints: its numbers, or why there are none. */
-function predict(environment: NodeJS.ProcessEnv = {}): string {
-  const program = `
-    const { lstm, predict, sequential } = await import(${JSON.stringify(library)})
-    const net = sequential([lstm({ units: 5 })])
-    try {
-      const { data } = await predict(net, [[[1, 2], [3, 4], [5, 6]]], { backend: 'native' })
-      console.log(data.join(' '))
-    } catch (error) {
-      console.log(error.constructor.name, error.message)
-    }`
+/** Runs a program that imports the library, with a cache of its own. */
+function run(program: string, environment: NodeJS.ProcessEnv) {
   const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), ...environment }
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    env,
-    encoding: 'utf8',
-  })
-  expect(stderr).toBe('')
-  return stdout.trim()
+  const text = `const { fit, lstm, predict, sequential } = await import(${JSON.stringify(library)})\n${program}`
+  return spawnSync(process.execPath, ['--input-type=module', '-e', text], { env, encoding: 'utf8' })
+}
+
+/** What a prediction prints that asks for native code: its numbers, and in one line why that is not what runs. */
+function predict(environment: NodeJS.ProcessEnv = {}) {
+  const program = `
+    const net = sequential([lstm({ units: 5 })])
+    const x = [[[1, 2], [3, 4], [5, 6]]]
+    const { data } = await predict(net, x, { backend: 'native' })
+    await predict(net, x, { backend: 'native' })
+    console.log(data.join(' '))`
+  const { stdout, stderr } = run(program, environment)
+  expect(stdout).toMatch(/^[-\d.e ]+\n$/)
+  return { numbers: stdout, why: stderr }
+}
+
+/** What `fit` says of where it runs, and where it goes on from its state, which may be altered in between. */
+function train(units: number, options: object, environment: NodeJS.ProcessEnv = {}, between = ''): string {
+  const program = `
+    const net = sequential([lstm({ units: ${units} })])
+    const tensor = (...shape) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5), shape, dtype: 'f32' })
+    const batches = [{ inputs: tensor(4, 30, 8), targets: tensor(4, ${units}), reset: true }]
+    const options = { loss: 'meanSquaredError', ...${JSON.stringify(options)} }
+    const first = fit(net, batches, options)
+    for await (const { kind, backend } of first) console.log(kind, backend ?? '')
+    const resume = await first.state()
+    ${between}
+    for await (const { kind, backend } of fit(net, batches, { ...options, epochs: 2, resume })) console.log(kind, backend ?? '')`
+  const { stdout, stderr } = run(program, environment)
+  return stdout + stderr
 }
 
 /** A folder with a compiler of one's own as `cc`, and nothing else. */
@@ -42,34 +58,51 @@ function compiler(name: string, script: string): NodeJS.ProcessEnv {
   return { PATH: bin, XDG_CACHE_HOME: join(folder, `${name}-cache`) }
 }
 
+const instead = (why: string) =>
+  expect.stringMatching(new RegExp(`^recurra: WebAssembly instead of native code: ${why}.*\\n$`))
+
 test('no compiler, or one that fails', () => {
-  expect(predict({ PATH: folder })).toMatch(
-    /^NativeUnavailable no C compiler works here: cc is not there; clang is not there; gcc is not there$/,
-  )
-  expect(predict(compiler('failing', 'echo "error: out of order" >&2; exit 1'))).toMatch(
-    /cc error: out of order/,
-  )
+  const reason = 'no C compiler works here: cc is not there; clang is not there; gcc is not there'
+  expect(predict({ PATH: folder }).why).toEqual(instead(reason))
+  const failing = predict(compiler('failing', 'echo "error: out of order" >&2; exit 1'))
+  expect(failing.why).toEqual(instead('no C compiler works here: cc error: out of order'))
+})
+
+test.skipIf(process.env['RECURRA_LONG'] === undefined)('a compiler that hangs is left', () => {
+  expect(predict(compiler('hanging', 'exec /bin/sleep 60')).why).toEqual(instead('.*cc took over 10 s'))
 })
 
 test.skipIf(!hasCompiler)('one that makes no program', () => {
   const script =
     'for last; do :; done\ncase "$*" in *-dM*) exit 0;; esac\nwhile [ "$1" != -o ]; do shift; done\necho broken > "$2"'
-  expect(predict(compiler('broken', script))).toMatch(/^NativeUnavailable .*cannot be loaded/)
+  expect(predict(compiler('broken', script)).why).toEqual(instead('.*cannot be loaded'))
 })
 
 test.skipIf(!hasCompiler)('a cache that is cut short is built anew; one of others is not used', () => {
-  const first = predict()
-  expect(first).toMatch(/^[-\d.e ]+$/)
+  const { numbers, why } = predict()
+  expect(why).toBe('')
   const cache = join(folder, 'cache', 'recurra')
   const objects = readdirSync(cache).filter((name) => name.endsWith('.so'))
   expect(objects).toHaveLength(2)
   for (const name of objects) truncateSync(join(cache, name), 1000)
-  expect(predict()).toBe(first)
+  expect(predict()).toEqual({ numbers, why: '' })
   chmodSync(cache, 0o755)
-  expect(predict()).toMatch(/^NativeUnavailable the cache folder .* cannot be used: others/)
+  expect(predict().why).toEqual(instead('the cache folder .* cannot be used: others'))
   chmodSync(cache, 0o700)
   writeFileSync(join(folder, 'file'), '')
-  expect(predict({ XDG_CACHE_HOME: join(folder, 'file') })).toMatch(
-    /^NativeUnavailable the cache folder .* cannot be used/,
+  const beside = predict({ XDG_CACHE_HOME: join(folder, 'file') })
+  expect(beside.why).toEqual(instead('the cache folder .* cannot be used'))
+})
+
+test.skipIf(!hasCompiler)('fit chooses by sizes, says so, and goes on with what it began with', () => {
+  const said = (backend: string) => `start ${backend}\nstep \nepoch \nend \n`
+  expect(train(200, {})).toBe(said('native').repeat(2))
+  expect(train(200, { backend: 'wasm' })).toBe(said('wasm').repeat(2))
+  expect(train(5, {})).toBe(said('wasm').repeat(2))
+  const altered = "resume.set('training backend', { data: Int32Array.of(1), shape: [], dtype: 'i32' })"
+  expect(train(5, {}, {}, altered)).toBe(`${said('wasm')}${said('native')}`)
+  const lacking = train(5, {}, { PATH: folder }, altered)
+  expect(lacking).toContain(
+    "ran on the backend native, which this machine does not have; give backend: 'wasm'",
   )
 })

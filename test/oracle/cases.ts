@@ -164,7 +164,7 @@ async function predicted({ model, told, given, carry }: Case) {
   const leaf = (path: string) => tensor(leaves[path]!.data, leaves[path]!.shape)
   model.setWeights(new Map([...params.keys(), ...variables.keys()].map((path) => [path, leaf(path)])))
   const x = tensor(Array.from(given['x']!), [B, T, ...inputs], model.input.dtype)
-  const last = async (backend: 'interpreter' | 'wasm'): Promise<Named> => {
+  const last = async (backend: 'interpret' | 'wasm'): Promise<Named> => {
     let ended: Readonly<Record<string, Tensor>> = Object.fromEntries(
       carry.map((path) => [path, leaf(stateInput(path))]),
     )
@@ -180,7 +180,7 @@ async function predicted({ model, told, given, carry }: Case) {
     const finals = [...states.keys()].map((path) => [finalOutput(path), ended[path]!.data])
     return { output: output.data, ...Object.fromEntries(finals) }
   }
-  return { interpreter: await last('interpreter'), WASM: await last('wasm') }
+  return { interpreter: await last('interpret'), WASM: await last('wasm') }
 }
 
 /** What a case gives, against another library's numbers; `bound` holds in f64. */

@@ -129,6 +129,10 @@ export async function run(training: Run): Promise<string> {
         numbers.push(event.reason)
         break
       }
+      case 'start': {
+        const backend: 'native' | 'wasm' | 'interpret' = event.backend
+        return backend
+      }
       case 'epoch': {
         const validation: number | undefined = event.validationLoss
         // @ts-expect-error an epoch without validation has none
@@ -160,7 +164,7 @@ export async function run(training: Run): Promise<string> {
 }
 
 export async function running(model: Model, batch: Batch): Promise<Tensor> {
-  const output: Tensor = await predict(model, [[[0.1], [0.2]]], { lengths: [2], backend: 'interpreter' })
+  const output: Tensor = await predict(model, [[[0.1], [0.2]]], { lengths: [2], backend: 'interpret' })
   const { states } = await predictWithStates(model, output)
   await predictWithStates(model, output, { initialState: states })
   const { loss } = await evaluate(model, [batch], { loss: 'hinge' })

@@ -10,19 +10,32 @@ import { emitC } from './emit.ts'
 import type { Names } from './names.ts'
 import { columnsOf, tileSource } from './tiles.ts'
 
-/** The width of panels that the tile of this machine takes; rejects with NativeUnavailable. */
-export async function panelColumns(): Promise<number> {
-  return columnsOf((await compilerOf()).lanes)
-}
+/** Reasons that were told. */
+const told = new Set<string>()
 
-/** Builds a program for this machine; rejects with NativeUnavailable where that cannot be. */
-export async function instantiateNative(program: Program): Promise<Executable> {
-  const koffi = requireOptional('koffi') as Koffi
-  const { lanes } = await compilerOf()
-  const { source, names } = emitC(program, lanes)
-  const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
-  const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
-  return new ArenaExecutable(program, new NativeEngine(names, load(koffi, file)))
+/** Builds a program for this machine; where that cannot be, a line says why, once, and there is none. */
+export async function instantiateNative(
+  lowered: (panel: number) => Program,
+): Promise<Executable | undefined> {
+  try {
+    const koffi = requireOptional('koffi') as Koffi
+    const { lanes } = await compilerOf()
+    const program = lowered(columnsOf(lanes))
+    const { source, names } = emitC(program, lanes)
+    const tiles = await build({
+      text: tileSource(lanes),
+      flags: ['-O3', '-ffp-contract=fast'],
+      libraries: [],
+    })
+    const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
+    return new ArenaExecutable(program, new NativeEngine(names, load(koffi, file)))
+  } catch (error) {
+    if (!(error instanceof NativeUnavailable)) throw error
+    if (!told.has(error.message))
+      console.warn(`recurra: WebAssembly instead of native code: ${error.message}`)
+    told.add(error.message)
+    return undefined
+  }
 }
 
 /** @throws {NativeUnavailable} for a file that holds no program of this machine */
@@ -45,6 +58,7 @@ interface NativeRun {
 }
 
 class NativeEngine implements Engine {
+  readonly backend = 'native'
   readonly begin = 0
   readonly #names: Names
   readonly #run: NativeRun

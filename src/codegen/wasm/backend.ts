@@ -20,6 +20,7 @@ export async function instantiate(program: Program): Promise<Executable> {
 }
 
 class WasmEngine implements Engine {
+  readonly backend = 'wasm'
   readonly run: () => void
   readonly #table: SizeTable
   readonly #memory: WebAssembly.Memory
