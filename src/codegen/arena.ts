@@ -94,7 +94,7 @@ function touchedBy(step: Step): View[] {
   ]
 }
 
-/** The first and the last top-level step that touches each buffer. A loop is one step: what it uses lives through it. */
+/** The first and the last top-level step, or phase, that touches each buffer. A loop is one step: what it uses lives through it. */
 function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   const lifetimes = new Map<Buffer, Lifetime>()
   const touch = (step: Step, at: number): void => {
@@ -106,6 +106,9 @@ function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
       else known.last = at
     }
   }
-  for (const [at, step] of program.steps.entries()) touch(step, at)
+  // Threads are at any step of a phase at once.
+  const phases = program.threads?.phases.map(({ alone, shared }) => [...alone, ...shared])
+  for (const [at, steps] of (phases ?? program.steps.map((step) => [step])).entries())
+    for (const step of steps) touch(step, at)
   return lifetimes
 }

@@ -1,17 +1,17 @@
-/** Which backend `auto` takes: a rule on sizes and on what the machine has. No clock chooses arithmetic. */
+/** Which calls run natively, and on workers: a rule on sizes. No clock chooses arithmetic. */
 import { type Graph, isKind, topological } from '../graph/node.ts'
 import { type Bindings, evaluateSize, productOf, type Size } from '../tensor/size.ts'
 
-/** Multiplications of a call from which on native code is worth its compiler: about 2 ms as WebAssembly. */
+/** About 2 ms as WebAssembly: worth a compiler, and too long for a thread that serves or draws. */
 const WORTH = 5e7
 
-/** Native code for calls of at least 50 million multiplications in matrix products, else WebAssembly. */
-export function chooseBackend(graph: Graph, sizes: Bindings): 'native' | 'wasm' {
-  return multiplications(graph, sizes) >= WORTH ? 'native' : 'wasm'
+/** Calls of at least 50 million multiplications in matrix products. */
+export function isLarge(graph: Graph, sizes: Bindings): boolean {
+  return multiplications(graph, sizes) >= WORTH
 }
 
 /** In all matrix products of a call; those over packed rows as if all rows were as long as the longest. */
-export function multiplications(graph: Graph, sizes: Bindings): number {
+function multiplications(graph: Graph, sizes: Bindings): number {
   return topological(graph.outputs).reduce((sum, node) => {
     if (isKind(node, 'einsum')) {
       const { a, b } = node.op

@@ -2,7 +2,7 @@
 import type { Graph } from '../graph/node.ts'
 import { brought } from '../passes/lift.ts'
 import { packsRows } from '../passes/scans.ts'
-import { requireChoice } from '../tensor/checks.ts'
+import { requireChoice, requireInteger } from '../tensor/checks.ts'
 import type { Bindings } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
 import { lower } from './lower.ts'
@@ -16,31 +16,47 @@ import { instantiate } from './wasm/backend.ts'
 export const BACKENDS = ['auto', 'native', 'wasm', 'interpret'] as const
 export type Backend = (typeof BACKENDS)[number]
 
-export interface CompileOptions {
-  /** Default: 'wasm'. */
-  readonly backend?: Exclude<Backend, 'auto'>
+export interface CompileOptions extends Partial<Place> {
   /** Outputs that take the place of inputs: output number → input number. The next call finds them there. */
   readonly donate?: ReadonlyMap<number, number>
   /** Check the graph's validity after each pass. */
   readonly verify?: boolean
 }
 
-/** What `auto` takes for calls of these sizes. */
-export async function backendFor(
-  graph: Graph,
-  backend: Backend = 'auto',
-  sizes: Bindings,
-): Promise<Exclude<Backend, 'auto'>> {
-  requireChoice('compile', 'backend', backend, BACKENDS)
-  if (backend !== 'auto') return backend
-  return inNode() ? (await import('./auto.ts')).chooseBackend(graph, sizes) : 'wasm'
+/** Where calls run. */
+export interface Place {
+  readonly backend: Exclude<Backend, 'auto'>
+  /** On workers, so that the caller's thread never stands still: on so many, or on as many as are seen to pay. Default: here. */
+  readonly threads?: number | 'auto' | undefined
 }
 
-const inNode = () => globalThis.process?.versions?.node !== undefined
+/** What a caller asks for. */
+export interface PlaceOptions {
+  /** Default: 'auto'. */
+  readonly backend?: Backend | undefined
+  /** Default: as many as are seen to pay. */
+  readonly threads?: number | undefined
+}
+
+/** Where calls of these sizes run. */
+export async function placeFor(graph: Graph, options: PlaceOptions, sizes: Bindings): Promise<Place> {
+  const { backend = 'auto', threads } = options
+  requireChoice('compile', 'backend', backend, BACKENDS)
+  if (threads !== undefined) requireInteger('compile', 'threads', threads, 1)
+  if (backend === 'interpret') return { backend }
+  const isNode = globalThis.process?.versions?.node !== undefined
+  if (!isNode && !globalThis.crossOriginIsolated) return { backend: backend === 'auto' ? 'wasm' : backend }
+  const { isLarge } = await import('./auto.ts')
+  const large = isLarge(graph, sizes)
+  return {
+    backend: backend === 'auto' ? (large && isNode ? 'native' : 'wasm') : backend,
+    threads: large ? (threads ?? 'auto') : (threads ?? 1) > 1 ? threads : undefined,
+  }
+}
 
 /** Compiles a graph once, for every value of its symbols. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
-  const { backend = 'wasm', donate = new Map<number, number>() } = options
+  const { backend = 'wasm', threads, donate = new Map<number, number>() } = options
   requireChoice('compile', 'backend', backend, BACKENDS.slice(1))
   if (backend === 'interpret') {
     // Loaded only where it is asked for: pages that train do without.
@@ -51,6 +67,15 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
   const lowered = (panel?: number) => lower(optimized, { donate, ...(panel && { panel }) })
-  const native = backend === 'native' ? await import('./native/backend.ts') : undefined
-  return (await native?.instantiateNative(lowered)) ?? instantiate(lowered())
+  if (backend === 'native') {
+    const { instantiateNative } = await import('./native/backend.ts')
+    const native = await instantiateNative(lowered, threads)
+    if (native !== undefined) return native
+  }
+  if (threads !== undefined) {
+    const { instantiateThreaded } = await import('./wasm/threaded.ts')
+    const threaded = await instantiateThreaded(lowered(), threads)
+    if (threaded !== undefined) return threaded
+  }
+  return instantiate(lowered())
 }

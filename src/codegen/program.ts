@@ -134,6 +134,31 @@ export interface Ending {
   readonly elements: Size
 }
 
+/** A part of a size for each thread; its symbols are bound to other numbers for each. */
+export interface Share {
+  readonly total: Size
+  /** Parts begin with a multiple of it. */
+  readonly unit: number
+  readonly begin: Size
+  readonly count: Size
+  /** Rows that end at different steps: parts hold equal sums of steps. */
+  readonly packed?: NonNullable<Loop['rows']>
+}
+
+/** Steps between two waits: some are one thread's, of the others each thread computes its share. */
+export interface Phase {
+  readonly alone: readonly Step[]
+  readonly shared: readonly Step[]
+}
+
+/** The steps of a program for several threads: see threads/split.ts. */
+export interface Threads {
+  readonly phases: readonly Phase[]
+  readonly shares: readonly Share[]
+  /** 1 for the thread of the steps that are one thread's, 0 for others. */
+  readonly isAlone: Size
+}
+
 /** Columns in a panel of a packed matrix, where a backend asks for no other number. */
 export const PANEL = 8
 /** Steps of a contracted length known only when it runs that are summed before they are added to the sum. */
@@ -150,6 +175,7 @@ export interface Program {
   readonly inputs: readonly Slot[]
   readonly outputs: readonly Slot[]
   readonly steps: readonly Step[]
+  readonly threads?: Threads
   /** In the order in which the arena places what persists. */
   readonly buffers: readonly Buffer[]
   /** Buffers that stand in the place of others. */

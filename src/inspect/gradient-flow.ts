@@ -1,5 +1,4 @@
 /** How a gradient travels back through time: ‖∂L/∂s(t)‖ of states, and what each step gives to the weights. */
-import { backendFor } from '../codegen/compile.ts'
 import type { Batch } from '../data/batches.ts'
 import { type Model, requireModel, SOLE_OUTPUT } from '../layers/model.ts'
 import { requireFlag, requireKnown, requireSeed, requireUnits } from '../tensor/checks.ts'
@@ -17,7 +16,7 @@ import { bindBatch } from '../train/targets.ts'
 import { weightsOf } from '../train/weights.ts'
 import { flowOutput, probeInput, traceFlow } from './flow-graph.ts'
 
-export interface GradientFlowOptions extends Pick<EvaluateOptions, 'backend'> {
+export interface GradientFlowOptions extends Pick<EvaluateOptions, 'backend' | 'threads'> {
   readonly loss: LossOption
   /** L is the loss of step 0 … T − 1 alone, the mean over the rows that have it. Default: the mean over all steps. */
   readonly at?: number | undefined
@@ -79,7 +78,7 @@ export async function gradientFlow(
   options: GradientFlowOptions,
 ): Promise<GradientFlow> {
   requireModel('gradientFlow', model)
-  requireKnown('gradientFlow', options, ['loss', 'at', 'truncate', 'contributions', 'seed', 'backend'])
+  requireKnown('gradientFlow', options, ['loss', 'at', 'truncate', 'contributions', 'seed', 'backend', 'threads'])
   const { at, truncate, contributions = false, seed = 0 } = options
   requireFlag('gradientFlow', 'contributions', contributions)
   requireSeed('gradientFlow', seed)
@@ -113,7 +112,7 @@ export async function gradientFlow(
   const shapes = new Map(
     [...states].map(([path, shape]) => [path, shape.map((size) => evaluateSize(size, bindings))]),
   )
-  const session = await Session.open(named, await backendFor(named.graph, options.backend, bindings))
+  const session = await Session.openFor(named, options, bindings)
   const inputs = new Map<string, TensorData>([
     ['x', batch.inputs.data],
     ['y', batch.targets.data],

@@ -44,6 +44,8 @@ export interface DecodeOptions {
   readonly lengths?: Readonly<Record<string, TensorLike>>
   readonly mask?: Readonly<Record<string, InputLike>>
   readonly backend?: Backend
+  /** How many workers compute it; see `fit`. */
+  readonly threads?: number
 }
 
 const OPTIONS: Record<keyof DecodeOptions, true> = {
@@ -61,6 +63,7 @@ const OPTIONS: Record<keyof DecodeOptions, true> = {
   lengths: true,
   mask: true,
   backend: true,
+  threads: true,
 }
 
 export interface Decoded {
@@ -123,7 +126,7 @@ export async function decode(
     ['maxSteps', steps] as const,
     ['P', prompt.shape[1]!] as const,
   ])
-  const session = await openLoop(model, plan, { backend: options.backend, sizes })
+  const session = await openLoop(model, plan, { backend: options.backend, threads: options.threads, sizes })
   const given = new Map<string, TensorData>([
     ...entriesOf(batch.inputs, SOLE_INPUT).map(
       ([name, { data }]) => [name === feedback ? 'prompt' : dataInput(name), data] as const,

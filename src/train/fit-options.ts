@@ -108,6 +108,12 @@ export interface FitOptions extends ClippingOptions {
    * what the state was made on. The run's first event says which it is. Default: 'auto'.
    */
   readonly backend?: Backend
+  /**
+   * How many workers compute a step, each some rows of the batch; the numbers do not depend on it. Steps of at least 50
+   * million multiplications run on workers always, so that the thread that calls never stands still for long. Workers
+   * need shared memory: in a page, cross-origin isolation. Default: as many as are seen to pay in the first steps.
+   */
+  readonly threads?: number
 }
 
 const OPTIONS: Record<keyof FitOptions, true> = {
@@ -122,10 +128,11 @@ const OPTIONS: Record<keyof FitOptions, true> = {
 /** Checks what neither the training step nor what watches losses will. */
 export function checkFitOptions(options: FitOptions): void {
   requireKnown('fit', options, Object.keys(OPTIONS))
-  const { epochs = 1, seed, backend = 'auto', validation, signal, resume } = options
+  const { epochs = 1, seed, backend = 'auto', threads = 1, validation, signal, resume } = options
   if (seed !== undefined) requireSeed('fit', seed)
   requireChoice('fit', 'backend', backend, BACKENDS)
   requireInteger('fit', 'epochs', epochs, 1)
+  requireInteger('fit', 'threads', threads, 1)
   if (validation !== undefined) {
     requireKnown('fit: validation', validation, ['batches', 'every', 'metrics'])
     const { every = 1 } = validation

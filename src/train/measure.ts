@@ -43,6 +43,8 @@ export interface EvaluateOptions<M extends MetricOptions = MetricOptions> {
   /** States go on from batch to batch until one says `reset`. Default: false. */
   readonly carry?: boolean
   readonly backend?: Backend
+  /** How many workers compute it; see `fit`. */
+  readonly threads?: number
 }
 
 export interface Evaluation<N extends string = string> {
@@ -97,7 +99,7 @@ export async function meanOver(
     const leaves = { training: false, carry, stateful, ...kind }
     const there = await paddingInputs(model, batch, kind)
     const sizes = new Map([...bindings, ...there.sizes])
-    const call = { backend: options.backend, sizes }
+    const call = { backend: options.backend, threads: options.threads, sizes }
     const session = await lossSession(model, losses, meters, leaves, weighted, call)
     const inputs = new Map<string, TensorData>([
       ...entriesOf(batch.inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
@@ -133,9 +135,10 @@ export async function meanOver(
   return { loss, tokens: counted(outputs[0]!), metrics: Object.fromEntries(reached) }
 }
 
-type Validated = Omit<EvaluateOptions, 'metrics' | 'carry' | 'lossWeights' | 'backend'> & {
+type Validated = Omit<EvaluateOptions, 'metrics' | 'carry' | 'lossWeights' | 'backend' | 'threads'> & {
   readonly lossWeights?: EvaluateOptions['lossWeights'] | undefined
   readonly backend?: Backend | undefined
+  readonly threads?: number | undefined
   readonly truncate?: object | undefined
   readonly validation?:
     | (Pick<EvaluateOptions, 'metrics'> & { readonly batches: Iterable<NamedBatch> })
@@ -145,7 +148,7 @@ type Validated = Omit<EvaluateOptions, 'metrics' | 'carry' | 'lossWeights' | 'ba
 /** What a training's model reaches as it is; undefined when told to stop on the way. */
 export async function validate(
   model: Model,
-  { loss, lossWeights, backend, truncate, validation }: Validated,
+  { loss, lossWeights, backend, threads, truncate, validation }: Validated,
   stopped: () => boolean,
 ): Promise<Evaluation | undefined> {
   const { batches, metrics = [] } = validation!
@@ -155,6 +158,7 @@ export async function validate(
     metrics,
     carry: truncate !== undefined,
     ...(backend && { backend }),
+    ...(threads && { threads }),
   }
   const measured = await meanOver(model, batches, options, stopped)
   if (measured !== undefined && measured.tokens === 0) {

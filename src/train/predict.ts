@@ -25,6 +25,8 @@ export interface PredictOptions {
   readonly initialState?: Readonly<Record<string, TensorLike>>
   /** What runs it; see `fit`. Default: 'auto', by the sizes of each call. */
   readonly backend?: Backend
+  /** How many workers compute it; see `fit`. */
+  readonly threads?: number
 }
 
 export interface Prediction {
@@ -67,7 +69,7 @@ export async function predictWithStates(
   options: PredictOptions = {},
 ): Promise<Prediction> {
   requireModel('predict', model)
-  requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend'])
+  requireKnown('predict', options, ['lengths', 'mask', 'initialState', 'backend', 'threads'])
   const padded = paddedInputs('predict: ', model, x, options)
   const { inputs } = padded
   const bindings = bindInputs(model, inputs)
@@ -81,7 +83,7 @@ export async function predictWithStates(
   const goingOn = stateful.filter((path) => !initial.has(path))
   const leaves = { training: false, carry: [...initial.keys(), ...goingOn], stateful: goingOn, ...kind }
   const sizes = new Map([...bindings, ...there.sizes])
-  const session = await forwardSession(model, leaves, { backend: options.backend, sizes })
+  const session = await forwardSession(model, leaves, { backend: options.backend, threads: options.threads, sizes })
   const given = new Map<string, TensorData>([
     ...entriesOf(inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
     ...freshRows([...initial.keys()], rows, false),
@@ -168,7 +170,7 @@ export async function evaluate<const M extends MetricOptions = readonly []>(
   options: EvaluateOptions<M>,
 ): Promise<Evaluation<NamesOf<M>>> {
   requireModel('evaluate', model)
-  requireKnown('evaluate', options, ['loss', 'lossWeights', 'metrics', 'carry', 'backend'])
+  requireKnown('evaluate', options, ['loss', 'lossWeights', 'metrics', 'carry', 'backend', 'threads'])
   requireBatches('evaluate: batches', batches)
   requireFlag('evaluate', 'carry', options.carry ?? false)
   if (options.carry === true) model.requireForward('evaluate')

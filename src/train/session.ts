@@ -1,5 +1,5 @@
 /** A compiled function whose inputs and outputs have names, some of which it updates in place. */
-import { compile } from '../codegen/compile.ts'
+import { compile, type Place, type PlaceOptions, placeFor } from '../codegen/compile.ts'
 import type { Executable } from '../codegen/executable.ts'
 import type { Graph } from '../graph/node.ts'
 import { type ParamSpec, traceWith } from '../graph/trace.ts'
@@ -55,8 +55,13 @@ export class Session {
     this.#executable = executable
   }
 
-  static async open(named: NamedGraph, backend: Executable['backend']): Promise<Session> {
-    return new Session(named, await compile(named.graph, { backend, donate: named.donate }))
+  static async open(named: NamedGraph, place: Place): Promise<Session> {
+    return new Session(named, await compile(named.graph, { ...place, donate: named.donate }))
+  }
+
+  /** Where calls of these sizes run. */
+  static async openFor(named: NamedGraph, options: PlaceOptions, sizes: Bindings): Promise<Session> {
+    return Session.open(named, await placeFor(named.graph, options, sizes))
   }
 
   get backend(): Executable['backend'] {

@@ -1,24 +1,22 @@
 /** What was compiled of a model that is not being trained, so that it is compiled once. */
-import { type Backend, backendFor } from '../codegen/compile.ts'
-import type { Executable } from '../codegen/executable.ts'
+import { type PlaceOptions, placeFor } from '../codegen/compile.ts'
 import type { Model } from '../layers/model.ts'
 import { outside } from '../layers/signals.ts'
 import type { Bindings } from '../tensor/size.ts'
 import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs, outputName } from './leaves.ts'
 import { type NamedGraph, Session, traceNamed } from './session.ts'
 
-/** A function of a model, traced once, and compiled once for each backend that its calls took. */
+/** A function of a model, traced once, and compiled once for each place where its calls ran. */
 interface Traced {
   readonly named: NamedGraph
-  readonly sessions: Map<Executable['backend'], Promise<Session>>
+  readonly sessions: Map<string, Promise<Session>>
 }
 
 /** Functions of models: for each model, by what they compute (a loss, or the model itself) and by what they take in. */
 const functions = new WeakMap<Model, WeakMap<object, Map<string, Traced>>>()
 
 /** For a call of these sizes. */
-export interface CallOptions {
-  readonly backend?: Backend | undefined
+export interface CallOptions extends PlaceOptions {
   readonly sizes: Bindings
 }
 
@@ -27,7 +25,7 @@ export async function sessionOf(
   of: object,
   key: string,
   trace: () => NamedGraph,
-  { backend, sizes }: CallOptions,
+  { sizes, ...options }: CallOptions,
 ): Promise<Session> {
   const all = functions.get(model) ?? new WeakMap<object, Map<string, Traced>>()
   functions.set(model, all)
@@ -35,9 +33,10 @@ export async function sessionOf(
   all.set(of, known)
   const { named, sessions } = known.get(key) ?? { named: trace(), sessions: new Map() }
   known.set(key, { named, sessions })
-  const chosen = await backendFor(named.graph, backend, sizes)
-  const session = sessions.get(chosen) ?? Session.open(named, chosen)
-  sessions.set(chosen, session)
+  const place = await placeFor(named.graph, options, sizes)
+  const which = `${place.backend} ${place.threads}`
+  const session = sessions.get(which) ?? Session.open(named, place)
+  sessions.set(which, session)
   return session
 }
 

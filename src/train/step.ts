@@ -52,6 +52,8 @@ export interface StepOptions extends ClippingOptions {
   /** In bytes; see `fit`. Default: no limit. */
   readonly memoryLimit?: number | undefined
   readonly backend?: Backend | undefined
+  /** Workers that take part; see `fit`. */
+  readonly threads?: number | undefined
   /** For parameters that have no numbers yet, and for what layers draw. Default: 0. */
   readonly seed?: number | undefined
   /** What `state` returned: the training goes on from there, and the model's numbers become those in it. */
@@ -73,6 +75,7 @@ export const SHARED: Record<Exclude<keyof StepOptions, 'carry'>, true> = {
   parallelScan: true,
   memoryLimit: true,
   backend: true,
+  threads: true,
   seed: true,
   resume: true,
 }

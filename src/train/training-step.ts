@@ -1,5 +1,5 @@
 /** A model's training, one compiled call a step. */
-import { backendFor } from '../codegen/compile.ts'
+import { type Place, placeFor } from '../codegen/compile.ts'
 import type { Executable } from '../codegen/executable.ts'
 import type { NamedBatch } from '../data/batches.ts'
 import type { Model } from '../layers/model.ts'
@@ -59,8 +59,8 @@ export class TrainingStep {
   readonly #prepared = new Map<string, Session>()
   /** What the session was compiled for. A mask says what lengths say, so that it serves batches of either. */
   #kind = PLAIN
-  /** What runs the steps; undefined until the first is compiled. */
-  #backend: Executable['backend'] | undefined
+  /** Where the steps run; undefined until the first is compiled. */
+  #place: Place | undefined
   #steps = 0
   /** Numbers that the session does not hold yet, by its inputs' names; undefined until the model is built. */
   #pending: Map<string, TensorData> | undefined
@@ -177,7 +177,7 @@ export class TrainingStep {
     await this.#windows.load(this.#model, this.#options.resume)
     const state = new Map<string, Tensor>([
       ['training steps', counter(this.#steps)],
-      ['training backend', counter(RECORDED.indexOf(this.#backend ?? RECORDED[0]!))],
+      ['training backend', counter(RECORDED.indexOf(this.#place?.backend ?? RECORDED[0]!))],
       ...KINDS.map((name) => [`training ${name}`, counter(this.#kind[name])] as const),
       ...this.#windows.state(),
       ...((await this.#goingOn())?.state() ?? []),
@@ -377,10 +377,11 @@ export class TrainingStep {
     if (known !== undefined) return known
     await this.#check()
     const named = await this.#traced(kind)
-    this.#backend ??= await backendFor(named.graph, askedFor(this.#options), sizes)
-    const session = await Session.open(named, this.#backend)
+    const { threads } = this.#options
+    this.#place ??= await placeFor(named.graph, { backend: askedFor(this.#options), threads }, sizes)
+    const session = await Session.open(named, this.#place)
     requireRecorded(this.#options, session.backend)
-    this.#backend = session.backend
+    this.#place = { ...this.#place, backend: session.backend }
     this.#prepared.set(key, session)
     return session
   }

@@ -1,109 +1,69 @@
 /** Runs a program as native code: C, built by the machine's compiler and called through koffi. */
-import { RecurraError } from '../../tensor/errors.ts'
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
 import type { Program } from '../program.ts'
-import { build, compilerOf, machineBytes, NativeUnavailable, requireOptional } from './build.ts'
+import { ThreadedEngine } from '../threads/engine.ts'
+import { split } from '../threads/split.ts'
+import { warnOnce } from '../warn.ts'
+import { build, compilerOf, NativeUnavailable } from './build.ts'
+import { NativeCode } from './code.ts'
 import { emitC } from './emit.ts'
-import type { Names } from './names.ts'
-import { columnsOf, tileSource } from './tiles.ts'
-
-/** Reasons that were told. */
-const told = new Set<string>()
+import { loadRun, type NativeRun } from './load.ts'
+import { columnsOf, rowsOf, tileSource } from './tiles.ts'
 
 /** Builds a program for this machine; where that cannot be, a line says why, once, and there is none. */
 export async function instantiateNative(
   lowered: (panel: number) => Program,
+  threads: number | 'auto' | undefined,
 ): Promise<Executable | undefined> {
   try {
-    const koffi = requireOptional('koffi') as Koffi
     const { lanes } = await compilerOf()
-    const program = lowered(columnsOf(lanes))
+    const [panel, tileRows] = [columnsOf(lanes), rowsOf(lanes)]
+    const whole = lowered(panel)
+    const program = threads === undefined ? whole : split(whole, { panel, tileRows })
     const { source, names } = emitC(program, lanes)
-    const tiles = await build({
-      text: tileSource(lanes),
-      flags: ['-O3', '-ffp-contract=fast'],
-      libraries: [],
-    })
+    const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
     const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
-    return new ArenaExecutable(program, new NativeEngine(names, load(koffi, file)))
+    // Loaded here too: what cannot be loaded is found out before it runs.
+    const run = loadRun(file)
+    const code = new NativeCode(names, file)
+    if (threads === undefined) return new ArenaExecutable(program, new HereEngine(code, run))
+    return new ArenaExecutable(program, new ThreadedEngine(code, program.threads!, threads))
   } catch (error) {
     if (!(error instanceof NativeUnavailable)) throw error
-    if (!told.has(error.message))
-      console.warn(`recurra: WebAssembly instead of native code: ${error.message}`)
-    told.add(error.message)
+    warnOnce(`WebAssembly instead of native code: ${error.message}`)
     return undefined
   }
 }
 
-/** @throws {NativeUnavailable} for a file that holds no program of this machine */
-function load(koffi: Koffi, file: string): NativeRun {
-  try {
-    return koffi.load(file).func('void run(void *base, void *env)') as NativeRun
-  } catch (error) {
-    throw new NativeUnavailable(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`)
-  }
-}
-
-/** What is used of koffi. */
-interface Koffi {
-  load(file: string): { func(declaration: string): unknown }
-}
-
-/** Runs on another thread, and calls back. */
-interface NativeRun {
-  async(base: Uint8Array, env: BigInt64Array, done: (error: Error | null) => void): void
-}
-
-class NativeEngine implements Engine {
+/** On the caller's thread. */
+class HereEngine implements Engine {
   readonly backend = 'native'
-  readonly begin = 0
-  readonly #names: Names
+  readonly begin: number
+  readonly #code: NativeCode
   readonly #run: NativeRun
-  readonly #env: BigInt64Array
-  #memory = new ArrayBuffer(0)
 
-  constructor(names: Names, run: NativeRun) {
-    this.#names = names
+  constructor(code: NativeCode, run: NativeRun) {
+    this.#code = code
     this.#run = run
-    this.#env = new BigInt64Array(names.symbols.length + names.buffers.length)
+    this.begin = code.tableBytes
   }
 
-  buffer(): ArrayBuffer {
-    return this.#memory
+  buffer(): SharedArrayBuffer {
+    return this.#code.buffer()
   }
 
   grow(bytes: number): void {
-    if (bytes <= this.#memory.byteLength) return
-    let memory: ArrayBuffer
-    try {
-      if (bytes > machineBytes())
-        throw new RangeError(`this machine has ${Math.floor(machineBytes() / 2 ** 20)} MiB`)
-      memory = new ArrayBuffer(bytes)
-    } catch (cause) {
-      throw new RecurraError(
-        'memory',
-        `a step of these sizes needs ${Math.ceil(bytes / 2 ** 20)} MiB, more than there is; ` +
-          'use a smaller batch or shorter windows',
-        { cause },
-      )
-    }
-    new Uint8Array(memory).set(new Uint8Array(this.#memory))
-    this.#memory = memory
+    this.#code.grow(bytes)
   }
 
-  bind({ addresses }: Arena, bindings: Bindings): void {
-    const { symbols, buffers } = this.#names
-    for (const [i, name] of symbols.entries()) this.#env[i] = BigInt(bindings.get(name)!)
-    for (const [i, buffer] of buffers.entries())
-      this.#env[symbols.length + i] = BigInt(addresses.get(buffer)!)
+  bind(arena: Arena, bindings: Bindings): void {
+    this.#code.fill(0, arena, bindings)
   }
 
-  run(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#run.async(new Uint8Array(this.#memory), this.#env, (error) => (error ? reject(error) : resolve()))
-    })
+  run(): void {
+    this.#run(this.#code.words, 0)
   }
 }

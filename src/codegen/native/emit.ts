@@ -24,6 +24,12 @@ const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kerne
 
 /** What kernels call, beside vectors. */
 const helpers = (lanes: number) => `
+#include <sched.h>
+#if defined(__x86_64__) || defined(__i386__)
+#define spin() __builtin_ia32_pause()
+#else
+#define spin() __asm__ __volatile__("" ::: "memory")
+#endif
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
@@ -37,6 +43,20 @@ static void pack(int64_t rows, int64_t columns, const f32 *from, int64_t row, in
   } else {
     for (int64_t j = 0; j < columns; j++) for (int64_t i = 0; i < rows; i++) into[i * WIDTH + j] = from[i * row + j * column];
   }
+}
+static int waitForAll(int32_t *sync) {
+  enum { ARRIVED, PHASE, THREADS, FAILED };
+  const int32_t phase = __atomic_load_n(sync + PHASE, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(sync + ARRIVED, 1, __ATOMIC_ACQ_REL) == sync[THREADS]) {
+    sync[ARRIVED] = 0;
+    __atomic_store_n(sync + PHASE, phase + 1, __ATOMIC_RELEASE);
+  }
+  for (int i = 0; __atomic_load_n(sync + PHASE, __ATOMIC_ACQUIRE) == phase; i++) {
+    if (__atomic_load_n(sync + FAILED, __ATOMIC_RELAXED)) return 1;
+    if (i > 10000) sched_yield();
+    else spin();
+  }
+  return 0;
 }
 static void sortRows(int64_t rows, int64_t n, const f32 *from, i32 *work, i32 *into) {
   for (; rows > 0; rows--, from += n, into += n) {
@@ -75,12 +95,24 @@ export function emitC(program: Program, lanes: number): EmittedC {
     }
   }
   declare(program.steps)
-  const steps = new Run(names, kernels).emit(program.steps)
+  const steps = emitPhases(names, new Run(names, kernels), program)
   const run =
-    `void run(char *base, int64_t *env) {\nf32 *at[${names.buffers.length + 1}];\n` +
+    `int run(char *base, int64_t from) {\nint64_t *env = (int64_t *)(base + from);\nf32 *at[${names.buffers.length + 1}];\n` +
     `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
-    `${names.declare(steps)}${steps}}\n`
+    `${names.declare(steps)}${steps}return 0;\n}\n`
   return { source: `${prelude(lanes)}${helpers(lanes)}${functions.join('')}${run}`, names }
+}
+
+/** Between phases all threads wait for each other; where one has failed, the others end too. */
+function emitPhases(names: Names, run: Run, { threads, steps }: Program): string {
+  if (threads === undefined) return run.emit(steps)
+  const guard = names.size(threads.isAlone)
+  return threads.phases
+    .map(({ alone, shared }) => {
+      const one = alone.length === 0 ? '' : `if (${guard}) {\n${run.emit(alone)}}\n`
+      return `${one}${run.emit(shared)}if (waitForAll((int32_t *)base)) return 1;\n`
+    })
+    .join('')
 }
 
 function emitKernel(names: Names, lanes: number, name: string, kernel: Kernel): string {

@@ -197,6 +197,12 @@ export class Code {
     this.#stack.push(...target.results)
   }
 
+  /** Pushes the module's one global, an i32: see {@link ModuleBuilder.importTable}. */
+  table(): void {
+    this.#instruction(0x23, 0)
+    this.#stack.push('i32')
+  }
+
   drop(): void {
     this.#pop('drop')
     this.#bytes.push(0x1a)
@@ -331,6 +337,7 @@ interface MemoryImport {
 /** Collects functions and writes the module. */
 export class ModuleBuilder {
   #memory: MemoryImport | undefined
+  #table: number[] | undefined
   readonly #types = new Map<string, { index: number; bytes: number[] }>()
   readonly #functions: { ref: FunctionRef; type: number; code: number[] }[] = []
   readonly #exports: { name: string; ref: FunctionRef }[] = []
@@ -346,6 +353,11 @@ export class ModuleBuilder {
       throw new RecurraError('assembler', 'a shared memory needs a maximum')
     }
     this.#memory = { module, name, limits }
+  }
+
+  /** Imports the one global of the module: a constant i32, told to each instance. */
+  importTable(module: string, name: string): void {
+    this.#table = [...text(module), ...text(name), 0x03, typeBytes.i32, 0]
   }
 
   /**
@@ -378,7 +390,7 @@ export class ModuleBuilder {
     return new Uint8Array(
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0].concat(
         section(1, vector([...this.#types.values()].map((type) => type.bytes))),
-        section(2, vector(this.#memory ? [memoryImport(this.#memory)] : [])),
+        section(2, vector([...(this.#memory ? [memoryImport(this.#memory)] : []), ...(this.#table ? [this.#table] : [])])),
         section(3, vector(this.#functions.map(({ type }) => unsignedLeb(type)))),
         section(
           7,

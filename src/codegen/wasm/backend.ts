@@ -1,6 +1,6 @@
 /** Runs an emitted module. No `eval`: bytes are compiled by the engine's own WebAssembly. */
 import { RecurraError } from '../../tensor/errors.ts'
-import { type Bindings, evaluateSize } from '../../tensor/size.ts'
+import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
@@ -40,27 +40,26 @@ class WasmEngine implements Engine {
   }
 
   grow(bytes: number): void {
-    const missing = bytes - this.#memory.buffer.byteLength
-    if (missing <= 0) return
-    try {
-      this.#memory.grow(Math.ceil(missing / PAGE))
-    } catch (cause) {
-      throw new RecurraError(
-        'memory',
-        `a step of these sizes needs ${Math.ceil(bytes / 2 ** 20)} MiB, more than this engine gives; ` +
-          'use a smaller batch or shorter windows',
-        { cause },
-      )
-    }
+    grow(this.#memory, bytes)
   }
 
-  bind({ addresses }: Arena, bindings: Bindings): void {
-    const table = new Int32Array(this.#memory.buffer)
-    for (const [i, entry] of this.#table.entries.entries()) {
-      table[this.#table.placeOf(i) / 4] =
-        entry.kind === 'size'
-          ? evaluateSize(entry.size, bindings)
-          : addresses.get(entry.buffer)! + 4 * evaluateSize(entry.offset, bindings)
-    }
+  bind(arena: Arena, bindings: Bindings): void {
+    this.#table.fill(this.#memory.buffer, 0, arena, bindings)
+  }
+}
+
+/** Makes room for so many bytes. */
+export function grow(memory: WebAssembly.Memory, bytes: number): void {
+  const missing = bytes - memory.buffer.byteLength
+  if (missing <= 0) return
+  try {
+    memory.grow(Math.ceil(missing / PAGE))
+  } catch (cause) {
+    throw new RecurraError(
+      'memory',
+      `a step of these sizes needs ${Math.ceil(bytes / 2 ** 20)} MiB, more than this engine gives; ` +
+        'use a smaller batch or shorter windows',
+      { cause },
+    )
   }
 }

@@ -10,13 +10,16 @@ import { emitMap } from './map.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitPack } from './panels.ts'
 import { emitReduce } from './reduce.ts'
-import { emitRun } from './run.ts'
+import { emitRun, type Wait } from './run.ts'
 import { SizeTable } from './table.ts'
 
 export interface Emitted {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly table: SizeTable
 }
+
+/** Of memory that threads share: all that addresses reach. */
+export const MOST_PAGES = 65536
 
 const EMIT: Emitters<Exclude<Kernel['kind'], RareKernel>> = {
   map: emitMap,
@@ -25,11 +28,16 @@ const EMIT: Emitters<Exclude<Kernel['kind'], RareKernel>> = {
   matmul: emitMatmul,
 }
 
-export async function emitWasm(program: Program): Promise<Emitted> {
+/** @param wait for a program of several threads, over shared memory */
+export async function emitWasm(program: Program, wait?: Wait): Promise<Emitted> {
   const rare = needsRare(program.steps) ? (await import('./rare.ts')).RARE : undefined
   const module = new ModuleBuilder()
-  const table = new SizeTable()
-  module.importMemory('host', 'memory', { initial: 1 })
+  const table = new SizeTable(wait !== undefined)
+  if (wait === undefined) module.importMemory('host', 'memory', { initial: 1 })
+  else {
+    module.importMemory('host', 'memory', { initial: 1, maximum: MOST_PAGES, shared: true })
+    module.importTable('host', 'table')
+  }
   const functions = new Map<Kernel, FunctionRef>()
   const declare = (steps: readonly Step[]): void => {
     for (const step of steps) {
@@ -38,7 +46,7 @@ export async function emitWasm(program: Program): Promise<Emitted> {
     }
   }
   declare(program.steps)
-  const run = module.func('run', [], [], (f) => emitRun(f, table, program.steps, functions))
+  const run = module.func('run', [], [], (f) => emitRun(f, table, program, functions, wait))
   module.exportFunction('run', run)
   return { bytes: module.build(), table }
 }

@@ -2,7 +2,7 @@
 import { constantOf, type Shape, type Size, ZERO } from '../../tensor/size.ts'
 import type { Kernel, View } from '../program.ts'
 import type { Code, Local } from './assembler.ts'
-import type { SizeTable } from './table.ts'
+import { SCRATCH_AT, type SizeTable } from './table.ts'
 
 /** A number known when compiled, or a local that holds it. */
 export type Operand = number | Local
@@ -71,8 +71,18 @@ export class KernelCode {
 
   pushSize(size: Size): void {
     const known = constantOf(size)
-    this.f.i32.const(known ?? 0)
-    if (known === undefined) this.f.i32.load(this.table.size(size))
+    if (known !== undefined) this.f.i32.const(known)
+    else {
+      this.table.push(this.f)
+      this.f.i32.load(this.table.size(size))
+    }
+  }
+
+  /** Pushes where this thread's panels are packed on the way. */
+  pushScratch(): void {
+    this.table.push(this.f)
+    this.f.i32.const(SCRATCH_AT)
+    this.f.i32.add()
   }
 
   push(operand: Operand): void {

@@ -9,11 +9,11 @@ import type { Local } from './assembler.ts'
 import type { KernelCode, Operand } from './kernel.ts'
 import { Expressions } from './lanes.ts'
 import { emitPanel, setColumns } from './panels.ts'
-import { PANELS, SCRATCH_AT } from './table.ts'
+import { PANELS } from './table.ts'
 
 type Matmul = Extract<Kernel, { kind: 'matmul' }>
 
-const ROWS = 4
+export const ROWS = 4
 const HALVES = [0, 1] as const
 const STEP_BYTES = 4 * PANEL
 
@@ -150,7 +150,7 @@ function emitChunks(k: KernelCode, tiles: Tiles, steps: Operand): void {
       pushMoved(k, from, done, rowBytes)
       f.set(from)
       setColumns(k, tiles.columns, n, first)
-      f.i32.const(SCRATCH_AT)
+      k.pushScratch()
       f.tee(panel)
       f.set(into)
       if (abreast > 1) emitPanelsAbreast(k, from, into, rows, rowBytes)

@@ -8,7 +8,9 @@ import {
   type Kernel,
   type Loop,
   type LoopTerm,
+  type Program,
   type Step,
+  type Threads,
   type View,
   viewsOf,
 } from '../program.ts'
@@ -29,12 +31,23 @@ type Positions = ReadonlyMap<Loop, Position>
 export function emitRun(
   f: Code,
   table: SizeTable,
-  steps: readonly Step[],
+  { steps, threads }: Program,
   functions: ReadonlyMap<Kernel, FunctionRef>,
+  wait?: Wait,
 ): void {
   enterSizes(table, steps)
-  new Run(f, table, functions).emit(steps, new Map())
+  const run = new Run(f, table, functions)
+  if (threads === undefined) run.emit(steps, new Map())
+  else wait!(f, table, threads, (some) => run.emit(some, new Map()))
 }
+
+/** Emits phases, after each of which all threads wait; loaded only where there are threads. */
+export type Wait = (
+  f: Code,
+  table: SizeTable,
+  threads: Threads,
+  emit: (steps: readonly Step[]) => void,
+) => void
 
 /** Enters all sizes and addresses that calls take into the table, before a loop asks which of them it has to set. */
 function enterSizes(table: SizeTable, steps: readonly Step[]): void {
@@ -154,17 +167,17 @@ class Run {
   #setAlive(alive: Size, value: Local): void {
     const { f } = this.#k
     const own = this.#table.size(alive)
-    f.i32.const(0)
+    this.#table.push(f)
     f.get(value)
     f.i32.store(own)
     for (const [i, entry] of [...this.#table.entries.entries()]) {
       const place = this.#table.placeOf(i)
       const size = entry.kind === 'size' ? entry.size : entry.offset
       if (place === own || !symbolsOf(size).has(alive.key)) continue
-      f.i32.const(0)
+      this.#table.push(f)
       if (entry.kind === 'size') this.#pushValue(size)
       else {
-        f.i32.const(0)
+        this.#table.push(f)
         f.i32.load(this.#table.address(entry.buffer, ZERO))
         this.#pushValue(size)
         f.i32.const(2)
@@ -215,7 +228,7 @@ class Run {
   /** Pushes a view's address in this iteration. */
   #pushPointer(view: View, positions: Positions): void {
     const { f } = this.#k
-    f.i32.const(0)
+    this.#table.push(f)
     f.i32.load(this.#table.address(view.buffer, view.offset))
     for (const term of view.terms) {
       this.#pushPosition(term, positions.get(term.loop)!)
