@@ -1,6 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
+/** Workers are the built ones: Node 20 runs no TypeScript. */
+const builtWorkers = {
+  name: 'built workers',
+  transform: (code: string, id: string) =>
+    id.endsWith('/src/codegen/threads/pool.ts')
+      ? code.replaceAll('./worker.js', '../../../dist/codegen/threads/worker.js')
+      : undefined,
+}
+
 export default defineConfig({
+  plugins: [builtWorkers],
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     // Long suites run as many cases as they have minutes for.

@@ -31,6 +31,7 @@ const onDemand = [
   'checkpoint',
   'auto',
   'native/backend',
+  'wasm/threaded',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,
@@ -47,20 +48,20 @@ export default [
     import: { '../../dist/index.js': '{ adam, dense, fit, lstm, sequential }' },
     // The target, 60 kB, is missed by what every recurrent layer now knows of noise, shaped inputs and states that go on,
     // and every model of several inputs; what most trainings do without is loaded on demand. This holds what was reached.
-    limit: '62.25 kB',
+    limit: '62.75 kB',
     ...asModule,
   },
   {
     name: 'the same, and running it',
     import: { '../../dist/index.js': '{ adam, dense, fit, lstm, predict, sequential }' },
-    limit: '64.5 kB',
+    limit: '65 kB',
     ...asModule,
   },
   {
     name: 'loading a model and running it',
     import: { '../../dist/index.js': '{ predict }', '../../dist/io/index.js': '{ loadModel }' },
     // Every layer that a file may hold is there.
-    limit: '68.5 kB',
+    limit: '68.75 kB',
     ...asModule,
   },
   {

@@ -78,7 +78,15 @@ export async function gradientFlow(
   options: GradientFlowOptions,
 ): Promise<GradientFlow> {
   requireModel('gradientFlow', model)
-  requireKnown('gradientFlow', options, ['loss', 'at', 'truncate', 'contributions', 'seed', 'backend', 'threads'])
+  requireKnown('gradientFlow', options, [
+    'loss',
+    'at',
+    'truncate',
+    'contributions',
+    'seed',
+    'backend',
+    'threads',
+  ])
   const { at, truncate, contributions = false, seed = 0 } = options
   requireFlag('gradientFlow', 'contributions', contributions)
   requireSeed('gradientFlow', seed)

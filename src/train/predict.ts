@@ -83,7 +83,11 @@ export async function predictWithStates(
   const goingOn = stateful.filter((path) => !initial.has(path))
   const leaves = { training: false, carry: [...initial.keys(), ...goingOn], stateful: goingOn, ...kind }
   const sizes = new Map([...bindings, ...there.sizes])
-  const session = await forwardSession(model, leaves, { backend: options.backend, threads: options.threads, sizes })
+  const session = await forwardSession(model, leaves, {
+    backend: options.backend,
+    threads: options.threads,
+    sizes,
+  })
   const given = new Map<string, TensorData>([
     ...entriesOf(inputs, SOLE_INPUT).map(([name, { data }]) => [dataInput(name), data] as const),
     ...freshRows([...initial.keys()], rows, false),

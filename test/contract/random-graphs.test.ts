@@ -119,10 +119,10 @@ const sizes = fc.record({
 test.each(await compiled())(
   '%s agrees with the oracle on graphs drawn at random',
   { timeout: 600_000 },
-  async (backend) => {
+  async (name, place) => {
     const all = { '1': 1500, sample: 150 }[process.env['RECURRA_LONG'] ?? ''] ?? 60
     // What is built takes longer.
-    const runs = backend === 'native' ? all / 10 : all
+    const runs = name === 'wasm' ? all : all / 10
     await fc.assert(
       fc.asyncProperty(
         fc.nat(),
@@ -130,7 +130,7 @@ test.each(await compiled())(
         fc.array(sizes, { minLength: 2, maxLength: 2 }),
         async (seed, padding, bindingsList) => {
           const graph = drawGraph(seed, padding)
-          const executable = await compile(graph, { backend, verify: true })
+          const executable = await compile(graph, { ...place, verify: true })
           for (const bound of bindingsList) {
             const bindings = new Map(Object.entries(bound))
             const { numbers, integers } = random(seed + 1)

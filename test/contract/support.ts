@@ -1,5 +1,5 @@
 /** A model's traced loss with everything that follows from it, and two ways to run it: the f64 oracle and WASM. */
-import { compile } from '../../src/codegen/compile.ts'
+import { compile, type Place } from '../../src/codegen/compile.ts'
 import { runPasses } from '../../src/codegen/passes.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import { interpret } from '../../src/graph/interpret.ts'
@@ -176,12 +176,20 @@ export function amplifiesRounding(
   })
 }
 
-/** The backends to hold to the oracle: native code too where the long suites run and a C compiler works. */
-export async function compiled(): Promise<('wasm' | 'native')[]> {
-  if (process.env['RECURRA_LONG'] === undefined) return ['wasm']
+/** Where code runs that is held to the oracle: natively too where the long suites run and a C compiler works. */
+export async function compiled(): Promise<[name: string, Place][]> {
+  const wasm: [string, Place][] = [
+    ['wasm', { backend: 'wasm' }],
+    ['wasm on 3 threads', { backend: 'wasm', threads: 3 }],
+  ]
+  if (process.env['RECURRA_LONG'] === undefined) return wasm
   const { compilerOf } = await import('../../src/codegen/native/build.ts')
+  const native: [string, Place][] = [
+    ['native', { backend: 'native' }],
+    ['native on 2 threads', { backend: 'native', threads: 2 }],
+  ]
   return compilerOf().then(
-    () => ['wasm', 'native'],
-    () => ['wasm'],
+    () => [...wasm, ...native],
+    () => wasm,
   )
 }

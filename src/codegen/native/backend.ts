@@ -24,7 +24,11 @@ export async function instantiateNative(
     const whole = lowered(panel)
     const program = threads === undefined ? whole : split(whole, { panel, tileRows })
     const { source, names } = emitC(program, lanes)
-    const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
+    const tiles = await build({
+      text: tileSource(lanes),
+      flags: ['-O3', '-ffp-contract=fast'],
+      libraries: [],
+    })
     const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
     // Loaded here too: what cannot be loaded is found out before it runs.
     const run = loadRun(file)

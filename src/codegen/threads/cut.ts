@@ -88,9 +88,13 @@ export function cut(kernel: Kernel, axis: number, { begin, count }: Part): Kerne
     let made: Expr = expr
     if (expr.kind === 'load') made = { ...expr, view: moved(expr.view, strideOf(expr.view)) }
     else if (expr.kind === 'index' && expr.axis === axis) {
-      made = { kind: 'apply', fn: 'add', args: [expr, { kind: 'size', size: begin, dtype: 'i32' }], dtype: 'i32' }
-    } else if (expr.kind === 'apply')
-      made = { ...expr, args: expr.args.map((arg) => within(arg, strideOf)) }
+      made = {
+        kind: 'apply',
+        fn: 'add',
+        args: [expr, { kind: 'size', size: begin, dtype: 'i32' }],
+        dtype: 'i32',
+      }
+    } else if (expr.kind === 'apply') made = { ...expr, args: expr.args.map((arg) => within(arg, strideOf)) }
     exprs.set(expr, made)
     return made
   }

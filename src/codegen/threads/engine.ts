@@ -4,6 +4,7 @@ import type { Arena } from '../arena.ts'
 import type { Engine } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
 import type { Share, Threads } from '../program.ts'
+import { Pace } from './pace.ts'
 import { evenEnds, ragged } from './parts.ts'
 import { cores, type Job, poolOf } from './pool.ts'
 import { type Code, SYNC_BYTES } from './protocol.ts'
@@ -21,10 +22,6 @@ export interface ThreadedCode {
 }
 
 let jobs = 0
-/** Calls that are not measured: engines compile hot code on the way. */
-const WARM = 3
-/** Calls that are measured for each number of threads. */
-const MEASURED = 3
 
 export class ThreadedEngine implements Engine {
   readonly backend: Executable['backend']
@@ -69,9 +66,7 @@ export class ThreadedEngine implements Engine {
     const isRagged = this.#threads.shares.some(({ packed }) => packed !== undefined)
     if (threads !== this.#filled || isRagged) this.#fill(threads)
     this.#filled = threads
-    const begun = performance.now()
-    await poolOf(this.#most).run(this.#job, threads)
-    this.#pace.took(threads, performance.now() - begun)
+    await this.#pace.measure(threads, () => poolOf(this.#most).run(this.#job, threads))
   }
 
   /** Fills in each thread's table with its own parts. */
@@ -96,32 +91,5 @@ export class ThreadedEngine implements Engine {
     const { buffer, offset } = packed.counts
     const at = arena.addresses.get(buffer)! + 4 * evaluateSize(offset, bindings)
     return ragged(size, new Int32Array(this.buffer(), at, evaluateSize(buffer.elements, bindings)), threads)
-  }
-}
-
-/** How many threads take part: some calls are measured with one, two, four …, then the fastest stays. The bits are the same. */
-class Pace {
-  readonly #candidates: number[]
-  readonly #best = new Map<number, number>()
-  #calls = 0
-  #chosen: number | undefined
-
-  constructor(least: number, most: number) {
-    this.#candidates = [most]
-    for (let threads = least; threads < most; threads *= 2) this.#candidates.push(threads)
-    if (this.#candidates.length === 1) this.#chosen = most
-  }
-
-  next(): number {
-    if (this.#chosen !== undefined) return this.#chosen
-    const measured = Math.max(0, this.#calls++ - WARM)
-    return this.#candidates[measured % this.#candidates.length]!
-  }
-
-  took(threads: number, ms: number): void {
-    if (this.#chosen !== undefined || this.#calls <= WARM) return
-    this.#best.set(threads, Math.min(ms, this.#best.get(threads) ?? Number.POSITIVE_INFINITY))
-    if (this.#calls < WARM + MEASURED * this.#candidates.length) return
-    this.#chosen = [...this.#best].sort(([, a], [, b]) => a - b)[0]![0]
   }
 }

@@ -82,4 +82,4 @@ const receive = (message: ToWorker) => {
   })
 }
 if (port !== undefined) port.on('message', receive)
-else onmessage = ({ data }: MessageEvent<ToWorker>) => receive(data)
+else addEventListener('message', ({ data }: MessageEvent<ToWorker>) => receive(data))

@@ -390,7 +390,13 @@ export class ModuleBuilder {
     return new Uint8Array(
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0].concat(
         section(1, vector([...this.#types.values()].map((type) => type.bytes))),
-        section(2, vector([...(this.#memory ? [memoryImport(this.#memory)] : []), ...(this.#table ? [this.#table] : [])])),
+        section(
+          2,
+          vector([
+            ...(this.#memory ? [memoryImport(this.#memory)] : []),
+            ...(this.#table ? [this.#table] : []),
+          ]),
+        ),
         section(3, vector(this.#functions.map(({ type }) => unsignedLeb(type)))),
         section(
           7,

@@ -11,8 +11,8 @@ import { split } from '../threads/split.ts'
 import { warnOnce } from '../warn.ts'
 import { grow } from './backend.ts'
 import { emitWasm, MOST_PAGES } from './emit.ts'
-import type { SizeTable } from './table.ts'
 import { ROWS } from './matmul.ts'
+import type { SizeTable } from './table.ts'
 import { emitPhases } from './wait.ts'
 
 /** Undefined where there is no shared memory, or are no workers; a line says why, once. */
