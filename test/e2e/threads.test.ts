@@ -43,8 +43,10 @@ const MODELS = `{
 
 describe.each(backends)('%s', (backend) => {
   test('50 steps end in the same bits on 1, 2, 3 and 4 threads, whatever the lengths', () => {
+    // What is built takes longer.
+    const count = backend === 'wasm' || process.env['RECURRA_LONG'] !== undefined ? 5 : 2
     const { lines } = run(`
-      for (const [name, make] of Object.entries(${MODELS})) for (const lengths of [even, ragged]) {
+      for (const [name, make] of Object.entries(${MODELS}).slice(0, ${count})) for (const lengths of [even, ragged]) {
         const hashes = new Set()
         for (const threads of [undefined, 2, 3, 4]) {
           const net = make()
@@ -54,7 +56,7 @@ describe.each(backends)('%s', (backend) => {
         }
         console.log(name, hashes.size)
       }`)
-    expect(lines).toHaveLength(10)
+    expect(lines).toHaveLength(2 * count)
     for (const line of lines) expect(line).toMatch(/ 1$/)
   })
 

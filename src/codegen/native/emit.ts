@@ -53,7 +53,7 @@ static int waitForAll(int32_t *sync) {
   }
   for (int i = 0; __atomic_load_n(sync + PHASE, __ATOMIC_ACQUIRE) == phase; i++) {
     if (__atomic_load_n(sync + FAILED, __ATOMIC_RELAXED)) return 1;
-    if (i > 10000) sched_yield();
+    if (i > 1000) sched_yield();
     else spin();
   }
   return 0;
