@@ -9,6 +9,8 @@ import { columnsOf } from './tiles.ts'
 export interface EmittedC {
   readonly source: string
   readonly names: Names
+  /** In the order of what a profile counts: nanoseconds of each, in words behind the table's addresses. */
+  readonly kernels: readonly Kernel[]
 }
 
 const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kernel, { kind: K }>) => string } =
@@ -33,7 +35,8 @@ const helpers = (lanes: number) => `
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
-void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, int);
+void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, const f32 *, int64_t, const f32 *, int64_t);
+void recurra_row(int64_t, int64_t, const f32 *, int64_t, const f32 *, f32 *, const f32 *, const f32 *);
 static void pack(int64_t rows, int64_t columns, const f32 *from, int64_t row, int64_t column, f32 *into) {
   enum { WIDTH = ${columnsOf(lanes)} };
   if (columns > WIDTH) columns = WIDTH;
@@ -79,8 +82,17 @@ static void sortRows(int64_t rows, int64_t n, const f32 *from, i32 *work, i32 *i
 }
 `
 
-/** The C text of a program, for vectors of so many lanes. */
-export function emitC(program: Program, lanes: number): EmittedC {
+const CLOCK = `
+#include <time.h>
+static int64_t now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+`
+
+/** The C text of a program, for vectors of so many lanes; with a profile it counts the time of each kernel. */
+export function emitC(program: Program, lanes: number, profile = false): EmittedC {
   const names = new Names()
   const kernels = new Map<Kernel, string>()
   const functions: string[] = []
@@ -95,12 +107,17 @@ export function emitC(program: Program, lanes: number): EmittedC {
     }
   }
   declare(program.steps)
-  const steps = emitPhases(names, new Run(names, kernels), program)
+  const steps = emitPhases(names, new Run(names, kernels, profile), program)
   const run =
     `int run(char *base, int64_t from) {\nint64_t *env = (int64_t *)(base + from);\nf32 *at[${names.buffers.length + 1}];\n` +
     `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
+    `${profile ? `int64_t *ns = env + ${names.symbols.length + names.buffers.length};\n` : ''}` +
     `${names.declare(steps)}${steps}return 0;\n}\n`
-  return { source: `${prelude(lanes)}${helpers(lanes)}${functions.join('')}${run}`, names }
+  return {
+    source: `${prelude(lanes)}${helpers(lanes)}${profile ? CLOCK : ''}${functions.join('')}${run}`,
+    names,
+    kernels: [...kernels.keys()],
+  }
 }
 
 /** Between phases all threads wait for each other; where one has failed, the others end too. */
@@ -127,10 +144,12 @@ function emitKernel(names: Names, lanes: number, name: string, kernel: Kernel): 
 class Run {
   readonly #names: Names
   readonly #kernels: ReadonlyMap<Kernel, string>
+  readonly #profile: boolean
 
-  constructor(names: Names, kernels: ReadonlyMap<Kernel, string>) {
+  constructor(names: Names, kernels: ReadonlyMap<Kernel, string>, profile: boolean) {
     this.#names = names
     this.#kernels = kernels
+    this.#profile = profile
   }
 
   emit(steps: readonly Step[]): string {
@@ -138,7 +157,11 @@ class Run {
       .map((step) => {
         if (step.kind === 'loop') return this.#loop(step)
         const args = ['env', ...viewsOf(step.kernel).map((view) => this.#address(view))]
-        return `${this.#kernels.get(step.kernel)}(${args.join(', ')});\n`
+        const name = this.#kernels.get(step.kernel)!
+        const call = `${name}(${args.join(', ')});\n`
+        return this.#profile
+          ? `ns[${name.slice(1)}] -= now();\n${call}ns[${name.slice(1)}] += now();\n`
+          : call
       })
       .join('')
   }

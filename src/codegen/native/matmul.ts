@@ -1,6 +1,6 @@
 /** The matrix product as C: panels of b, blocks of rows, the epilogue on a block's sums while they are near. */
 import { ONE, type Size, ZERO } from '../../tensor/size.ts'
-import { CHUNK } from '../program.ts'
+import { CHUNK, type Expr, type View } from '../program.ts'
 import { Statements } from './expressions.ts'
 import { type Body, lines, type Of } from './kernels.ts'
 import { columnsOf, rowsOf } from './tiles.ts'
@@ -30,14 +30,22 @@ export function emitMatmul(body: Body, kernel: Of<'matmul'>): string {
   return kernel.packed ? emitPacked(body, kernel) : emitChunks(body, kernel)
 }
 
+/** What is added to a product's sums, if that is all that follows: rows of numbers, or one row for all. */
+function addends(expr: Expr): View[] | undefined {
+  if (expr.kind === 'product') return []
+  if (expr.kind === 'load')
+    return expr.dtype === 'f32' && expr.view.strides[1] === ONE ? [expr.view] : undefined
+  if (expr.kind !== 'apply' || expr.fn !== 'add' || expr.dtype !== 'f32') return undefined
+  const all = expr.args.map(addends)
+  return all.some((each) => each === undefined) ? undefined : (all as View[][]).flat()
+}
+
 function emitPacked(body: Body, { m, n, k, a, b, into, epilogue }: Of<'matmul'>): string {
   const { names } = body
-  const [rows, columns, steps] = [m, n, k].map((size) => names.size(size))
+  const [rows, columns, steps] = [m, n, k].map((size) => names.size(size)) as [string, string, string]
   const [ar, ak] = a.strides.map((stride) => names.size(stride))
   const cr = names.size(into.strides[0]!)
   const width = columnsOf(body.lanes)
-  const tile = (count: string, row: string, to: string, stride: string) =>
-    `recurra_tile(${count}, ${steps}, ${body.pointer(a)} + ${row} * ${ar}, ${ar}, ${ak}, panel, ${width}, ${to}, ${stride}, 0);\n`
   const block = 2 * rowsOf(body.lanes)
   const finish = (rest: string | undefined) => {
     const statements = new Statements(names, 'v')
@@ -58,7 +66,8 @@ function emitPacked(body: Body, { m, n, k, a, b, into, epilogue }: Of<'matmul'>)
   const through = `for (int64_t row = 0; row < ${rows}; row += ${block}) {
 const int64_t count = least(${block}, ${rows} - row);
 f32 sums[${block * width}];
-${tile('count', 'row', 'sums', String(width))}for (int64_t r = 0; r < count; r++) {
+recurra_tile(count, ${steps}, ${body.pointer(a)} + row * ${ar}, ${ar}, ${ak}, panel, ${width}, sums, ${width}, 0, 0, 0, 0);
+for (int64_t r = 0; r < count; r++) {
 int64_t j = 0;
 for (; j + LANES <= width; j += LANES) {
 ${finish(undefined)}}
@@ -68,12 +77,27 @@ ${finish('rest')}}
 }
 }
 `
-  const direct = epilogue.kind === 'product'
-  return `for (int64_t low = 0; low < ${columns}; low += ${width}) {
+  const added = epilogue.kind === 'load' ? undefined : addends(epilogue)
+  const direct = added !== undefined && added.length <= 2
+  const [x, y] = [0, 1].map((i) => {
+    const view = direct ? added[i] : undefined
+    return view === undefined
+      ? { at: '0', stride: '0' }
+      : { at: body.pointer(view), stride: names.size(view.strides[0]!) }
+  }) as [Addend, Addend]
+  const at = (each: Addend, low: string) => (each.at === '0' ? '0' : `${each.at}${low}`)
+  const whole = `recurra_tile(${rows}, ${steps}, ${body.pointer(a)}, ${ar}, ${ak}, panel, ${width}, ${body.pointer(into)} + low, ${cr}, ${at(x, ' + low')}, ${x.stride}, ${at(y, ' + low')}, ${y.stride});\n`
+  return `int64_t low = 0;
+${direct ? `if (${rows} == 1) {\nrecurra_row(${columns} / ${width}, ${steps}, ${body.pointer(a)}, ${ak}, ${body.pointer(b)}, ${body.pointer(into)}, ${at(x, '')}, ${at(y, '')});\nlow = ${columns} / ${width} * ${width};\n}\n` : ''}for (; low < ${columns}; low += ${width}) {
 const f32 *panel = ${body.pointer(b)} + low * ${steps};
 const int64_t width = least(${width}, ${columns} - low);
-${direct ? `if (width == ${width}) {\n${tile(rows!, '0', `${body.pointer(into)} + low`, cr)}continue;\n}\n` : ''}${through}}
+${direct ? `if (width == ${width}) {\n${whole}continue;\n}\n` : ''}${through}}
 `
+}
+
+interface Addend {
+  readonly at: string
+  readonly stride: string
 }
 
 /** Chunks of a contracted length known only when it runs: each is added to what the ones before left in c. */
@@ -100,12 +124,12 @@ pack(count, width, from, ${bk}, ${bc}, panel);
 from = panel, step = ${width};
 }
 if (width == ${width}) {
-recurra_tile(${rows}, count, start, ${ar}, ${ak}, from, step, to, ${cr}, done > 0);
+recurra_tile(${rows}, count, start, ${ar}, ${ak}, from, step, to, ${cr}, done > 0 ? to : 0, ${cr}, 0, 0);
 continue;
 }
 for (int64_t row = 0; row < ${rows}; row += ${8 * rowsOf(body.lanes)}) {
 const int64_t some = least(${8 * rowsOf(body.lanes)}, ${rows} - row);
-recurra_tile(some, count, start + row * ${ar}, ${ar}, ${ak}, from, step, sums, ${width}, 0);
+recurra_tile(some, count, start + row * ${ar}, ${ar}, ${ak}, from, step, sums, ${width}, 0, 0, 0, 0);
 for (int64_t r = 0; r < some; r++) for (int64_t j = 0; j < width; j++) {
 f32 *c = to + (row + r) * ${cr} + j;
 *c = done > 0 ? *c + sums[r * ${width} + j] : sums[r * ${width} + j];

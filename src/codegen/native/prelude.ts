@@ -1,7 +1,8 @@
 /**
  * What stands before the kernels in C: vectors of as many lanes as the processor has, loads and stores, and the functions
  * of f32 lanes. Their formulas, polynomials and limits are those of wasm/math.ts and wasm/trigonometry.ts, which state the
- * errors; nothing is contracted, so a lane's result depends on that lane alone.
+ * errors. exp, tanh and sigmoid contract products and sums, where they say so, on processors that can; the compiler contracts
+ * nothing, so a lane's result depends on that lane alone.
  */
 
 /** The C text for vectors of 4, 8 or 16 lanes. */
@@ -56,21 +57,26 @@ INLINE I truncateI(V x) {
   I whole = __builtin_convertvector(lowerV(raiseV(choose(x == x, x, vf(0)), -2147483648.0f), 2147483520.0f), I);
   return chooseI(x >= 2147483648.0f, vi(2147483647), whole);
 }
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+INLINE V madd(V a, V b, V c) { for (int l = 0; l < LANES; l++) a[l] = __builtin_fmaf(a[l], b[l], c[l]); return a; }
+#else
+INLINE V madd(V a, V b, V c) { return a * b + c; }
+#endif
 INLINE V powerOfTwo(V *n, V x, float factor, float bias) {
-  V sum = x * factor + (12582912.0f + bias);
+  V sum = madd(x, vf(factor), vf(12582912.0f + bias));
   *n = sum - (12582912.0f + bias);
   return (V)((I)sum << 23);
 }
 INLINE V clampedExp(V x, float sign) {
   V n, scale = powerOfTwo(&n, x, sign * 1.44269504088896341f, 126);
-  x = x - n * (sign * 0.693145751953125f) - n * (sign * 1.4286068202862268e-6f);
+  x = madd(n, vf(sign * -1.4286068202862268e-6f), madd(n, vf(sign * -0.693145751953125f), x));
   V y = vf(2 * 0.001392096f);
-  y = y * x + 2 * sign * 0.0083692f;
-  y = y * x + 2 * 0.041667104f;
-  y = y * x + 2 * sign * 0.16666523f;
-  y = y * x + 2 * 0.49999997f;
-  y = y * x + 2 * sign * 1.0f;
-  y = y * x + 2 * 1.0f;
+  y = madd(y, x, vf(2 * sign * 0.0083692f));
+  y = madd(y, x, vf(2 * 0.041667104f));
+  y = madd(y, x, vf(2 * sign * 0.16666523f));
+  y = madd(y, x, vf(2 * 0.49999997f));
+  y = madd(y, x, vf(2 * sign * 1.0f));
+  y = madd(y, x, vf(2 * 1.0f));
   return y * scale;
 }
 INLINE V expV(V x) { return clampedExp(raiseV(lowerV(x, 89.0f), -87.3f), 1); }
@@ -79,14 +85,14 @@ INLINE V tanhV(V x) {
   I sign = (I)x & (int32_t)0x80000000;
   V r = lowerV((V)((I)x ^ sign), 9.1f);
   V n, scale = powerOfTwo(&n, r, 2 * 1.44269504088896341f, 127);
-  r = r - n * 0.34657359027997264f;
+  r = madd(n, vf(-0.34657359027997264f), r);
   V y = vf(0.08879732f);
-  y = y * r + 0.26781508f;
-  y = y * r + 0.66667926f;
-  y = y * r + 1.3333218f;
-  y = y * r + 1.9999999f;
-  y = (r + r) + (r * r) * y;
-  V e = y * scale + (scale - 1.0f);
+  y = madd(y, r, vf(0.26781508f));
+  y = madd(y, r, vf(0.66667926f));
+  y = madd(y, r, vf(1.3333218f));
+  y = madd(y, r, vf(1.9999999f));
+  y = madd(r * r, y, r + r);
+  V e = madd(y, scale, scale - 1.0f);
   return (V)((I)(e / (e + 2.0f)) | sign);
 }
 INLINE V logV(V x) {

@@ -12,40 +12,67 @@ export const columnsOf = (lanes: number): number => ABREAST * lanes
 /** Rows of a tile: as many as leave the sums in registers. */
 export const rowsOf = (lanes: number): number => (lanes === 16 ? 12 : lanes === 8 ? 6 : 4)
 
+/** Panels side by side for one row: as many sums as hide the latency of adding. */
+export const WIDE = 4
+
 /**
- * tile: c [m, N] = a [m, k] · b [k, N], or added to what c holds; N columns of one panel. Each element is summed from k = 0
- * upwards, whatever block of rows it falls into.
+ * tile: c [m, N] = a [m, k] · b [k, N] + x + y; N columns of one panel; x and y, rows of stride xr and yr, or NULL.
+ * row: c [w · N] = a [k] · b, of w panels one behind the other, + x + y.
+ * Each element is summed from k = 0 upwards, whatever block of rows it falls into.
  */
 export function tileSource(lanes: number): string {
   const rows = rowsOf(lanes)
-  const cases = Array.from({ length: rows - 1 }, (_, i) => i + 1)
-  return `#include <stdint.h>
+  const counts = (most: number) => Array.from({ length: most }, (_, i) => i + 1)
+  return `#include <stddef.h>
+#include <stdint.h>
 typedef float V __attribute__((vector_size(${4 * lanes})));
 typedef V VM __attribute__((aligned(4), may_alias));
-static inline __attribute__((always_inline)) void block(const int rows, int64_t k, const float *a, int64_t ar, int64_t ak,
-    const float *b, int64_t bk, float *c, int64_t cr, int add) {
-  V sum[${rows}][${ABREAST}];
-  for (int r = 0; r < rows; r++) for (int h = 0; h < ${ABREAST}; h++) sum[r][h] = (V){};
+#define INLINE static inline __attribute__((always_inline))
+enum { LANES = ${lanes}, ABREAST = ${ABREAST}, N = LANES * ABREAST, ROWS = ${rows}, WIDE = ${WIDE} };
+INLINE void block(const int rows, const int wide, int64_t k, const float *a, int64_t ar, int64_t ak,
+    const float *b, int64_t bk, float *c, int64_t cr, const float *x, int64_t xr, const float *y, int64_t yr) {
+  V sum[ROWS][ABREAST * WIDE];
+  for (int r = 0; r < rows; r++) for (int h = 0; h < ABREAST * wide; h++) sum[r][h] = (V){};
+  const int64_t panel = k * N;
   for (int64_t i = 0; i < k; i++) {
-    V x[${ABREAST}];
-    for (int h = 0; h < ${ABREAST}; h++) x[h] = *(const VM *)(b + ${lanes} * h);
+    V from[ABREAST * WIDE];
+    for (int w = 0; w < wide; w++) for (int h = 0; h < ABREAST; h++) from[w * ABREAST + h] = *(const VM *)(b + w * panel + LANES * h);
     for (int r = 0; r < rows; r++) {
-      float y = a[r * ar];
-      for (int h = 0; h < ${ABREAST}; h++) sum[r][h] += y * x[h];
+      float one = a[r * ar];
+      for (int h = 0; h < ABREAST * wide; h++) sum[r][h] += one * from[h];
     }
     a += ak, b += bk;
   }
-  for (int r = 0; r < rows; r++) for (int h = 0; h < ${ABREAST}; h++) {
-    VM *to = (VM *)(c + r * cr + ${lanes} * h);
-    if (add) sum[r][h] = *to + sum[r][h];
-    *to = sum[r][h];
+  for (int r = 0; r < rows; r++) for (int h = 0; h < ABREAST * wide; h++) {
+    V value = sum[r][h];
+    if (x != NULL) value += *(const VM *)(x + r * xr + LANES * h);
+    if (y != NULL) value += *(const VM *)(y + r * yr + LANES * h);
+    *(VM *)(c + r * cr + LANES * h) = value;
   }
 }
 void recurra_tile(int64_t m, int64_t k, const float *a, int64_t ar, int64_t ak, const float *b, int64_t bk, float *c,
-    int64_t cr, int add) {
-  for (; m >= ${rows}; m -= ${rows}, a += ${rows} * ar, c += ${rows} * cr) block(${rows}, k, a, ar, ak, b, bk, c, cr, add);
+    int64_t cr, const float *x, int64_t xr, const float *y, int64_t yr) {
+  for (; m >= ROWS; m -= ROWS, a += ROWS * ar, c += ROWS * cr) {
+    block(ROWS, 1, k, a, ar, ak, b, bk, c, cr, x, xr, y, yr);
+    if (x != NULL) x += ROWS * xr;
+    if (y != NULL) y += ROWS * yr;
+  }
   switch (m) {
-${cases.map((r) => `    case ${r}: block(${r}, k, a, ar, ak, b, bk, c, cr, add); break;`).join('\n')}
+${counts(rows - 1)
+  .map((r) => `    case ${r}: block(${r}, 1, k, a, ar, ak, b, bk, c, cr, x, xr, y, yr); break;`)
+  .join('\n')}
+  }
+}
+void recurra_row(int64_t w, int64_t k, const float *a, int64_t ak, const float *b, float *c, const float *x, const float *y) {
+  for (; w >= WIDE; w -= WIDE, b += WIDE * k * N, c += WIDE * N) {
+    block(1, WIDE, k, a, 0, ak, b, N, c, 0, x, 0, y, 0);
+    if (x != NULL) x += WIDE * N;
+    if (y != NULL) y += WIDE * N;
+  }
+  switch (w) {
+${counts(WIDE - 1)
+  .map((w) => `    case ${w}: block(1, ${w}, k, a, 0, ak, b, N, c, 0, x, 0, y, 0); break;`)
+  .join('\n')}
   }
 }
 `
