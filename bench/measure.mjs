@@ -87,16 +87,25 @@ export async function inTurns(contenders, { rounds, minMs }) {
 }
 
 /**
- * @param {Contender} ours
- * @param {Contender} peer
- * @param {{ rounds: number, minMs: number }} options rounds ≥ 1; minMs: the least length of half a round
- * @returns {Promise<Timing>} medians over the rounds; of the ratios, not the ratio of the medians
+ * @param {readonly number[]} ourTimes by round
+ * @param {readonly number[]} peerTimes of the same rounds
+ * @returns {Timing} medians over the rounds; of the ratios, not the ratio of the medians
  */
-export async function paired(ours, peer, options) {
-  const [ourTimes, peerTimes] = await inTurns([ours, peer], options)
+export function timing(ourTimes, peerTimes) {
   return {
     ms: median(ourTimes),
     peerMs: median(peerTimes),
     ratio: median(ourTimes.map((ms, round) => peerTimes[round] / ms)),
   }
+}
+
+/**
+ * @param {Contender} ours
+ * @param {Contender} peer
+ * @param {{ rounds: number, minMs: number }} options rounds ≥ 1; minMs: the least length of half a round
+ * @returns {Promise<Timing>}
+ */
+export async function paired(ours, peer, options) {
+  const [ourTimes, peerTimes] = await inTurns([ours, peer], options)
+  return timing(ourTimes, peerTimes)
 }
