@@ -48,14 +48,14 @@ const eachOf = (wanted) => (rows) =>
     .filter((row) => Object.entries(wanted).every(([name, value]) => row[name] === value))
     .map((row) => [row.ratio, `${row.backend} on ${row.threads}, ${pointOf(row)}`])
 
-/** @param {(row: Ratio) => boolean} sizes */
-const shareOfPeak = (sizes) => (rows) =>
-  ratios(rows)
-    .filter(
-      (row) => row.backend === 'native' && row.threads === 1 && row.cell === 'lstm' && row.kind === 'train',
-    )
-    .filter((row) => row.share !== undefined && sizes(row))
-    .map((row) => [row.share, pointOf(row)])
+/** @param {(row: Ratio) => boolean} sizes of the native LSTM on one thread; a point has the same share in every row */
+const shareOfPeak = (sizes) => (rows) => {
+  const wanted = (row) => row.kind === 'train' && row.backend === 'native' && row.threads === 1
+  const found = ratios(rows).filter(
+    (row) => wanted(row) && row.cell === 'lstm' && row.share !== undefined && sizes(row),
+  )
+  return [...new Map(found.map((row) => [pointOf(row), row.share]))].map(([point, share]) => [share, point])
+}
 
 /** @param {RegExp} name */
 const costsOf = (name) => (rows) =>

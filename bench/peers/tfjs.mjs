@@ -112,6 +112,7 @@ async function choose(backend) {
  * @returns {Promise<import('../measure.mjs').Contender>}
  */
 export async function createTfjs(form, backend, work) {
+  tf.enableProdMode()
   setThreadsCount(1)
   await choose(backend)
   const { shape } = work

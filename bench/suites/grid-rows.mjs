@@ -6,21 +6,22 @@ import { flopsOf } from '../workload.mjs'
 
 /** @typedef {import('../measure.mjs').Contender} Contender */
 /** @typedef {import('./core.mjs').Ratio} Ratio */
+/** @typedef {{ flops: number, times: number[] }} Peak a product of the machine's BLAS, in the same rounds */
 
 /**
  * @param {import('../workload.mjs').Work} work
  * @param {Contender[]} ours
  * @param {Contender[]} peers
- * @param {number[][]} times by contender and round: ours, the peers, and last, if there is one, the peak's product
- * @param {number | undefined} peakFlops of that product
+ * @param {number[][]} times by contender and round: ours, then the peers
+ * @param {Peak} [peak]
  * @returns {Ratio[]}
  */
-export function rowsOf(work, ours, peers, times, peakFlops) {
+export function rowsOf(work, ours, peers, times, peak) {
   const all = [...ours, ...peers]
   const timesOf = (contender) => times[all.indexOf(contender)]
   return ours.flatMap((contender) => {
     const mine = timesOf(contender)
-    const speed = work.kind === 'train' ? speedOf(flopsOf(work), mine, peakFlops, times.at(-1)) : {}
+    const speed = work.kind === 'train' ? speedOf(flopsOf(work), mine, peak) : {}
     const row = (peer, name) => {
       const { backend, threads } = contender
       const about = {
@@ -57,13 +58,12 @@ function bestOfEach(rows) {
 /**
  * @param {number} flops of a step
  * @param {number[]} mine
- * @param {number | undefined} peakFlops
- * @param {number[]} peakTimes of the same rounds
+ * @param {Peak} [peak]
  * @returns {{ gflops: number, share?: number }}
  */
-function speedOf(flops, mine, peakFlops, peakTimes) {
+function speedOf(flops, mine, peak) {
   const gflops = flops / median(mine) / 1e6
-  if (peakFlops === undefined) return { gflops }
-  const shares = mine.map((ms, round) => flops / ms / (peakFlops / peakTimes[round]))
+  if (peak === undefined) return { gflops }
+  const shares = mine.map((ms, round) => flops / ms / (peak.flops / peak.times[round]))
   return { gflops, share: median(shares) }
 }

@@ -79,11 +79,19 @@ async function runPoints(kind, options, contenders, report) {
           const theirs = ours.length > 0 ? await contenders.peers(peers, work, options) : []
           if (ours.length + theirs.length < 2) return
           const all = [...ours, ...theirs]
-          const times = await inTurns(peak ? [...all, peak.contender] : all, options)
-          for (const row of rowsOf(work, ours, theirs, times, peak?.flops)) report.row(row)
+          // The peak beside ours, so that both have the same moment of the machine.
+          const times = await inTurns(peak ? [peak.contender, ...all] : all, options)
+          for (const row of rowsOf(
+            work,
+            ours,
+            theirs,
+            times.slice(peak ? 1 : 0),
+            peak && { flops: peak.flops, times: times[0] },
+          ))
+            report.row(row)
           for (const peer of theirs) {
             const warning = peer.warning?.()
-            if (warning) report.warning(peer.name, warning)
+            if (warning) report.warning(`${peer.name}, threads ${peer.threads}`, warning)
           }
         })
       } catch (error) {

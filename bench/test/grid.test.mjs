@@ -28,9 +28,8 @@ function exampleRows() {
     [1, 1, 1],
     [10, 10, 10],
     [8, 8, 8],
-    [8, 8, 8],
   ]
-  return rowsOf(WORK, ours, peers, times, 2 * 1024 ** 3)
+  return rowsOf(WORK, ours, peers, times, { flops: 2 * 1024 ** 3, times: [8, 8, 8] })
 }
 
 test('every cell is trained at every shape; slow peers meet the first alone', () => {
