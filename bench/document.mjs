@@ -26,12 +26,17 @@ function partsOf(text) {
   return [text.slice(0, begin + BEGIN.length), text.slice(end)]
 }
 
-/** @param {string} file @param {Row[]} rows @param {number} rounds */
-export function writeDocument(file, rows, rounds) {
+/** @param {string} file @param {Row[]} rows @param {{ rounds: number, minMs: number }} options */
+export function writeDocument(file, rows, { rounds, minMs }) {
   const [before, after] = partsOf(readFileSync(file, 'utf8'))
   const { model = 'an unknown processor' } = cpus()[0] ?? {}
-  const taken = `${model}, ${cpus().length} cores, Node ${process.versions.node}; ${rounds} rounds.`
-  const parts = [taken, ...Object.keys(TITLES).flatMap((kind) => ratioTable(rows, kind)), ...costTable(rows)]
+  const taken = `${model}, ${cpus().length} cores, Node ${process.versions.node}; ${rounds} rounds of turns of at least ${minMs} ms.`
+  const parts = [
+    taken,
+    ...Object.keys(TITLES).flatMap((kind) => ratioTable(rows, kind)),
+    ...ownTable(rows),
+    ...costTable(rows),
+  ]
   const reached = verdicts(rows).map(({ target, met, text }) => [
     target,
     met === undefined ? '–' : met ? 'yes' : '**no**',
@@ -41,9 +46,15 @@ export function writeDocument(file, rows, rounds) {
   writeFileSync(file, `${before}\n\n${parts.join('\n\n')}\n\n${after}`)
 }
 
+/** @param {Row[]} rows @returns {Ratio[]} of each peer those of its best number of threads */
+const bestRatios = (rows) => /** @type {Ratio[]} */ (rows.filter((row) => row.kind !== 'cost' && row.best))
+
+/** @param {Ratio} row of Recurra against itself */
+const isOwn = ({ peer }) => peer.startsWith('recurra')
+
 /** @param {Row[]} rows @param {keyof typeof TITLES} kind @returns {string[]} */
 function ratioTable(rows, kind) {
-  const all = /** @type {Ratio[]} */ (rows.filter((row) => row.kind === kind && 'best' in row && row.best))
+  const all = bestRatios(rows).filter((row) => row.kind === kind && !isOwn(row))
   if (all.length === 0) return []
   const settingOf = ({ backend, threads }) => `${backend} ${threads}`
   const settings = [...new Set(all.map(settingOf))].sort()
@@ -63,6 +74,33 @@ function ratioTable(rows, kind) {
   })
   const heads = settings.map((setting) => `${setting}, ms (ratio${kind === 'train' ? ', of peak' : ''})`)
   return [`### ${TITLES[kind]}`, markdown(['cell', 'T', 'B', 'I', 'H', 'peer', 'its ms', ...heads], cells)]
+}
+
+/** @param {Row[]} rows @returns {string[]} */
+function ownTable(rows) {
+  const cells = bestRatios(rows)
+    .filter(isOwn)
+    .map((row) => {
+      const against = row.peer === 'recurra' ? 'one thread' : 'rows padded to T, ours of lengths 1 … T'
+      const about = [against, row.kind, row.cell, row.T, row.B, row.I, row.H, row.backend, row.threads]
+      return [...about, digits(row.ms), digits(row.peerMs), digits(row.ratio)].map(String)
+    })
+  if (cells.length === 0) return []
+  const heads = [
+    'against',
+    'kind',
+    'cell',
+    'T',
+    'B',
+    'I',
+    'H',
+    'backend',
+    'threads',
+    'ms',
+    'other ms',
+    'ratio',
+  ]
+  return ['### Recurra against itself', markdown(heads, cells)]
 }
 
 /** @param {Row[]} rows @returns {string[]} */

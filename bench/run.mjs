@@ -107,14 +107,14 @@ function checkDocument(file) {
 }
 
 /** The chart, the document, and which targets are met. @param {Options} options @param {Row[]} rows */
-function finishGrid({ json, doc, rounds }, rows) {
+function finishGrid({ json, doc, ...turns }, rows) {
   if (json !== undefined) {
     const ratios = /** @type {import('./suites/core.mjs').Ratio[]} */ (
       rows.filter(({ kind }) => kind !== 'cost')
     )
     writeFileSync(`${json.replace(/\.json$/, '')}.svg`, chartOf(ratios))
   }
-  if (doc !== undefined) writeDocument(doc, rows, rounds)
+  if (doc !== undefined) writeDocument(doc, rows, turns)
   console.log('')
   for (const verdict of verdicts(rows)) console.log(verdictLine(verdict))
 }

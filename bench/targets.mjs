@@ -132,14 +132,17 @@ export function verdicts(rows) {
     const holds = (value) => (atMost ? value <= bound : value >= bound)
     if (of === 'mean') {
       const mean = Math.exp(measured.reduce((sum, [value]) => sum + Math.log(value), 0) / measured.length)
-      return { target, met: holds(mean), text: `${print(mean)} over ${measured.length} rows` }
+      return { target, met: holds(mean), text: `${print(mean)} over ${rowsText(measured.length)}` }
     }
     const sorted = measured.toSorted(([a], [b]) => (atMost ? b - a : a - b))
     const [value, row] = sorted[0]
-    const rest = `${measured.filter(([each]) => holds(each)).length} of ${measured.length} rows`
+    const rest = `${measured.filter(([each]) => holds(each)).length} of ${rowsText(measured.length)}`
     return { target, met: holds(value), text: `${print(value)} at ${row}; ${rest}` }
   })
 }
+
+/** @param {number} count */
+const rowsText = (count) => (count === 1 ? '1 row' : `${count} rows`)
 
 /** @param {Verdict} verdict @returns {string} */
 export function verdictLine({ target, met, text }) {
