@@ -6,6 +6,8 @@
  * ratio. What is reported are medians.
  */
 
+import { setTimeout } from 'node:timers/promises'
+
 /**
  * @typedef {object} Contender
  * @property {string} name
@@ -19,6 +21,8 @@
 /** @typedef {{ ms: number, peerMs: number, ratio: number }} Timing milliseconds a step; ratio = peer / ours */
 
 const WARM_UP_MS = 300
+/** Threads that wait for work spin for a while before they sleep, which would slow whoever is next. */
+const FALL_ASLEEP_MS = 50
 
 /** @param {readonly number[]} values at least one @returns {number} */
 export function median(values) {
@@ -81,22 +85,34 @@ export async function inTurns(contenders, { rounds, minMs }) {
   /** @type {number[][]} */
   const times = contenders.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    for (const [i, contender] of contenders.entries()) times[i].push(await contender.step(steps[i]))
+    for (const [i, contender] of contenders.entries()) {
+      times[i].push(await contender.step(steps[i]))
+      if (contender.threads > 1) await setTimeout(FALL_ASLEEP_MS)
+    }
   }
   return times
+}
+
+/**
+ * @param {readonly number[]} ourTimes by round
+ * @param {readonly number[]} peerTimes of the same rounds
+ * @returns {Timing} medians over the rounds; of the ratios, not the ratio of the medians
+ */
+export function timing(ourTimes, peerTimes) {
+  return {
+    ms: median(ourTimes),
+    peerMs: median(peerTimes),
+    ratio: median(ourTimes.map((ms, round) => peerTimes[round] / ms)),
+  }
 }
 
 /**
  * @param {Contender} ours
  * @param {Contender} peer
  * @param {{ rounds: number, minMs: number }} options rounds ≥ 1; minMs: the least length of half a round
- * @returns {Promise<Timing>} medians over the rounds; of the ratios, not the ratio of the medians
+ * @returns {Promise<Timing>}
  */
 export async function paired(ours, peer, options) {
   const [ourTimes, peerTimes] = await inTurns([ours, peer], options)
-  return {
-    ms: median(ourTimes),
-    peerMs: median(peerTimes),
-    ratio: median(ourTimes.map((ms, round) => peerTimes[round] / ms)),
-  }
+  return timing(ourTimes, peerTimes)
 }

@@ -1,59 +1,38 @@
 /**
- * Recurra as a contender: the one file of this package that knows Recurra's API.
+ * Recurra as a contender: the one file of this package, with cells.mjs, that knows Recurra's API.
  *
- * `createRecurra` compiles the model of workload.mjs once and prepares everything that a training step
- * needs (batch from `makeBatch`, seed, optimizer state), so that `step` is one training step and nothing
- * else: forward, BPTT, clip at CLIP, Adam. It runs on one thread.
+ * `recurraContender` compiles the model of workload.mjs once and prepares everything that a step needs (batch from
+ * `makeBatch`, seed, optimizer state), so that a step is one training step, one call of predict or one of a stream, and
+ * nothing else.
  *
- * - `cell` is 'lstm' (the built-in one) or 'userLstm' (the same equations written through defineCell, as a
- *   user would write them, in this file).
- * - `backend` is 'wasm' or 'native'. One that this machine cannot run throws, saying why; it never falls
- *   back to another, since the row would then name the wrong one.
- * - `close` has nothing to do: memory goes with the object.
+ * - A backend or a number of threads that cannot be had here throws, saying why; nothing falls back to another, since
+ *   the row would then name the wrong one.
+ * - Closing has nothing to do: memory goes with the object.
  *
- * `memoryOf` asks what such a step needs and runs none; `createLanguageModel` is a second model, of which only costs are
- * measured.
+ * `memoryOf` asks what a training step needs and runs none; `createLanguageModel` is a second model, of which only costs
+ * are measured.
  *
  * Recurra is imported from `../dist/`, dynamically, so that a missing build is an error that says
  * "npm run build" and `--help` works without one.
  */
 
+import { layerOf } from './cells.mjs'
 import { inProcess } from './measure.mjs'
-import { CLASSES, CLIP, LEARNING_RATE, makeBatch } from './workload.mjs'
+import { CLASSES, CLIP, LEARNING_RATE, makeBatch, makeLengths } from './workload.mjs'
 
 /** @typedef {import('./workload.mjs').Shape} Shape */
-/** @typedef {'lstm' | 'userLstm'} Cell */
+/** @typedef {import('./workload.mjs').Work} Work */
 /** @typedef {'wasm' | 'native'} Backend */
+/** @typedef {{ backend: Backend, threads?: number, ragged?: boolean }} How ragged: of lengths from `makeLengths`; threads: 1 unless said */
 
 /** @type {readonly Backend[]} */
 export const BACKENDS = ['wasm', 'native']
 
-/** @param {typeof import('../dist/index.js')} recurra @returns a cell with the LSTM's equations */
-function userLstm({ defineCell, glorotUniform, joined, ones, orthogonal, zeros }) {
-  return defineCell()({
-    name: 'userLstm',
-    state: ({ units }) => ({ h: units, c: units }),
-    params: ({ inputs, units }) => ({
-      U: glorotUniform(inputs, 4 * units),
-      W: orthogonal(units, 4 * units),
-      b: joined(zeros(units), ones(units), zeros(2 * units)),
-    }),
-  }).step(({ x, state: { h, c }, params: { U, W, b }, options: { units } }) => {
-    const z = x.matmul(U).add(h.matmul(W)).add(b)
-    const [i, f, g, o] = [0, 1, 2, 3].map((gate) => z.slice(1, gate * units, (gate + 1) * units))
-    const next = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()))
-    const output = o.sigmoid().mul(next.tanh())
-    return { output, state: { h: output, c: next } }
-  })
-}
-
 /**
- * @param {Backend} backend
  * @returns {Promise<typeof import('../dist/index.js') & typeof import('../dist/train/index.js')>}
- * @throws {Error} where it is not built, and for a backend that is not there
+ * @throws {Error} where it is not built
  */
-async function library(backend) {
-  if (backend !== 'wasm') throw new Error(`there is no backend ${backend} yet`)
+export async function library() {
   try {
     return { ...(await import('../dist/index.js')), ...(await import('../dist/train/index.js')) }
   } catch (cause) {
@@ -61,38 +40,103 @@ async function library(backend) {
   }
 }
 
-/** @param {Shape & { cell: Cell, backend: Backend }} options @returns a training of the model of workload.mjs, and its batch */
-async function classifier({ cell, backend, T, B, I, H }) {
-  const recurra = await library(backend)
-  const recurrence =
-    cell === 'lstm' ? recurra.lstm({ units: H }) : recurra.recurrent(userLstm(recurra)({ units: H }))
-  const net = recurra.sequential([recurrence, recurra.dense({ units: CLASSES })])
-  const training = new recurra.TrainingStep(net, {
+/**
+ * Hands over the option that says how many threads; this is the one place that does. Where there is no such option there
+ * is one thread.
+ *
+ * @template R
+ * @param {number} threads
+ * @param {(option: { threads?: number }) => R | Promise<R>} create
+ * @returns {Promise<R>}
+ */
+async function withThreads(threads, create) {
+  try {
+    return await create({ threads })
+  } catch (error) {
+    if (!(error instanceof Error && /no option threads/.test(error.message))) throw error
+    if (threads > 1) throw new Error('there is no option threads yet')
+    return create({})
+  }
+}
+
+/** @param {Pick<Work, 'cell' | 'shape'>} work @returns the model of workload.mjs, and what it is trained with */
+export async function createClassifier({ cell, shape }) {
+  const recurra = await library()
+  const net = recurra.sequential([layerOf(recurra, cell, shape.H), recurra.dense({ units: CLASSES })])
+  const options = {
     loss: 'softmaxCrossEntropy',
     optimizer: recurra.adam({ epsilon: 1e-8 }),
     clipGlobalNorm: CLIP,
-    backend,
-  })
-  const { x, labels } = makeBatch({ T, B, I, H })
+  }
+  return { recurra, net, options }
+}
+
+/** @param {Pick<Work, 'cell' | 'shape'>} work @param {How} how @returns its training, and its batch */
+export async function createTraining(work, { backend, threads = 1, ragged = false }) {
+  const { recurra, net, options } = await createClassifier(work)
+  const training = await withThreads(
+    threads,
+    (option) => new recurra.TrainingStep(net, { ...options, ...option, backend }),
+  )
+  const { T, B, I } = work.shape
+  const { x, labels } = makeBatch(work.shape)
   const batch = {
     inputs: recurra.tensor(x, [B, T, I]),
     targets: recurra.tensor(labels, [B]),
+    ...(ragged && { lengths: recurra.tensor(makeLengths(work.shape), [B]) }),
     reset: true,
   }
   return { net, training, batch }
 }
 
+/** What a step is, by kind of work: each gives a function of one step, having run it once. */
+const STEPS = {
+  /** @param {Work} work @param {How} how @returns {Promise<() => Promise<void>>} */
+  async train(work, how) {
+    const { training, batch } = await createTraining(work, how)
+    return async () => {
+      await training.run(batch, LEARNING_RATE)
+    }
+  },
+
+  /** @param {Work} work @param {How} how @returns {Promise<() => Promise<void>>} */
+  async infer(work, { backend, threads = 1 }) {
+    const { recurra, net } = await createClassifier(work)
+    const { T, B, I } = work.shape
+    const x = recurra.tensor(makeBatch(work.shape).x, [B, T, I])
+    const option = await withThreads(threads, async (option) => {
+      await recurra.predict(net, x, { ...option, backend })
+      return option
+    })
+    return async () => {
+      await recurra.predict(net, x, { ...option, backend })
+    }
+  },
+
+  /** @param {Work} work @param {How} how @returns {Promise<() => void>} */
+  async stream(work, { backend, threads = 1 }) {
+    const { recurra, net } = await createClassifier(work)
+    if (!('stream' in net)) throw new Error('model.stream() is not there yet')
+    const { x } = makeBatch(work.shape)
+    await recurra.predict(net, recurra.tensor(x, [1, 1, work.shape.I])) // so that the model is built
+    const stream = await withThreads(threads, (option) => net.stream({ ...option, backend }))
+    return () => {
+      stream.step(x)
+    }
+  },
+}
+
 /**
- * @param {Shape & { cell: Cell, backend: Backend }} options
- * @returns {Promise<{ step(): Promise<void>, close(): void }>}
+ * @param {Work} work
+ * @param {How} how
+ * @returns {Promise<import('./measure.mjs').Contender>} having run one step
  */
-export async function createRecurra(options) {
-  const { training, batch } = await classifier(options)
-  const step = async () => {
-    await training.run(batch, LEARNING_RATE)
-  }
+export async function recurraContender(work, how) {
+  const step = await STEPS[work.kind](work, how)
   await step()
-  return { step, close: () => {} }
+  const { backend, threads = 1, ragged = false } = how
+  const name = `recurra-${work.cell}${ragged ? '-ragged' : ''}`
+  return inProcess({ name, backend, threads }, { step, close() {} })
 }
 
 /**
@@ -102,7 +146,7 @@ export async function createRecurra(options) {
  *   each) are the batch, and how many parameters there are
  */
 export async function memoryOf(shape, backend) {
-  const { net, training, batch } = await classifier({ ...shape, cell: 'lstm', backend })
+  const { net, training, batch } = await createTraining({ cell: 'lstm', shape }, { backend })
   const bytes = await training.memoryBytes(batch)
   const count = (tensors) => tensors.reduce((sum, { data }) => sum + data.length, 0)
   return {
@@ -121,7 +165,7 @@ export async function memoryOf(shape, backend) {
  *   the traced call to an instantiated module; `stepAt` makes a batch of B rows and T ≤ 32 steps, and gives its step
  */
 export async function createLanguageModel(backend) {
-  const { TrainingStep, adam, dense, embedding, lstm, sequential, tensor } = await library(backend)
+  const { TrainingStep, adam, dense, embedding, lstm, sequential, tensor } = await library()
   const [tokens, units, window] = [64, 128, 32]
   const recurrence = () => lstm({ units, returnSequences: true })
   const net = sequential(
@@ -155,15 +199,4 @@ export async function createLanguageModel(backend) {
       }
     },
   }
-}
-
-/**
- * @param {Cell} cell
- * @param {Shape} shape
- * @param {Backend} backend
- * @returns {Promise<import('./measure.mjs').Contender>}
- */
-export async function recurraContender(cell, shape, backend) {
-  const trainer = await createRecurra({ ...shape, cell, backend })
-  return inProcess({ name: `recurra-${cell}`, backend, threads: 1 }, trainer)
 }

@@ -13,7 +13,7 @@
 const RATIO = [
   ['peer', -18, (row) => row.peer],
   ['backend', -7, (row) => row.backend],
-  ['cell', -8, (row) => row.cell],
+  ['cell', -13, (row) => row.cell],
   ['T', 4, (row) => String(row.T)],
   ['B', 4, (row) => String(row.B)],
   ['I', 4, (row) => String(row.I)],
@@ -22,6 +22,9 @@ const RATIO = [
   ['ms', 9, (row) => digits(row.ms)],
   ['peer ms', 9, (row) => digits(row.peerMs)],
   ['ratio', 7, (row) => digits(row.ratio)],
+  ['theirs', 7, (row) => `${row.peerThreads}${row.best === false ? '' : '*'}`],
+  ['GFLOP/s', 7, (row) => (row.gflops === undefined ? '' : digits(row.gflops))],
+  ['of peak', 7, (row) => (row.share === undefined ? '' : percent(row.share))],
 ]
 
 /** @type {Column<Cost>[]} */
@@ -35,11 +38,16 @@ const COST = [
 ]
 
 /** @type {Record<Row['kind'], Column<any>[]>} */
-const TABLES = { train: RATIO, cost: COST }
+const TABLES = { train: RATIO, infer: RATIO, stream: RATIO, cost: COST }
 
 /** @param {number} value @returns {string} with three significant digits or all whole ones */
 export function digits(value) {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}
+
+/** @param {number} share of 1 @returns {string} */
+export function percent(share) {
+  return `${(100 * share).toFixed(0)}%`
 }
 
 /** @param {Row['kind']} kind @param {(column: Column<any>) => string} text @returns {string} */

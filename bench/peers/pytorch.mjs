@@ -1,5 +1,5 @@
 /**
- * PyTorch on one thread, in a child process that speaks lines (pytorch.py). The clock runs in the child, so
+ * PyTorch on a number of threads, in a child process that speaks lines (pytorch.py). The clock runs in the child, so
  * that the pipe is not measured.
  *
  * It takes three settings to hold it to one thread, and what the CPU spent is compared with the wall to see
@@ -13,10 +13,11 @@ import { fileURLToPath } from 'node:url'
 
 const SCRIPT = fileURLToPath(new URL('pytorch.py', import.meta.url))
 
-/** @returns {NodeJS.ProcessEnv} one thread, and OpenBLAS's own choice of kernels */
-function environment() {
+/** @param {number} threads @returns {NodeJS.ProcessEnv} with OpenBLAS's own choice of kernels */
+function environment(threads) {
   const { OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE, ...rest } = process.env
-  return { ...rest, OPENBLAS_NUM_THREADS: '1', OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1' }
+  const count = String(threads)
+  return { ...rest, OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count }
 }
 
 /**
@@ -24,9 +25,10 @@ function environment() {
  *
  * @param {string} command
  * @param {string[]} args
+ * @param {number} threads
  */
-function startPeer(command, args) {
-  const child = spawn(command, args, { env: environment(), stdio: ['pipe', 'pipe', 'pipe'] })
+function startPeer(command, args, threads) {
+  const child = spawn(command, args, { env: environment(threads), stdio: ['pipe', 'pipe', 'pipe'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -65,28 +67,48 @@ export function isReferenceBlas(files) {
 /**
  * @param {number} wallMs
  * @param {number} cpuMs
- * @returns {string | undefined} what is wrong if the two are not the same time
+ * @param {number} threads
+ * @returns {string | undefined} what is wrong if the two are not the same time, or more apart than threads explain
  */
-export function threadWarning(wallMs, cpuMs) {
+export function threadWarning(wallMs, cpuMs, threads) {
   const share = cpuMs / wallMs
-  if (share > 1.05) return `CPU time is ${share.toFixed(2)} times wall time: it does not keep to one thread`
+  const count = threads === 1 ? 'one thread' : `${threads} threads`
+  if (share > 1.05 * threads)
+    return `CPU time is ${share.toFixed(2)} times wall time: it does not keep to ${count}`
   if (share < 0.95)
     return `CPU time is ${share.toFixed(2)} times wall time: the machine is busy with other work`
   return undefined
 }
 
+/** @typedef {import('../measure.mjs').Contender} Contender */
+/** @typedef {{ threads: number, python: string }} How python: the interpreter to run */
+
+const SGEMM = 1024
+
+/** @param {import('../workload.mjs').Work} work a training @param {How} how @returns {Promise<Contender>} */
+export function createPytorch({ cell, shape: { T, B, I, H } }, how) {
+  return start('pytorch', [cell, T, B, I, H], how)
+}
+
+/** @param {string} python @returns {Promise<{ contender: Contender, flops: number }>} a product of its BLAS, on one thread */
+export async function createSgemm(python) {
+  const contender = await start('sgemm', ['sgemm', SGEMM, SGEMM, SGEMM, SGEMM], { threads: 1, python })
+  return { contender, flops: 2 * SGEMM ** 3 }
+}
+
 /**
- * @param {import('../workload.mjs').Shape} shape
- * @param {string} python the interpreter to run
- * @returns {Promise<import('../measure.mjs').Contender>}
+ * @param {string} name
+ * @param {(string | number)[]} args what pytorch.py is started with, but for the threads
+ * @param {How} how
+ * @returns {Promise<Contender>}
  */
-export async function createPytorch({ T, B, I, H }, python) {
-  const peer = startPeer(python, [SCRIPT, ...[T, B, I, H].map(String)])
+async function start(name, args, { threads, python }) {
+  const peer = startPeer(python, [SCRIPT, ...[...args, threads].map(String)], threads)
   let wallMs = 0
   let cpuMs = 0
   try {
-    const { blas, threads } = await peer.answer()
-    if (threads !== 1) throw new Error(`it runs on ${threads} threads`)
+    const { blas, threads: actual } = await peer.answer()
+    if (actual !== threads) throw new Error(`it runs on ${actual} threads`)
     if (isReferenceBlas(blas)) {
       throw new Error(
         `it would compute with the reference BLAS (${blas.join(', ')}), many times slower than an optimized one; ` +
@@ -98,9 +120,9 @@ export async function createPytorch({ T, B, I, H }, python) {
     throw error
   }
   return {
-    name: 'pytorch',
+    name,
     backend: 'native',
-    threads: 1,
+    threads,
     async step(n) {
       peer.send(`run ${n}`)
       const answer = await peer.answer()
@@ -108,7 +130,7 @@ export async function createPytorch({ T, B, I, H }, python) {
       cpuMs += n * answer.cpuMs
       return answer.ms
     },
-    warning: () => threadWarning(wallMs, cpuMs),
+    warning: () => threadWarning(wallMs, cpuMs, threads),
     close: () => peer.close(),
   }
 }

@@ -1,37 +1,41 @@
 /**
- * TensorFlow.js on its WASM backend (SIMD, one thread), in two forms that do the same work:
+ * TensorFlow.js on its WASM backend (SIMD) or in plain JavaScript (cpu), on one thread, in two forms that do the same
+ * work:
  *
- * - `layers`: the LSTM layer of tfjs-layers and automatic gradients, as its documentation teaches. Not
+ * - `layers`: the LSTM, GRU or simple RNN layer of tfjs-layers and automatic gradients, as its documentation teaches. Not
  *   `trainOnBatch`, which cannot clip by the global norm and does more around the step.
- * - `tuned`: the cell written in core operations, and matrix products whose gradients transpose their
+ * - `tuned`: the LSTM written in core operations, and matrix products whose gradients transpose their
  *   operands first. The WASM backend runs only untransposed products on its fast path; the gradients it
  *   derives by itself are transposed ones and fall to a plain loop. It is the fastest form we found.
  */
 
+import '@tensorflow/tfjs-backend-cpu'
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import * as layers from '@tensorflow/tfjs-layers'
 import { inProcess } from '../measure.mjs'
 import { CLASSES, CLIP, LEARNING_RATE, makeBatch } from '../workload.mjs'
 
-/** @typedef {import('../workload.mjs').Shape} Shape */
 /** @typedef {{ logits(x: tf.Tensor3D): tf.Tensor, variables: tf.Variable[] }} Model */
 
+/** By the cells' names here: how tfjs-layers calls them. */
+const LAYERS = /** @type {const} */ ({ lstm: 'lstm', gru: 'gru', elman: 'simpleRNN' })
+
 /**
- * The LSTM layer and a dense layer. The recurrent initializer is not the default (orthogonal) because that
+ * A recurrent layer and a dense layer. The recurrent initializer is not the default (orthogonal) because that
  * one needs operations that the package's Node build leaves out; it matters only before the first step.
  *
- * @param {Shape} shape
+ * @param {import('../workload.mjs').Work} work
  * @returns {Model}
  */
-function layersModel({ T, I, H }) {
-  const lstm = layers.layers.lstm({
+function layersModel({ cell, shape: { T, I, H } }) {
+  const recurrence = layers.layers[LAYERS[cell]]({
     units: H,
     inputShape: [T, I],
-    recurrentActivation: 'sigmoid',
+    ...(cell !== 'elman' && { recurrentActivation: 'sigmoid' }),
     recurrentInitializer: 'glorotUniform',
   })
-  const model = layers.sequential({ layers: [lstm, layers.layers.dense({ units: CLASSES })] })
+  const model = layers.sequential({ layers: [recurrence, layers.layers.dense({ units: CLASSES })] })
   return {
     logits: (x) => /** @type {tf.Tensor} */ (model.apply(x, { training: true })),
     // `val`, the variable behind a layer's weight, is protected in the types; there is no other way to it.
@@ -54,8 +58,8 @@ const product = /** @type {(a: tf.Tensor, b: tf.Tensor) => tf.Tensor2D} */ (
   })
 )
 
-/** @param {Shape} shape @returns {Model} the cell in core operations, gates in the order i f g o */
-function tunedModel({ T, B, I, H }) {
+/** @param {import('../workload.mjs').Work} work @returns {Model} the LSTM in core operations, gates in the order i f g o */
+function tunedModel({ shape: { T, B, I, H } }) {
   const limit = 1 / Math.sqrt(H)
   /** @param {number[]} size */
   const weight = (...size) => tf.variable(tf.randomUniform(size, -limit, limit))
@@ -84,7 +88,7 @@ function tunedModel({ T, B, I, H }) {
   }
 }
 
-/** @type {Record<'layers' | 'tuned', (shape: Shape) => Model>} */
+/** @type {Record<'layers' | 'tuned', (work: import('../workload.mjs').Work) => Model>} */
 const FORMS = { layers: layersModel, tuned: tunedModel }
 
 /** @param {tf.NamedTensorMap} grads @returns {tf.NamedTensorMap} scaled so that their global norm is at most CLIP */
@@ -94,22 +98,30 @@ function clipGlobalNorm(grads) {
   return Object.fromEntries(Object.entries(grads).map(([name, grad]) => [name, tf.mul(grad, scale)]))
 }
 
+/** @param {'wasm' | 'cpu'} backend makes it the one that runs what follows */
+async function choose(backend) {
+  if (!(await tf.setBackend(backend))) throw new Error(`its backend ${backend} does not start`)
+  if (backend === 'wasm' && !(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')))
+    throw new Error('its WASM backend finds no SIMD')
+}
+
 /**
  * @param {'layers' | 'tuned'} form
- * @param {Shape} shape
+ * @param {'wasm' | 'cpu'} backend
+ * @param {import('../workload.mjs').Work} work a training of a cell that the form has
  * @returns {Promise<import('../measure.mjs').Contender>}
  */
-export async function createTfjs(form, shape) {
+export async function createTfjs(form, backend, work) {
+  tf.enableProdMode()
   setThreadsCount(1)
-  if (!(await tf.setBackend('wasm'))) throw new Error('its WASM backend does not start')
-  if (!(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'))) throw new Error('its WASM backend finds no SIMD')
-
+  await choose(backend)
+  const { shape } = work
   const batch = makeBatch(shape)
   const x = tf.tensor3d(batch.x, [shape.B, shape.T, shape.I])
   const y = /** @type {tf.Tensor2D} */ (
     tf.oneHot(tf.tensor1d(batch.labels, 'int32'), CLASSES, 1, 0, 'float32')
   )
-  const model = FORMS[form](shape)
+  const model = FORMS[form](work)
   const optimizer = tf.train.adam(LEARNING_RATE, 0.9, 0.999, 1e-8)
   const loss = () => /** @type {tf.Scalar} */ (tf.losses.softmaxCrossEntropy(y, model.logits(x)))
 
@@ -122,6 +134,13 @@ export async function createTfjs(form, shape) {
     tf.dispose([x, y, ...model.variables])
     optimizer.dispose()
   }
-  const name = form === 'layers' ? 'tfjs-wasm' : 'tfjs-wasm-tuned'
-  return { ...inProcess({ name, backend: 'wasm', threads: 1 }, { step, close }) }
+  const name = `tfjs-${backend}${form === 'tuned' ? '-tuned' : ''}`
+  const contender = inProcess({ name, backend, threads: 1 }, { step, close })
+  return {
+    ...contender,
+    async step(n) {
+      await choose(backend) // the other backend may have had its turn
+      return contender.step(n)
+    },
+  }
 }

@@ -1,19 +1,22 @@
 /** The ratios of the suite `core`: our built-in LSTM against every peer, and against the same LSTM written by a user. */
 
 import { paired } from '../measure.mjs'
-import { PEERS } from '../peers/list.mjs'
-import { recurraContender } from '../recurra.mjs'
-import { SHAPES } from '../workload.mjs'
+import { PEERS, peersOf } from '../peers/list.mjs'
+import { BACKENDS, recurraContender } from '../recurra.mjs'
+import { SHAPES, shapesOf } from '../workload.mjs'
 
 /** @typedef {import('../workload.mjs').Shape} Shape */
 /** @typedef {import('../measure.mjs').Contender} Contender */
 /** @typedef {import('../options.mjs').Options} Options */
 
 /**
- * One comparison: peerMs / ms = ratio up to the medians (see `paired`); backend, cell and threads are ours.
+ * One comparison: peerMs / ms = ratio up to the medians (see `paired`); backend, cell and threads are ours. In the suite
+ * `grid` also: whether of the peer's numbers of threads this is its best, and of a training what our step computes in
+ * 10⁹ operations a second and as a share of the machine's peak.
  *
  * @typedef {{ peer: string, backend: string, cell: string, T: number, B: number, I: number, H: number,
- *   threads: number, kind: 'train', ms: number, peerMs: number, ratio: number }} Ratio
+ *   threads: number, peerThreads: number, kind: import('../workload.mjs').Kind, ms: number, peerMs: number,
+ *   ratio: number, best?: boolean, gflops?: number, share?: number }} Ratio
  */
 
 /**
@@ -32,8 +35,9 @@ export function reasonOf(error) {
  * @param {Options} options
  * @returns {{ shape: Shape, peers: string[] }[]} what is compared at which shape
  */
-export function plan({ shapes, peers }) {
-  if (shapes) return shapes.map((shape) => ({ shape, peers }))
+export function plan({ shapes, peers: chosen }) {
+  const peers = peersOf('core', chosen)
+  if (shapes) return shapesOf(shapes, SHAPES).map((shape) => ({ shape, peers }))
   const long = peers.filter((name) => PEERS[name].everyShape)
   return SHAPES.map((shape, index) => ({ shape, peers: index === 0 ? peers : long })).filter(
     (part) => part.peers.length > 0,
@@ -52,7 +56,16 @@ export async function compare(ours, peer, { cell, shape, rounds, minMs, report }
   try {
     const timing = await paired(ours, peer, { rounds, minMs })
     const { backend, threads } = ours
-    report.row({ peer: peer.name, backend, cell, ...shape, threads, kind: 'train', ...timing })
+    report.row({
+      peer: peer.name,
+      backend,
+      cell,
+      ...shape,
+      threads,
+      peerThreads: peer.threads,
+      kind: 'train',
+      ...timing,
+    })
     const warning = peer.warning?.()
     if (warning) report.warning(peer.name, warning)
   } finally {
@@ -67,7 +80,7 @@ export async function compare(ours, peer, { cell, shape, rounds, minMs, report }
  * @returns {Promise<void>}
  */
 export async function runRatios(options, absent, report) {
-  const { backends, python, rounds, minMs } = options
+  const { backends = [BACKENDS[0]], python, rounds, minMs } = options
   for (const [name, reason] of absent) report.skipped(name, reason)
   for (const backend of backends) {
     const failed = new Set(absent.keys())
@@ -78,7 +91,10 @@ export async function runRatios(options, absent, report) {
         for (const name of peers) {
           if (failed.has(name)) continue
           try {
-            const peer = await PEERS[name].create(shape, { backend, python })
+            const peer = await PEERS[name].create(
+              { kind: 'train', cell: 'lstm', shape },
+              { backend, threads: 1, python },
+            )
             await compare(ours, { ...peer, name }, { cell: 'lstm', shape, rounds, minMs, report })
           } catch (error) {
             // Not tried again: a peer that does not start for one shape starts for none.
@@ -101,9 +117,7 @@ export async function runRatios(options, absent, report) {
  */
 async function createOurs(shape, backend, report) {
   try {
-    const ours = await recurraContender('lstm', shape, backend)
-    await ours.step(1)
-    return ours
+    return await recurraContender({ kind: 'train', cell: 'lstm', shape }, { backend })
   } catch (error) {
     report.skipped('recurra', reasonOf(error))
     return undefined

@@ -1,13 +1,11 @@
 /** The costs of the suite `core`: what a step of ours takes by itself, each against a bound that it must not exceed. */
 
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { inFreshProcess } from '../child.mjs'
 import { fitLine } from '../line.mjs'
 import { inProcess, inTurns, median, warmUp } from '../measure.mjs'
-import { createLanguageModel, memoryOf, recurraContender } from '../recurra.mjs'
+import { BACKENDS, createLanguageModel, memoryOf, recurraContender } from '../recurra.mjs'
 import { digits } from '../table.mjs'
-import { SHAPES, shapeName } from '../workload.mjs'
+import { LARGEST, shapeName } from '../workload.mjs'
 import { reasonOf } from './core.mjs'
 
 /** @typedef {import('../workload.mjs').Shape} Shape */
@@ -35,7 +33,6 @@ import { reasonOf } from './core.mjs'
  * @property {(backend: Backend, options: { rounds: number, minMs: number }) => Promise<Measured>} measure
  */
 
-const LARGEST = SHAPES[SHAPES.length - 1]
 /** Percent that a point may be off its line, a choice of ours: t ∝ x^1.15 would be 16 off. */
 const OFF_THE_LINE = 10
 const COMPILATIONS = 5
@@ -71,7 +68,12 @@ function linearity(letter, sizes, rest) {
     async measure(backend, options) {
       const contenders = []
       for (const size of sizes) {
-        contenders.push(await recurraContender('lstm', { ...rest, [letter]: size }, backend))
+        contenders.push(
+          await recurraContender(
+            { kind: 'train', cell: 'lstm', shape: { ...rest, [letter]: size } },
+            { backend },
+          ),
+        )
       }
       const times = (await inTurns(contenders, options)).map(median)
       const fit = fitLine(sizes.map((size, i) => [size, times[i]]))
@@ -96,19 +98,9 @@ async function memory(backend) {
 /** @type {Question['measure']} */
 async function compilation(backend) {
   const times = []
-  for (let i = 0; i < COMPILATIONS; i++) times.push(await compileOnce(backend))
+  for (let i = 0; i < COMPILATIONS; i++) times.push(await inFreshProcess('compile-once.mjs', [backend]))
   const how = `from the traced call (the model is built) to an instantiated module; median of fresh processes: ${times.map(digits).join(' ')}`
   return { value: median(times), how }
-}
-
-/** @param {Backend} backend @returns {Promise<number>} milliseconds, in a process of its own @throws {Error} as it did there */
-async function compileOnce(backend) {
-  const program = fileURLToPath(new URL('../compile-once.mjs', import.meta.url))
-  try {
-    return Number((await promisify(execFile)(process.execPath, [program, backend])).stdout)
-  } catch (error) {
-    throw new Error(/^Error: (.*)$/m.exec(error.stderr)?.[1] ?? reasonOf(error))
-  }
 }
 
 /** @type {Question['measure']} */
@@ -138,7 +130,7 @@ async function timed(step) {
  * @param {import('./core.mjs').Report} report
  * @returns {Promise<void>}
  */
-export async function runCosts({ backends, rounds, minMs }, report) {
+export async function runCosts({ backends = [BACKENDS[0]], rounds, minMs }, report) {
   for (const backend of backends) {
     for (const { name, unit, bound, measure } of QUESTIONS) {
       try {

@@ -34,6 +34,9 @@ test('what is unknown or malformed is an error that names it', () => {
     [['--shape', '28'], /shape '28'.*T28B64I28H128/],
     [['--peers', 'keras'], /peer 'keras'.*pytorch/],
     [['--backend', 'gpu'], /backend 'gpu'.*wasm/],
+    [['grid', '--kinds', 'speed'], /kind 'speed'.*train, infer/],
+    [['grid', '--cells', 'tree'], /cell 'tree'.*lstm/],
+    [['grid', '--threads', 'two'], /threads 'two'.*1, 2/],
     [['--rounds', '0'], /--rounds.*'0'/],
     [['--json'], /--json/],
   ]
@@ -54,4 +57,9 @@ test('the command prints its help, and leaves with 2 for a wrong word', () => {
   const wrong = spawnSync(process.execPath, [run, 'cores'], { encoding: 'utf8' })
   assert.equal(wrong.status, 2)
   assert.match(wrong.stderr, /^bench: unknown suite 'cores'/)
+  const nowhere = spawnSync(process.execPath, [run, 'grid', '--doc', '/nowhere/at-all.md'], {
+    encoding: 'utf8',
+  })
+  assert.equal(nowhere.status, 2)
+  assert.match(nowhere.stderr, /^bench: --doc: .*ENOENT/)
 })

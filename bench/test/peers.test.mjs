@@ -9,10 +9,15 @@ import { compare, reasonOf } from '../suites/core.mjs'
 
 const SHAPE = { T: 6, B: 4, I: 3, H: 8 }
 const PYTHON = process.env.RECURRA_BENCH_PYTHON ?? '/usr/bin/python3'
-const installed = existsSync(new URL('../node_modules/.package-lock.json', import.meta.url))
+const installed = ['.package-lock.json', 'onnxruntime-node', '@jax-js'].every((name) =>
+  existsSync(new URL(`../node_modules/${name}`, import.meta.url)),
+)
+
+const WORK = { kind: 'train', cell: 'lstm', shape: SHAPE }
 
 /** @param {string} name */
-const create = (name) => PEERS[name].create(SHAPE, { backend: 'wasm', python: PYTHON })
+const create = (name, work = WORK) =>
+  PEERS[name].create(work, { backend: 'wasm', threads: 1, python: PYTHON })
 
 /** @returns {Promise<string | false>} why PyTorch cannot run here */
 async function pytorchAbsent() {
@@ -33,7 +38,8 @@ async function rowOf(first, second) {
   assert.equal(rows.length, 1)
   const { ms, peerMs, ratio, ...rest } = rows[0]
   for (const value of [ms, peerMs, ratio]) assert.ok(Number.isFinite(value) && value > 0)
-  assert.deepEqual(rest, { peer: second, backend: 'wasm', cell: 'lstm', ...SHAPE, threads: 1, kind: 'train' })
+  const about = { peer: second, backend: 'wasm', cell: 'lstm', ...SHAPE, threads: 1, peerThreads: 1 }
+  assert.deepEqual(rest, { ...about, kind: 'train' })
 }
 
 test('both forms of TensorFlow.js meet', { skip: !installed && 'not installed: npm ci' }, async () => {
@@ -46,12 +52,28 @@ test('TensorFlow.js meets PyTorch', {
   await rowOf('tfjs-wasm-tuned', 'pytorch')
 })
 
+test('every peer of the grid does the work that it says it does', {
+  skip: !installed && 'not installed: npm ci',
+}, async () => {
+  const works = ['lstm', 'gru', 'elman', 'minimalGated', 'layerNormLstm'].map((cell) => ({ ...WORK, cell }))
+  works.push({ ...WORK, kind: 'infer' }, { ...WORK, kind: 'stream', shape: { ...SHAPE, T: 1, B: 1 } })
+  const pytorch = !(await pytorchAbsent())
+  for (const [name, { does }] of Object.entries(PEERS)) {
+    if (name === 'brain.js' || (name === 'pytorch' && !pytorch)) continue
+    for (const work of works.filter(does)) {
+      const contender = await create(name, work)
+      assert.ok((await contender.step(2)) > 0, `${name} ${work.kind} ${work.cell}`)
+      await contender.close()
+    }
+  }
+})
+
 test('a Python that is not there is an error that says so', async () => {
-  await assert.rejects(createPytorch(SHAPE, '/nowhere/python3'), /ENOENT/)
+  await assert.rejects(createPytorch(WORK, { threads: 1, python: '/nowhere/python3' }), /ENOENT/)
 })
 
 test('a program that is no peer is an error, not a wait', async () => {
-  await assert.rejects(createPytorch(SHAPE, process.execPath), /./)
+  await assert.rejects(createPytorch(WORK, { threads: 1, python: process.execPath }), /./)
 })
 
 test('the reference BLAS is told from optimized ones', () => {
@@ -61,7 +83,9 @@ test('the reference BLAS is told from optimized ones', () => {
 })
 
 test('CPU time that is not wall time is noticed', () => {
-  assert.equal(threadWarning(100, 101), undefined)
-  assert.match(threadWarning(100, 190) ?? '', /one thread/)
-  assert.match(threadWarning(100, 60) ?? '', /busy/)
+  assert.equal(threadWarning(100, 101, 1), undefined)
+  assert.match(threadWarning(100, 190, 1) ?? '', /one thread/)
+  assert.match(threadWarning(100, 60, 1) ?? '', /busy/)
+  assert.equal(threadWarning(100, 190, 2), undefined)
+  assert.match(threadWarning(100, 220, 2) ?? '', /2 threads/)
 })

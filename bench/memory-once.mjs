@@ -1,0 +1,15 @@
+/**
+ * Trains an LSTM of the largest shape in this process, `node memory-once.mjs BACKEND THREADS`, and prints as JSON the bytes
+ * that were resident when most were, and those of its arena.
+ */
+
+import { createTraining } from './recurra.mjs'
+import { LARGEST, LEARNING_RATE } from './workload.mjs'
+
+const STEPS = 10
+const [backend, threads] = process.argv.slice(2)
+const how = { backend: /** @type {import('./recurra.mjs').Backend} */ (backend), threads: Number(threads) }
+const { training, batch } = await createTraining({ cell: 'lstm', shape: LARGEST }, how)
+const arena = await training.memoryBytes(batch)
+for (let i = 0; i < STEPS; i++) await training.run(batch, LEARNING_RATE)
+console.log(JSON.stringify({ resident: process.resourceUsage().maxRSS * 1024, arena }))
