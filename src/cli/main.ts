@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { RecurraError } from '../tensor/errors.ts'
+import { addExplain } from './explain.ts'
 import { addGenerate } from './generate.ts'
 import { complain, onOutputEnd } from './output.ts'
 import { addTrain } from './train.ts'
@@ -28,6 +29,7 @@ const program = new Command('recurra')
   .exitOverride()
 addTrain(program)
 addGenerate(program)
+addExplain(program)
 
 onOutputEnd((code) => process.exit(code))
 try {

@@ -55,6 +55,7 @@ export {
   predict,
   predictWithStates,
 } from './predict.ts'
+export { type KernelTime, type Profile, type ProfileOptions, profile, profileTable } from './profile.ts'
 export { fitReadout, type ReadoutOptions } from './readout.ts'
 export type {
   BestEpoch,

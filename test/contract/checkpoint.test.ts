@@ -125,7 +125,13 @@ describe('memory', () => {
     reset: true,
   })
   const bytesAt = async (T: number, checkpoint: boolean) => {
-    const step = new TrainingStep(one(), { ...squared, optimizer: adam(), backend: 'wasm', threads: 2, checkpoint })
+    const step = new TrainingStep(one(), {
+      ...squared,
+      optimizer: adam(),
+      backend: 'wasm',
+      threads: 2,
+      checkpoint,
+    })
     const bytes = await step.memoryBytes(batchFor(T))
     // What the batch itself takes, as it comes and time-major, grows with T.
     return bytes - 2 * batchFor(T).inputs.data.byteLength

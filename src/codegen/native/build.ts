@@ -73,22 +73,55 @@ export function compilerOf(): Promise<Compiler> {
 }
 
 async function findCompiler(): Promise<Compiler> {
+  const folder = await cacheFolder()
   const reasons: string[] = []
   for (const command of COMPILERS) {
     try {
-      // The macros of a compiler say what the processor can do, and which compiler it is.
-      const macros = await run(command, ['-march=native', '-dM', '-E', '-x', 'c', '/dev/null'])
-      const has = (macro: string) => macros.includes(`#define ${macro} `)
-      const lanes = has('__AVX512F__') ? 16 : has('__AVX__') ? 8 : 4
-      const { model } = builtin('node:os').cpus()[0] ?? { model: '' }
-      return { command, lanes, identity: digest(`${command}\n${model}\n${macros}`) }
+      return await knownOr(folder, command, () => ask(command))
     } catch (error) {
-      if (error instanceof NativeUnavailable && reasons.length === 0 && error.message.startsWith('this'))
-        throw error
       reasons.push(messageOf(error))
     }
   }
   throw new NativeUnavailable(`no C compiler works here: ${reasons.join('; ')}`)
+}
+
+/** The macros of a compiler say what the processor can do, and which compiler it is. */
+async function ask(command: string): Promise<Compiler> {
+  const macros = await run(command, ['-march=native', '-dM', '-E', '-x', 'c', '/dev/null'])
+  const has = (macro: string) => macros.includes(`#define ${macro} `)
+  const lanes = has('__AVX512F__') ? 16 : has('__AVX__') ? 8 : 4
+  return { command, lanes, identity: digest(`${command}\n${processor()}\n${macros}`) }
+}
+
+const processor = (): string => builtin('node:os').cpus()[0]?.model ?? ''
+
+/** What was found out of this very file on this processor before; asking it takes as long as all else together. */
+async function knownOr(folder: string, command: string, ask: () => Promise<Compiler>): Promise<Compiler> {
+  const { delimiter, join } = builtin('node:path')
+  const { readFile, rename, stat, writeFile } = builtin('node:fs/promises')
+  for (const each of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(each, command)
+    const file = await stat(path).catch(() => undefined)
+    if (file === undefined) continue
+    const key = digest([path, file.ino, file.size, file.mtimeMs, processor()].join('\n'))
+    const note = join(folder, `${key}.json`)
+    try {
+      return compilerFrom(JSON.parse(await readFile(note, 'utf8')))
+    } catch {
+      const compiler = await ask()
+      await writeFile(`${note}.${process.pid}`, JSON.stringify(compiler))
+      await rename(`${note}.${process.pid}`, note)
+      return compiler
+    }
+  }
+  throw new NativeUnavailable(`${command} is not there`)
+}
+
+/** @throws {Error} for a note that was cut short or altered */
+function compilerFrom({ command, lanes, identity }: Compiler): Compiler {
+  if (COMPILERS.includes(command) && [4, 8, 16].includes(lanes) && typeof identity === 'string')
+    return { command, lanes, identity }
+  throw new Error('this is no compiler')
 }
 
 /** What a command prints. Rejects with one line that says what went wrong. */
@@ -103,11 +136,7 @@ function run(command: string, args: readonly string[]): Promise<string> {
       }
       const said =
         stderr.split('\n').find((line) => line.includes('error')) ?? messageOf(error).split('\n')[0]
-      const why = error.killed
-        ? `took over ${LIMIT_MS / 1000} s`
-        : error.code === 'ENOENT'
-          ? 'is not there'
-          : said
+      const why = error.killed ? `took over ${LIMIT_MS / 1000} s` : said
       reject(new NativeUnavailable(`${command} ${why}`))
     })
   })

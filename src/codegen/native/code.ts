@@ -19,11 +19,12 @@ export class NativeCode implements ThreadedCode {
   /** All of the memory; workers see the same. */
   words = new Float32Array(new SharedArrayBuffer(0))
 
-  constructor(names: Names, file: string) {
+  /** @param more words behind a table, for the code's own use */
+  constructor(names: Names, file: string, more = 0) {
     this.#names = names
     this.#file = file
     this.#code = { kind: 'native', file, memory: this.buffer() }
-    this.tableBytes = Math.ceil((names.symbols.length + names.buffers.length) / 8) * 64
+    this.tableBytes = Math.ceil((names.symbols.length + names.buffers.length + more) / 8) * 64
   }
 
   code(): Code {

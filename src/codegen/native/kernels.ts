@@ -97,14 +97,15 @@ class Cursors {
   }
 }
 
-/** A loop over whole vectors of an axis, and what is left of it. */
-function eachVector(body: Body, size: Size, emit: (rest: string | undefined) => string): string {
+/** A loop over whole vectors of an axis, and what is left of it; `j` may stand somewhere already. */
+function eachVector(body: Body, size: Size, emit: (rest: string | undefined) => string, from = ''): string {
   const known = constantOf(size)
   const end = body.names.size(size)
   const whole = `for (; j + LANES <= ${end}; j += LANES) {\n${emit(undefined)}}\n`
-  if (known !== undefined && known % body.lanes === 0) return `int64_t j = 0;\n${whole}`
+  const begin = from === '' ? 'int64_t j = 0;\n' : ''
+  if (known !== undefined && known % body.lanes === 0) return `${begin}${whole}`
   const tail = `if (j < ${end}) {\nconst int64_t rest = ${end} - j;\n${emit('rest')}}\n`
-  return `int64_t j = 0;\n${known !== undefined && known < body.lanes ? '' : whole}${tail}`
+  return `${begin}${known !== undefined && known < body.lanes ? '' : whole}${tail}`
 }
 
 export function emitMap(body: Body, { shape, stores }: Of<'map'>): string {
@@ -165,6 +166,9 @@ function leafStride({ reads, indices, strides }: Axes, leaf: Expr, axis: number)
 
 export const lines = (each: readonly string[]): string => each.map((line) => `${line}\n`).join('')
 
+/** Vectors that are summed side by side. */
+const STRIP = 8
+
 /** Steps of a loop whose results are added up on their own. */
 const BLOCK = 128
 
@@ -217,22 +221,41 @@ export function emitReduce(body: Body, kernel: Of<'reduce'>): string {
     return nest(names, kept, 'i', content)
   }
   const inner = first - 1
+  const n = kept[inner]!
+  const into = cursors.stride(axes.into, inner)
   const steps = names.size(summed.at(-1) ?? ONE)
-  const vectors = eachVector(body, kept[inner]!, (rest) => {
+  const across = (count: number, rest: string | undefined): string => {
+    const each = (text: string) => (count === 1 ? text : eachOf(count, text))
+    const [part, total] = count === 1 ? ['part', 'total'] : ['part[w]', 'total[w]']
+    const declared = (name: string) =>
+      count === 1
+        ? `V ${name} = ${identity};\n`
+        : `V ${name}[${count}];\n${each(`${name}[w] = ${identity};\n`)}`
+    const within = new Statements(names, 'v')
+    const value = within.value(kernel.expr, cursors.site(inner, rest, 'y'))
     const moving = cursors.declare(Math.max(first, last - 1), last, 'z', 'r', 'y')
+    const added = lines([...within.lines, `${part} = ${two(part, value)};`])
     const block =
       `for (int64_t low = 0; low < ${steps}; low += ${BLOCK}) {\nconst int64_t high = least(${steps}, low + ${BLOCK});\n` +
-      `V part = ${identity};\nfor (int64_t z0 = low; z0 < high; z0++) {\n${moving}` +
-      `${step(cursors.site(inner, rest, 'y'), undefined)}}\ntotal = ${two('total', 'part')};\n}\n`
+      `${declared('part')}for (int64_t z0 = low; z0 < high; z0++) {\n${moving}${each(added)}}\n${each(`${total} = ${two(total, part)};\n`)}}\n`
     const outer = nest(
       names,
       summed.slice(0, -1),
       'k',
       cursors.declare(first, Math.max(first, last - 1), 'k', 'q', 'r') + block,
     )
-    return `V total = ${identity};\n${outer}${put(body, `q${axes.into}`, cursors.stride(axes.into, inner), 'V', 'total', rest)}\n`
-  })
+    const stored = `${put(body, `q${axes.into}`, into, 'V', total, rest)}\n`
+    return `${declared('total')}${outer}${each(stored)}`
+  }
+  // Some vectors abreast: a row is read from end to end before the next.
+  const wide = `int64_t j = 0;\nfor (; j + ${STRIP} * LANES <= ${names.size(n)}; j += ${STRIP} * LANES) {\n${across(STRIP, undefined)}}\n`
+  const vectors = `${wide}${eachVector(body, n, (rest) => across(1, rest), 'j')}`
   return nest(names, kept.slice(0, -1), 'i', cursors.declare(0, inner, 'i') + vectors)
+}
+
+/** The text for each of some vectors side by side: `j` is where one of them begins, `w` which it is. */
+function eachOf(count: number, text: string): string {
+  return `{\nconst int64_t start = j;\n#pragma GCC unroll ${count}\nfor (int w = 0; w < ${count}; w++) {\nconst int64_t j = start + w * LANES;\n${text}}\n}\n`
 }
 
 /** Copies rows of the table; an index outside it gives zeros. */

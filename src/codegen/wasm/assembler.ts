@@ -338,6 +338,7 @@ interface MemoryImport {
 export class ModuleBuilder {
   #memory: MemoryImport | undefined
   #table: number[] | undefined
+  readonly #imported: number[][] = []
   readonly #types = new Map<string, { index: number; bytes: number[] }>()
   readonly #functions: { ref: FunctionRef; type: number; code: number[] }[] = []
   readonly #exports: { name: string; ref: FunctionRef }[] = []
@@ -353,6 +354,13 @@ export class ModuleBuilder {
       throw new RecurraError('assembler', 'a shared memory needs a maximum')
     }
     this.#memory = { module, name, limits }
+  }
+
+  /** Imports a function without results. Before the first function is added. */
+  importFunction(module: string, name: string, params: readonly ValueType[]): FunctionRef {
+    const ref: FunctionRef = { index: this.#imported.length, params, results: [], name }
+    this.#imported.push([...text(module), ...text(name), 0x00, ...unsignedLeb(this.#typeIndex(params, []))])
+    return ref
   }
 
   /** Imports the one global of the module: a constant i32, told to each instance. */
@@ -371,7 +379,7 @@ export class ModuleBuilder {
     results: readonly ValueType[],
     body: (f: Code, ...params: Local[]) => void,
   ): FunctionRef {
-    const ref: FunctionRef = { index: this.#functions.length, params, results, name }
+    const ref: FunctionRef = { index: this.#imported.length + this.#functions.length, params, results, name }
     const entry = { ref, type: this.#typeIndex(params, results), code: [] as number[] }
     this.#functions.push(entry)
     const code = new Code(name, params, results)
@@ -395,6 +403,7 @@ export class ModuleBuilder {
           vector([
             ...(this.#memory ? [memoryImport(this.#memory)] : []),
             ...(this.#table ? [this.#table] : []),
+            ...this.#imported,
           ]),
         ),
         section(3, vector(this.#functions.map(({ type }) => unsignedLeb(type)))),

@@ -19,7 +19,7 @@ export async function instantiate(program: Program): Promise<Executable> {
   return new ArenaExecutable(program, new WasmEngine(table, memory, run))
 }
 
-class WasmEngine implements Engine {
+export class WasmEngine implements Engine {
   readonly backend = 'wasm'
   readonly run: () => void
   readonly #table: SizeTable

@@ -16,6 +16,8 @@ import { SizeTable } from './table.ts'
 export interface Emitted {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly table: SizeTable
+  /** In the order in which marks count them. */
+  readonly kernels: readonly Kernel[]
 }
 
 /** Of memory that threads share: all that addresses reach. */
@@ -28,8 +30,11 @@ const EMIT: Emitters<Exclude<Kernel['kind'], RareKernel>> = {
   matmul: emitMatmul,
 }
 
-/** @param wait for a program of several threads, over shared memory */
-export async function emitWasm(program: Program, wait?: Wait): Promise<Emitted> {
+/**
+ * @param wait for a program of several threads, over shared memory
+ * @param marks whether the host is told after each kernel which it was, counted from 0
+ */
+export async function emitWasm(program: Program, wait?: Wait, marks = false): Promise<Emitted> {
   const rare = needsRare(program.steps) ? (await import('./rare.ts')).RARE : undefined
   const module = new ModuleBuilder()
   const table = new SizeTable(wait !== undefined)
@@ -38,6 +43,7 @@ export async function emitWasm(program: Program, wait?: Wait): Promise<Emitted> 
     module.importMemory('host', 'memory', { initial: 1, maximum: MOST_PAGES, shared: true })
     module.importTable('host', 'table')
   }
+  const mark = marks ? module.importFunction('host', 'mark', ['i32']) : undefined
   const functions = new Map<Kernel, FunctionRef>()
   const declare = (steps: readonly Step[]): void => {
     for (const step of steps) {
@@ -46,9 +52,9 @@ export async function emitWasm(program: Program, wait?: Wait): Promise<Emitted> 
     }
   }
   declare(program.steps)
-  const run = module.func('run', [], [], (f) => emitRun(f, table, program, functions, wait))
+  const run = module.func('run', [], [], (f) => emitRun(f, table, program, functions, wait, mark))
   module.exportFunction('run', run)
-  return { bytes: module.build(), table }
+  return { bytes: module.build(), table, kernels: [...functions.keys()] }
 }
 
 function needsRare(steps: readonly Step[]): boolean {

@@ -34,9 +34,10 @@ export function emitRun(
   { steps, threads }: Program,
   functions: ReadonlyMap<Kernel, FunctionRef>,
   wait?: Wait,
+  mark?: FunctionRef,
 ): void {
   enterSizes(table, steps)
-  const run = new Run(f, table, functions)
+  const run = new Run(f, table, functions, mark)
   if (threads === undefined) run.emit(steps, new Map())
   else wait!(f, table, threads, (some) => run.emit(some, new Map()))
 }
@@ -70,7 +71,15 @@ class Run {
   readonly #table: SizeTable
   readonly #functions: ReadonlyMap<Kernel, FunctionRef>
 
-  constructor(f: Code, table: SizeTable, functions: ReadonlyMap<Kernel, FunctionRef>) {
+  readonly #mark: FunctionRef | undefined
+
+  constructor(
+    f: Code,
+    table: SizeTable,
+    functions: ReadonlyMap<Kernel, FunctionRef>,
+    mark: FunctionRef | undefined,
+  ) {
+    this.#mark = mark
     this.#k = new KernelCode(f, table, new Map())
     this.#table = table
     this.#functions = functions
@@ -82,6 +91,9 @@ class Run {
       else {
         for (const view of viewsOf(step.kernel)) this.#pushPointer(view, positions)
         this.#k.f.call(this.#functions.get(step.kernel)!)
+        if (this.#mark === undefined) continue
+        this.#k.f.i32.const([...this.#functions.keys()].indexOf(step.kernel))
+        this.#k.f.call(this.#mark)
       }
     }
   }
