@@ -4,7 +4,6 @@ import { Body, emitArgsort, emitGather, emitMap, emitReduce, emitScatterAdd } fr
 import { emitMatmul, emitPack } from './matmul.ts'
 import { Names } from './names.ts'
 import { prelude } from './prelude.ts'
-import { columnsOf } from './tiles.ts'
 
 export interface EmittedC {
   readonly source: string
@@ -25,7 +24,7 @@ const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kerne
   }
 
 /** What kernels call, beside vectors. */
-const helpers = (lanes: number) => `
+const HELPERS = `
 #include <sched.h>
 #if defined(__x86_64__) || defined(__i386__)
 #define spin() __builtin_ia32_pause()
@@ -37,16 +36,8 @@ static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
 void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, const f32 *, int64_t, const f32 *, int64_t);
 void recurra_row(int64_t, int64_t, const f32 *, int64_t, const f32 *, f32 *, const f32 *, const f32 *);
-static void pack(int64_t rows, int64_t columns, const f32 *from, int64_t row, int64_t column, f32 *into) {
-  enum { WIDTH = ${columnsOf(lanes)} };
-  if (columns > WIDTH) columns = WIDTH;
-  if (columns < WIDTH) memset(into, 0, 4 * WIDTH * rows);
-  if (column == 1 && columns == WIDTH) {
-    for (int64_t i = 0; i < rows; i++) for (int j = 0; j < WIDTH; j += LANES) storeV(into + i * WIDTH + j, loadV(from + i * row + j));
-  } else {
-    for (int64_t j = 0; j < columns; j++) for (int64_t i = 0; i < rows; i++) into[i * WIDTH + j] = from[i * row + j * column];
-  }
-}
+void recurra_pack(int64_t, int64_t, const f32 *, int64_t, int64_t, f32 *);
+void recurra_sum(int64_t, int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, int64_t, f32 *, int64_t);
 static int waitForAll(int32_t *sync) {
   enum { ARRIVED, PHASE, THREADS, FAILED };
   const int32_t phase = __atomic_load_n(sync + PHASE, __ATOMIC_ACQUIRE);
@@ -114,7 +105,7 @@ export function emitC(program: Program, lanes: number, profile = false): Emitted
     `${profile ? `int64_t *ns = env + ${names.symbols.length + names.buffers.length};\n` : ''}` +
     `${names.declare(steps)}${steps}return 0;\n}\n`
   return {
-    source: `${prelude(lanes)}${helpers(lanes)}${profile ? CLOCK : ''}${functions.join('')}${run}`,
+    source: `${prelude(lanes)}${HELPERS}${profile ? CLOCK : ''}${functions.join('')}${run}`,
     names,
     kernels: [...kernels.keys()],
   }

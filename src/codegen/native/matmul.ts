@@ -1,29 +1,15 @@
 /** The matrix product as C: panels of b, blocks of rows, the epilogue on a block's sums while they are near. */
-import { ONE, type Size, ZERO } from '../../tensor/size.ts'
-import { CHUNK, type Expr, type View } from '../program.ts'
+import { ONE, ZERO } from '../../tensor/size.ts'
+import type { Expr, View } from '../program.ts'
 import { Statements } from './expressions.ts'
 import { type Body, lines, type Of } from './kernels.ts'
 import { columnsOf, rowsOf } from './tiles.ts'
 
 /** All panels of a matrix [K, N], the last filled up with zeros. */
 export function emitPack(body: Body, { k, n, from, into }: Of<'pack'>): string {
-  const [rows, columns] = [body.names.size(k), body.names.size(n)]
+  const [rows, columns, row, column] = [k, n, ...from.strides].map((size) => body.names.size(size))
   const width = columnsOf(body.lanes)
-  return `for (int64_t low = 0; low < ${columns}; low += ${width}) {
-${packPanel(body, rows, `${body.pointer(from)} + low * ${body.names.size(from.strides[1]!)}`, from.strides, `${columns} - low`, `${body.pointer(into)} + low * ${rows}`)}}
-`
-}
-
-function packPanel(
-  body: Body,
-  rows: string,
-  from: string,
-  strides: readonly Size[],
-  columns: string,
-  into: string,
-): string {
-  const [row, column] = strides.map((stride) => body.names.size(stride))
-  return `pack(${rows}, ${columns}, ${from}, ${row}, ${column}, ${into});\n`
+  return `for (int64_t low = 0; low < ${columns}; low += ${width}) recurra_pack(${rows}, ${columns} - low, ${body.pointer(from)} + low * ${column}, ${row}, ${column}, ${body.pointer(into)} + low * ${rows});\n`
 }
 
 export function emitMatmul(body: Body, kernel: Of<'matmul'>): string {
@@ -100,43 +86,12 @@ interface Addend {
   readonly stride: string
 }
 
-/** Chunks of a contracted length known only when it runs: each is added to what the ones before left in c. */
+/** A contracted length known only when it runs. */
 function emitChunks(body: Body, { m, n, k, a, b, into, epilogue }: Of<'matmul'>): string {
   if (epilogue.kind !== 'product') throw new Error('a product in chunks has no epilogue')
   const { names } = body
-  const [rows, columns, steps] = [m, n, k].map((size) => names.size(size))
-  const [ar, ak] = a.strides.map((stride) => names.size(stride))
-  const [bk, bc] = b.strides.map((stride) => names.size(stride))
-  const cr = names.size(into.strides[0]!)
-  const width = columnsOf(body.lanes)
-  const near = b.strides[1] === ONE
-  return `int64_t done = 0;
-do {
-const int64_t count = least(${CHUNK}, ${steps} - done);
-for (int64_t low = 0; low < ${columns}; low += ${width}) {
-const int64_t width = least(${width}, ${columns} - low);
-const f32 *from = ${body.pointer(b)} + done * ${bk} + low * ${bc}, *start = ${body.pointer(a)} + done * ${ak};
-f32 *to = ${body.pointer(into)} + low;
-f32 panel[${CHUNK * width}], sums[${8 * rowsOf(body.lanes) * width}];
-int64_t step = ${bk};
-if (${near ? `width < ${width}` : '1'}) {
-pack(count, width, from, ${bk}, ${bc}, panel);
-from = panel, step = ${width};
-}
-if (width == ${width}) {
-recurra_tile(${rows}, count, start, ${ar}, ${ak}, from, step, to, ${cr}, done > 0 ? to : 0, ${cr}, 0, 0);
-continue;
-}
-for (int64_t row = 0; row < ${rows}; row += ${8 * rowsOf(body.lanes)}) {
-const int64_t some = least(${8 * rowsOf(body.lanes)}, ${rows} - row);
-recurra_tile(some, count, start + row * ${ar}, ${ar}, ${ak}, from, step, sums, ${width}, 0, 0, 0, 0);
-for (int64_t r = 0; r < some; r++) for (int64_t j = 0; j < width; j++) {
-f32 *c = to + (row + r) * ${cr} + j;
-*c = done > 0 ? *c + sums[r * ${width} + j] : sums[r * ${width} + j];
-}
-}
-}
-done += count;
-} while (done < ${steps});
-`
+  const sizes = [m, n, k].map((size) => names.size(size))
+  const [ar, ak, bk, bc, cr] = [...a.strides, ...b.strides, into.strides[0]!].map((size) => names.size(size))
+  const [from, by, to] = [a, b, into].map((view) => body.pointer(view))
+  return `recurra_sum(${sizes.join(', ')}, ${from}, ${ar}, ${ak}, ${by}, ${bk}, ${bc}, ${to}, ${cr});\n`
 }

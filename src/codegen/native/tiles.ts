@@ -3,6 +3,8 @@
  * and sums are contracted.
  */
 
+import { CHUNK } from '../program.ts'
+
 /** Vectors side by side in a tile. */
 const ABREAST = 2
 
@@ -18,6 +20,8 @@ export const WIDE = 4
 /**
  * tile: c [m, N] = a [m, k] · b [k, N] + x + y; N columns of one panel; x and y, rows of stride xr and yr, or NULL.
  * row: c [w · N] = a [k] · b, of w panels one behind the other, + x + y.
+ * sum: c [m, n] = a [m, k] · b [k, n] for a long k: in chunks, each added to what the ones before left in c. Where they are
+ * read often, rows of a are packed for some tiles at once, and a panel of b.
  * Each element is summed from k = 0 upwards, whatever block of rows it falls into.
  */
 export function tileSource(lanes: number): string {
@@ -28,7 +32,7 @@ export function tileSource(lanes: number): string {
 typedef float V __attribute__((vector_size(${4 * lanes})));
 typedef V VM __attribute__((aligned(4), may_alias));
 #define INLINE static inline __attribute__((always_inline))
-enum { LANES = ${lanes}, ABREAST = ${ABREAST}, N = LANES * ABREAST, ROWS = ${rows}, WIDE = ${WIDE} };
+enum { LANES = ${lanes}, ABREAST = ${ABREAST}, N = LANES * ABREAST, ROWS = ${rows}, WIDE = ${WIDE}, CHUNK = ${CHUNK}, GROUP = 16 };
 INLINE void block(const int rows, const int wide, int64_t k, const float *a, int64_t ar, int64_t ak,
     const float *b, int64_t bk, float *c, int64_t cr, const float *x, int64_t xr, const float *y, int64_t yr) {
   V sum[ROWS][ABREAST * WIDE];
@@ -74,6 +78,57 @@ ${counts(WIDE - 1)
   .map((w) => `    case ${w}: block(1, ${w}, k, a, 0, ak, b, N, c, 0, x, 0, y, 0); break;`)
   .join('\n')}
   }
+}
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static void packRows(int64_t rows, int64_t k, const float *a, int64_t ar, int64_t ak, float *into) {
+  for (; rows > 0; rows -= ROWS, a += ROWS * ar, into += CHUNK * ROWS) {
+    if (rows >= ROWS && ar == 1)
+      for (int64_t i = 0; i < k; i++) for (int r = 0; r < ROWS; r++) into[i * ROWS + r] = a[i * ak + r];
+    else
+      for (int64_t r = 0; r < least(ROWS, rows); r++) for (int64_t i = 0; i < k; i++) into[i * ROWS + r] = a[r * ar + i * ak];
+  }
+}
+void recurra_pack(int64_t k, int64_t n, const float *b, int64_t bk, int64_t bc, float *into) {
+  if (n >= N && bc == 1) {
+    for (int64_t i = 0; i < k; i++) for (int h = 0; h < ABREAST; h++)
+      *(VM *)(into + i * N + LANES * h) = *(const VM *)(b + i * bk + LANES * h);
+    return;
+  }
+  n = least(n, N);
+  for (int64_t i = 0; n < N && i < k * N; i++) into[i] = 0;
+  for (int64_t j = 0; j < n; j++) for (int64_t i = 0; i < k; i++) into[i * N + j] = b[i * bk + j * bc];
+}
+void recurra_sum(int64_t m, int64_t n, int64_t k, const float *a, int64_t ar, int64_t ak, const float *b, int64_t bk,
+    int64_t bc, float *c, int64_t cr) {
+  float near[GROUP * CHUNK * ROWS], panel[CHUNK * N], sums[ROWS * N];
+  int64_t done = 0;
+  do {
+    const int64_t count = least(CHUNK, k - done);
+    for (int64_t top = 0; top < m; top += GROUP * ROWS) {
+      const int64_t rows = least(GROUP * ROWS, m - top);
+      const int packed = rows > 2 * ROWS && n > 2 * N;
+      if (packed) packRows(rows, count, a + top * ar + done * ak, ar, ak, near);
+      for (int64_t low = 0; low < n; low += N) {
+        const int64_t width = least(N, n - low);
+        const float *from = b + done * bk + low * bc;
+        int64_t step = bk;
+        if (width < N || bc != 1 || rows >= GROUP / 2 * ROWS) {
+          recurra_pack(count, width, from, bk, bc, panel);
+          from = panel, step = N;
+        }
+        for (int64_t row = 0; row < rows; row += ROWS) {
+          float *into = c + (top + row) * cr + low, *to = width == N ? into : sums;
+          const int64_t some = least(ROWS, rows - row), stride = width == N ? cr : N;
+          const float *start = packed ? near + row * CHUNK : a + (top + row) * ar + done * ak;
+          recurra_tile(some, count, start, packed ? 1 : ar, packed ? ROWS : ak, from, step, to, stride,
+            done > 0 && width == N ? to : NULL, stride, NULL, 0);
+          for (int64_t r = 0; width < N && r < some; r++) for (int64_t j = 0; j < width; j++)
+            into[r * cr + j] = done > 0 ? into[r * cr + j] + sums[r * N + j] : sums[r * N + j];
+        }
+      }
+    }
+    done += count;
+  } while (done < k);
 }
 `
 }
