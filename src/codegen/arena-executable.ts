@@ -19,10 +19,19 @@ export interface Engine {
   bind(arena: Arena, bindings: Bindings): void
   /** Runs once, here or on another thread. */
   run(): void | Promise<void>
+  /** What runs here and at once, for as long as nothing grows or is bound anew. */
+  here(): Here
+}
+
+/** A program's two functions, without a promise or anything else made by a call. */
+export interface Here {
+  /** The steps that depend on constant inputs alone; absent where there are none. */
+  readonly prepare?: (() => void) | undefined
+  readonly run: () => void
 }
 
 /** Vector loads reach beyond the last element: one vector of the widest at most. */
-const SLACK = 64
+export const SLACK = 64
 
 export class ArenaExecutable implements Executable {
   readonly #program: Program

@@ -5,9 +5,9 @@ import { type Bindings, evaluateSize, productOf, type Size } from '../tensor/siz
 /** Multiplications of a call from which on native code is worth its compiler: about 2 ms as WebAssembly. */
 const WORTH = 5e7
 
-/** Native code for calls of at least 50 million multiplications in matrix products, else WebAssembly. */
-export function chooseBackend(graph: Graph, sizes: Bindings): 'native' | 'wasm' {
-  return multiplications(graph, sizes) >= WORTH ? 'native' : 'wasm'
+/** Native code for so many calls of at least 50 million multiplications in matrix products, else WebAssembly. */
+export function chooseBackend(graph: Graph, sizes: Bindings, calls = 1): 'native' | 'wasm' {
+  return calls * multiplications(graph, sizes) >= WORTH ? 'native' : 'wasm'
 }
 
 /** In all matrix products of a call; those over packed rows as if all rows were as long as the longest. */

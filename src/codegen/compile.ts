@@ -7,6 +7,7 @@ import type { Bindings } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
 import { lower } from './lower.ts'
 import { runPasses } from './passes.ts'
+import type { Program } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
 
 /**
@@ -25,32 +26,41 @@ export interface CompileOptions {
   readonly verify?: boolean
 }
 
-/** What `auto` takes for calls of these sizes. */
+/** What `auto` takes for calls of these sizes; `calls`: how many there are to be at least. */
 export async function backendFor(
   graph: Graph,
   backend: Backend = 'auto',
   sizes: Bindings,
+  calls = 1,
 ): Promise<Exclude<Backend, 'auto'>> {
   requireChoice('compile', 'backend', backend, BACKENDS)
   if (backend !== 'auto') return backend
-  return inNode() ? (await import('./auto.ts')).chooseBackend(graph, sizes) : 'wasm'
+  return inNode() ? (await import('./auto.ts')).chooseBackend(graph, sizes, calls) : 'wasm'
 }
 
 const inNode = () => globalThis.process?.versions?.node !== undefined
 
 /** Compiles a graph once, for every value of its symbols. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
-  const { backend = 'wasm', donate = new Map<number, number>() } = options
+  const { backend = 'wasm' } = options
   requireChoice('compile', 'backend', backend, BACKENDS.slice(1))
   if (backend === 'interpret') {
     // Loaded only where it is asked for: pages that train do without.
     const { InterpreterExecutable } = await import('./interpreter.ts')
-    return new InterpreterExecutable(graph, donate)
+    return new InterpreterExecutable(graph, options.donate ?? new Map())
   }
-  const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
-  if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
-  const optimized = runPasses(graph, check).at(-1)!.graph
-  const lowered = (panel?: number) => lower(optimized, { donate, ...(panel && { panel }) })
+  const lowered = await lowering(graph, options)
   const native = backend === 'native' ? await import('./native/backend.ts') : undefined
   return (await native?.instantiateNative(lowered)) ?? instantiate(lowered())
+}
+
+/** The graph's program after all passes, for panels of so many columns. */
+export async function lowering(
+  graph: Graph,
+  { donate = new Map(), verify }: CompileOptions,
+): Promise<(panel?: number) => Program> {
+  const check = verify === true ? (await import('../graph/verify.ts')).verify : undefined
+  if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
+  const optimized = runPasses(graph, check).at(-1)!.graph
+  return (panel) => lower(optimized, { donate, ...(panel && { panel }) })
 }

@@ -150,6 +150,8 @@ export interface Program {
   readonly inputs: readonly Slot[]
   readonly outputs: readonly Slot[]
   readonly steps: readonly Step[]
+  /** How many of the first steps depend on constant inputs alone: done once, before all runs. Default: 0. */
+  readonly prepared?: number
   /** In the order in which the arena places what persists. */
   readonly buffers: readonly Buffer[]
   /** Buffers that stand in the place of others. */

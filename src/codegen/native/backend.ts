@@ -2,7 +2,7 @@
 import { RecurraError } from '../../tensor/errors.ts'
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
-import { ArenaExecutable, type Engine } from '../arena-executable.ts'
+import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
 import type { Program } from '../program.ts'
 import { build, compilerOf, machineBytes, NativeUnavailable, requireOptional } from './build.ts'
@@ -17,6 +17,13 @@ const told = new Set<string>()
 export async function instantiateNative(
   lowered: (panel: number) => Program,
 ): Promise<Executable | undefined> {
+  const built = await buildNative(lowered)
+  return built && new ArenaExecutable(built.program, built.engine)
+}
+
+export async function buildNative(
+  lowered: (panel: number) => Program,
+): Promise<{ readonly program: Program; readonly engine: Engine } | undefined> {
   try {
     const koffi = requireOptional('koffi') as Koffi
     const { lanes } = await compilerOf()
@@ -28,7 +35,10 @@ export async function instantiateNative(
       libraries: [],
     })
     const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
-    return new ArenaExecutable(program, new NativeEngine(names, load(koffi, file)))
+    return {
+      program,
+      engine: new NativeEngine(names, koffi, load(koffi, file, 'run'), prepareOf(koffi, file, program)),
+    }
   } catch (error) {
     if (!(error instanceof NativeUnavailable)) throw error
     if (!told.has(error.message))
@@ -39,21 +49,27 @@ export async function instantiateNative(
 }
 
 /** @throws {NativeUnavailable} for a file that holds no program of this machine */
-function load(koffi: Koffi, file: string): NativeRun {
+function load(koffi: Koffi, file: string, name: string): NativeRun {
   try {
-    return koffi.load(file).func('void run(void *base, void *env)') as NativeRun
+    return koffi.load(file).func(`void ${name}(void *base, void *env)`) as NativeRun
   } catch (error) {
     throw new NativeUnavailable(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`)
   }
 }
 
+const prepareOf = (koffi: Koffi, file: string, { prepared = 0 }: Program) =>
+  prepared > 0 ? load(koffi, file, 'prepare') : undefined
+
 /** What is used of koffi. */
 interface Koffi {
   load(file: string): { func(declaration: string): unknown }
+  address(memory: ArrayBufferView): bigint
 }
 
-/** Runs on another thread, and calls back. */
 interface NativeRun {
+  /** Runs here, on memory at these addresses. */
+  (base: bigint, env: bigint): void
+  /** Runs on another thread, and calls back. */
   async(base: Uint8Array, env: BigInt64Array, done: (error: Error | null) => void): void
 }
 
@@ -61,14 +77,19 @@ class NativeEngine implements Engine {
   readonly backend = 'native'
   readonly begin = 0
   readonly #names: Names
+  readonly #koffi: Koffi
   readonly #run: NativeRun
+  readonly #prepare: NativeRun | undefined
   readonly #env: BigInt64Array
   #memory = new ArrayBuffer(0)
 
-  constructor(names: Names, run: NativeRun) {
+  constructor(names: Names, koffi: Koffi, run: NativeRun, prepare: NativeRun | undefined) {
     this.#names = names
+    this.#koffi = koffi
     this.#run = run
-    this.#env = new BigInt64Array(names.symbols.length + names.buffers.length)
+    this.#prepare = prepare
+    // In a buffer of its own, which is never moved.
+    this.#env = new BigInt64Array(new ArrayBuffer(8 * (names.symbols.length + names.buffers.length)))
   }
 
   buffer(): ArrayBuffer {
@@ -99,6 +120,20 @@ class NativeEngine implements Engine {
     for (const [i, name] of symbols.entries()) this.#env[i] = BigInt(bindings.get(name)!)
     for (const [i, buffer] of buffers.entries())
       this.#env[symbols.length + i] = BigInt(addresses.get(buffer)!)
+  }
+
+  here(): Here {
+    const [memory, env] = [new Uint8Array(this.#memory), this.#env]
+    const [base, sizes] = [memory, env].map((each) => this.#koffi.address(each)) as [bigint, bigint]
+    const [run, prepare] = [this.#run, this.#prepare]
+    // Addresses keep nothing alive: the closures do, holding what they name.
+    const held = {
+      memory,
+      env,
+      run: () => run(base, sizes),
+      prepare: prepare && (() => prepare(base, sizes)),
+    }
+    return held
   }
 
   run(): Promise<void> {

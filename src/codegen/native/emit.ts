@@ -1,4 +1,7 @@
-/** From a program to C: one function a kernel, and `run`, which holds the loops over time and calls them. */
+/**
+ * From a program to C: one function a kernel, and `run`, which holds the loops over time and calls them; `prepare`, where
+ * there is something to be done once before all runs.
+ */
 import { type Kernel, type LoopTerm, type Program, type Step, type View, viewsOf } from '../program.ts'
 import { Body, emitArgsort, emitGather, emitMap, emitReduce, emitScatterAdd } from './kernels.ts'
 import { emitMatmul, emitPack } from './matmul.ts'
@@ -75,12 +78,20 @@ export function emitC(program: Program, lanes: number): EmittedC {
     }
   }
   declare(program.steps)
-  const steps = new Run(names, kernels).emit(program.steps)
-  const run =
-    `void run(char *base, int64_t *env) {\nf32 *at[${names.buffers.length + 1}];\n` +
-    `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
-    `${names.declare(steps)}${steps}}\n`
-  return { source: `${prelude(lanes)}${helpers(lanes)}${functions.join('')}${run}`, names }
+  const { steps, prepared = 0 } = program
+  const run = new Run(names, kernels)
+  const parts = [
+    ...(prepared > 0 ? [['prepare', run.emit(steps.slice(0, prepared))]] : []),
+    ['run', run.emit(steps.slice(prepared))],
+  ]
+  // Written once all sizes and buffers have their numbers.
+  const exported = parts.map(
+    ([name, text]) =>
+      `void ${name}(char *base, int64_t *env) {\nf32 *at[${names.buffers.length + 1}];\n` +
+      `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
+      `${names.declare(text!)}${text}}\n`,
+  )
+  return { source: `${prelude(lanes)}${helpers(lanes)}${functions.join('')}${exported.join('')}`, names }
 }
 
 function emitKernel(names: Names, lanes: number, name: string, kernel: Kernel): string {

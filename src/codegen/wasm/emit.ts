@@ -38,8 +38,14 @@ export async function emitWasm(program: Program): Promise<Emitted> {
     }
   }
   declare(program.steps)
-  const run = module.func('run', [], [], (f) => emitRun(f, table, program.steps, functions))
-  module.exportFunction('run', run)
+  const { steps, prepared = 0 } = program
+  const define = (name: string, part: readonly Step[]) =>
+    module.exportFunction(
+      name,
+      module.func(name, [], [], (f) => emitRun(f, table, part, functions)),
+    )
+  if (prepared > 0) define('prepare', steps.slice(0, prepared))
+  define('run', steps.slice(prepared))
   return { bytes: module.build(), table }
 }
 

@@ -1,0 +1,52 @@
+/**
+ * A compiled graph whose sizes are numbers, for calls that must cost next to nothing: inputs and outputs are views of its
+ * memory, a run makes no promise and nothing else, and what depends on constant inputs alone is computed once.
+ */
+import type { Graph } from '../graph/node.ts'
+import { type Bindings, evaluateSize } from '../tensor/size.ts'
+import { Planner } from './arena.ts'
+import { type Engine, SLACK } from './arena-executable.ts'
+import { lowering } from './compile.ts'
+import type { Executable, Steady } from './executable.ts'
+import { prepare } from './prepare.ts'
+import type { Program, Slot } from './program.ts'
+import { wasmEngine } from './wasm/backend.ts'
+
+export interface SteadyOptions {
+  readonly backend: Executable['backend']
+  /** Outputs that take the place of inputs: output number → input number. */
+  readonly donate: ReadonlyMap<number, number>
+  /** Inputs that stay as they are from run to run. */
+  readonly constants: ReadonlySet<number>
+}
+
+const NO_SIZES: Bindings = new Map()
+
+export async function compileSteady(graph: Graph, options: SteadyOptions): Promise<Steady> {
+  const { backend, donate, constants } = options
+  if (backend === 'interpret') return (await import('./interpreter.ts')).interpretSteady(graph, donate)
+  const lowered = await lowering(graph, { donate })
+  const prepared = (panel?: number) => prepare(lowered(panel), constants)
+  const native = backend === 'native' ? await import('./native/backend.ts') : undefined
+  const built = await native?.buildNative(prepared)
+  if (built !== undefined) return placed(built.program, built.engine)
+  const program = prepared()
+  return placed(program, await wasmEngine(program))
+}
+
+function placed(program: Program, engine: Engine): Steady {
+  const arena = new Planner(program).place(NO_SIZES, engine.begin)
+  engine.grow(arena.end + SLACK)
+  engine.bind(arena, NO_SIZES)
+  const view = ({ view: { buffer }, dtype }: Slot) => {
+    const place = [
+      engine.buffer(),
+      arena.addresses.get(buffer)!,
+      evaluateSize(buffer.elements, NO_SIZES),
+    ] as const
+    return dtype === 'f32' ? new Float32Array(...place) : new Int32Array(...place)
+  }
+  const { run, prepare: first = () => {} } = engine.here()
+  const [inputs, outputs] = [program.inputs.map(view), program.outputs.map(view)]
+  return { backend: engine.backend, inputs, outputs, prepare: first, run }
+}
