@@ -5,12 +5,12 @@
 import type { Graph } from '../graph/node.ts'
 import { type Bindings, evaluateSize } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
-import { type Engine, SLACK } from './arena-executable.ts'
+import { type ArenaExecutable, SLACK } from './arena-executable.ts'
 import { lowering } from './compile.ts'
 import type { Executable, Steady } from './executable.ts'
 import { prepare } from './prepare.ts'
-import type { Program, Slot } from './program.ts'
-import { wasmEngine } from './wasm/backend.ts'
+import type { Slot } from './program.ts'
+import { instantiate } from './wasm/backend.ts'
 
 export interface SteadyOptions {
   readonly backend: Executable['backend']
@@ -28,13 +28,10 @@ export async function compileSteady(graph: Graph, options: SteadyOptions): Promi
   const lowered = await lowering(graph, { donate })
   const prepared = (panel?: number) => prepare(lowered(panel), constants)
   const native = backend === 'native' ? await import('./native/backend.ts') : undefined
-  const built = await native?.buildNative(prepared)
-  if (built !== undefined) return placed(built.program, built.engine)
-  const program = prepared()
-  return placed(program, await wasmEngine(program))
+  return placed((await native?.instantiateNative(prepared)) ?? (await instantiate(prepared())))
 }
 
-function placed(program: Program, engine: Engine): Steady {
+function placed({ program, engine }: ArenaExecutable): Steady {
   const arena = new Planner(program).place(NO_SIZES, engine.begin)
   engine.grow(arena.end + SLACK)
   engine.bind(arena, NO_SIZES)
@@ -46,7 +43,7 @@ function placed(program: Program, engine: Engine): Steady {
     ] as const
     return dtype === 'f32' ? new Float32Array(...place) : new Int32Array(...place)
   }
-  const { run, prepare: first = () => {} } = engine.here()
+  const { run, prepare: first = () => {} } = engine.here
   const [inputs, outputs] = [program.inputs.map(view), program.outputs.map(view)]
   return { backend: engine.backend, inputs, outputs, prepare: first, run }
 }

@@ -311,6 +311,7 @@ function called(
     training: scope.training,
     prefix: `${name}/`,
     fold: scope.fold,
+    hold: scope.hold?.(name),
     aligned: wiring?.aligned,
     get others() {
       unread = false

@@ -4,7 +4,7 @@ import type { Value } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import type { Shape, Size } from '../tensor/size.ts'
-import type { Fold, Forcing, Layer, NoiseOf, Signal } from './layer.ts'
+import type { Fold, Forcing, Layer, LayerScope, NoiseOf, Signal } from './layer.ts'
 
 /**
  * What goes in, without the batch axis. The first size is `null` where it is time, T, or a name where a model has several
@@ -39,6 +39,8 @@ export interface ModelScope {
   readonly forced?: Forcing | undefined
   /** How recurrent layers fold their steps, if not by a plain scan. */
   readonly fold?: Fold | undefined
+  /** How a call of that name holds what it yields where steps are masked, if that goes on from a call before. */
+  readonly hold?: ((name: string) => LayerScope['hold']) | undefined
   param(path: string, parameter: Parameter): Value
   variable(path: string, parameter: Parameter): Value
   /** The seed and the number of the update, for what is drawn in training. */

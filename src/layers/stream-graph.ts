@@ -1,7 +1,7 @@
 /** One step of a model as a graph: from inputs, states and weights to outputs and the states after it. */
 import type { Graph } from '../graph/node.ts'
 import { type ParamSpec, traceWith } from '../graph/trace.ts'
-import { type Value, where } from '../graph/value.ts'
+import { type Value, where, zeros } from '../graph/value.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { constantOf, ONE, printShape } from '../tensor/size.ts'
@@ -151,9 +151,19 @@ function stepOf(model: Streamable, get: Get, before: (path: string, begin: Value
       ]
     }),
   )
+  const held = new Map<string, Value>()
   const { outputs, states } = model.forward(faces, {
     training: false,
     fold: once,
+    hold: (name) => (value, mask) => {
+      const path = `${name}/ output`
+      const begin = zeros(value.shape.slice(1))
+      begins.set(path, begin)
+      const there = mask.reshape(value.shape.map((size, axis) => (axis < 2 ? size : 1)))
+      const output = where(there, value, before(path, begin))
+      held.set(path, output.reshape(begin.shape))
+      return output
+    },
     param: get,
     variable: get,
     random: () => {
@@ -170,22 +180,28 @@ function stepOf(model: Streamable, get: Get, before: (path: string, begin: Value
     const value = outside(signal)
     return signal.sequence ? value.reshape([value.shape[0]!, ...value.shape.slice(2)]) : value
   }
-  return { outputs: new Map([...outputs].map(([name, signal]) => [name, lastOf(signal)])), begins, states }
+  return {
+    outputs: new Map([...outputs].map(([name, signal]) => [name, lastOf(signal)])),
+    begins,
+    states: new Map([...states, ...held]),
+  }
 }
 
 /** A fold over a single step is that step. Where it is masked, states stay and what it yields is 0, as in a scan. */
-const once: Fold = ({ carry, xs }, { value, mask }, _, stepFor) => {
+const once: Fold = ({ carry, xs }, { value, mask }, scope, stepFor) => {
   if (value.shape[0] !== ONE) throw new Error(`a step of a stream has ${printShape(value.shape)}`)
   const now = (each: Value) => each.reshape(each.shape.slice(1))
-  const there = mask && now(mask)
-  const select = (after: Value, before: Value) =>
-    there === undefined
-      ? after
-      : where(there.reshape([after.shape[0]!, ...after.shape.slice(1).map(() => 1)]), after, before)
   const { carry: after, y } = stepFor(value.shape[1]!)({ carry, x: mapValues(xs, now) })
+  const ys = mapValues(y, (each) => each.expandDims(0))
+  if (mask === undefined) return { carry: after, ys }
+  const select = (made: Value, before: Value) =>
+    where(now(mask).reshape([made.shape[0]!, ...made.shape.slice(1).map(() => 1)]), made, before)
   return {
-    carry: mapValues(after, (each, name) => select(each, carry[name]!)),
-    ys: mapValues(y, (each) => (there === undefined ? each : cut(each, there)).expandDims(0)),
+    // What is no state of the cell, the last output, comes in anew with every step.
+    carry: mapValues(after, (each, name) =>
+      name.startsWith(' ') ? now(scope.hold!(each.expandDims(0), mask)) : select(each, carry[name]!),
+    ),
+    ys: mapValues(ys, (each) => cut(each, mask)),
   }
 }
 

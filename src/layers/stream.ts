@@ -138,7 +138,7 @@ export class Stream {
       if (faces.length > 1) throw new ArgumentError(`step: the model reads ${this.#names()}; received one`)
       this.#write(faces[0]!, x as StepNumbers, rows)
     } else this.#writeAll(x as Readonly<Record<string, StepNumbers>>, rows)
-    this.#run()
+    if (rows?.length !== 0) this.#run()
     return this.#output
   }
 

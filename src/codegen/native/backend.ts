@@ -3,7 +3,6 @@ import { RecurraError } from '../../tensor/errors.ts'
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
-import type { Executable } from '../executable.ts'
 import type { Program } from '../program.ts'
 import { build, compilerOf, machineBytes, NativeUnavailable, requireOptional } from './build.ts'
 import { emitC } from './emit.ts'
@@ -16,14 +15,7 @@ const told = new Set<string>()
 /** Builds a program for this machine; where that cannot be, a line says why, once, and there is none. */
 export async function instantiateNative(
   lowered: (panel: number) => Program,
-): Promise<Executable | undefined> {
-  const built = await buildNative(lowered)
-  return built && new ArenaExecutable(built.program, built.engine)
-}
-
-export async function buildNative(
-  lowered: (panel: number) => Program,
-): Promise<{ readonly program: Program; readonly engine: Engine } | undefined> {
+): Promise<ArenaExecutable | undefined> {
   try {
     const koffi = requireOptional('koffi') as Koffi
     const { lanes } = await compilerOf()
@@ -35,10 +27,8 @@ export async function buildNative(
       libraries: [],
     })
     const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
-    return {
-      program,
-      engine: new NativeEngine(names, koffi, load(koffi, file, 'run'), prepareOf(koffi, file, program)),
-    }
+    const prepare = program.prepared ? load(koffi, file, 'prepare') : undefined
+    return new ArenaExecutable(program, new NativeEngine(names, load(koffi, file, 'run'), prepare))
   } catch (error) {
     if (!(error instanceof NativeUnavailable)) throw error
     if (!told.has(error.message))
@@ -57,18 +47,14 @@ function load(koffi: Koffi, file: string, name: string): NativeRun {
   }
 }
 
-const prepareOf = (koffi: Koffi, file: string, { prepared = 0 }: Program) =>
-  prepared > 0 ? load(koffi, file, 'prepare') : undefined
-
 /** What is used of koffi. */
 interface Koffi {
   load(file: string): { func(declaration: string): unknown }
-  address(memory: ArrayBufferView): bigint
 }
 
 interface NativeRun {
-  /** Runs here, on memory at these addresses. */
-  (base: bigint, env: bigint): void
+  /** Runs here. */
+  (base: Uint8Array, env: BigInt64Array): void
   /** Runs on another thread, and calls back. */
   async(base: Uint8Array, env: BigInt64Array, done: (error: Error | null) => void): void
 }
@@ -77,19 +63,16 @@ class NativeEngine implements Engine {
   readonly backend = 'native'
   readonly begin = 0
   readonly #names: Names
-  readonly #koffi: Koffi
   readonly #run: NativeRun
   readonly #prepare: NativeRun | undefined
   readonly #env: BigInt64Array
   #memory = new ArrayBuffer(0)
 
-  constructor(names: Names, koffi: Koffi, run: NativeRun, prepare: NativeRun | undefined) {
+  constructor(names: Names, run: NativeRun, prepare: NativeRun | undefined) {
     this.#names = names
-    this.#koffi = koffi
     this.#run = run
     this.#prepare = prepare
-    // In a buffer of its own, which is never moved.
-    this.#env = new BigInt64Array(new ArrayBuffer(8 * (names.symbols.length + names.buffers.length)))
+    this.#env = new BigInt64Array(names.symbols.length + names.buffers.length)
   }
 
   buffer(): ArrayBuffer {
@@ -122,18 +105,9 @@ class NativeEngine implements Engine {
       this.#env[symbols.length + i] = BigInt(addresses.get(buffer)!)
   }
 
-  here(): Here {
-    const [memory, env] = [new Uint8Array(this.#memory), this.#env]
-    const [base, sizes] = [memory, env].map((each) => this.#koffi.address(each)) as [bigint, bigint]
-    const [run, prepare] = [this.#run, this.#prepare]
-    // Addresses keep nothing alive: the closures do, holding what they name.
-    const held = {
-      memory,
-      env,
-      run: () => run(base, sizes),
-      prepare: prepare && (() => prepare(base, sizes)),
-    }
-    return held
+  get here(): Here {
+    const [memory, env, run, prepare] = [new Uint8Array(this.#memory), this.#env, this.#run, this.#prepare]
+    return { prepare: prepare && (() => prepare(memory, env)), run: () => run(memory, env) }
   }
 
   run(): Promise<void> {

@@ -3,7 +3,6 @@ import { RecurraError } from '../../tensor/errors.ts'
 import { type Bindings, evaluateSize } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
-import type { Executable } from '../executable.ts'
 import type { Program } from '../program.ts'
 import { emitWasm } from './emit.ts'
 import type { SizeTable } from './table.ts'
@@ -11,21 +10,17 @@ import type { SizeTable } from './table.ts'
 const PAGE = 65536
 
 /** Compiles a program for this engine. */
-export async function instantiate(program: Program): Promise<Executable> {
-  return new ArenaExecutable(program, await wasmEngine(program))
-}
-
-export async function wasmEngine(program: Program): Promise<Engine> {
+export async function instantiate(program: Program): Promise<ArenaExecutable> {
   const { bytes, table } = await emitWasm(program)
   const memory = new WebAssembly.Memory({ initial: 1 })
   const { instance } = await WebAssembly.instantiate(bytes, { host: { memory } })
-  return new WasmEngine(table, memory, instance.exports as unknown as Here)
+  return new ArenaExecutable(program, new WasmEngine(table, memory, instance.exports as unknown as Here))
 }
 
 class WasmEngine implements Engine {
   readonly backend = 'wasm'
   readonly run: () => void
-  readonly here: () => Here
+  readonly here: Here
   readonly #table: SizeTable
   readonly #memory: WebAssembly.Memory
 
@@ -33,7 +28,7 @@ class WasmEngine implements Engine {
     this.#table = table
     this.#memory = memory
     this.run = functions.run
-    this.here = () => functions
+    this.here = functions
   }
 
   get begin(): number {

@@ -39,13 +39,15 @@ export async function emitWasm(program: Program): Promise<Emitted> {
   }
   declare(program.steps)
   const { steps, prepared = 0 } = program
-  const define = (name: string, part: readonly Step[]) =>
+  for (const [name, part] of [
+    ['prepare', steps.slice(0, prepared)],
+    ['run', steps.slice(prepared)],
+  ] as const) {
     module.exportFunction(
       name,
       module.func(name, [], [], (f) => emitRun(f, table, part, functions)),
     )
-  if (prepared > 0) define('prepare', steps.slice(0, prepared))
-  define('run', steps.slice(prepared))
+  }
   return { bytes: module.build(), table }
 }
 
