@@ -8,7 +8,7 @@ import { Planner } from './arena.ts'
 import { type ArenaExecutable, SLACK } from './arena-executable.ts'
 import { lowering } from './compile.ts'
 import type { Executable, Steady } from './executable.ts'
-import { prepare } from './prepare.ts'
+import { prepare, singleRows } from './prepare.ts'
 import type { Slot } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
 
@@ -20,13 +20,17 @@ export interface SteadyOptions {
   readonly constants: ReadonlySet<number>
 }
 
+/** Columns of a block of a single row's product: six vectors of sums, since engines spill eight. Native code has eight. */
+const WASM_BLOCK = 24
+
 const NO_SIZES: Bindings = new Map()
 
 export async function compileSteady(graph: Graph, options: SteadyOptions): Promise<Steady> {
   const { backend, donate, constants } = options
   if (backend === 'interpret') return (await import('./interpreter.ts')).interpretSteady(graph, donate)
   const lowered = await lowering(graph, { donate })
-  const prepared = (panel?: number) => prepare(lowered(panel), constants)
+  const prepared = (panel?: number) =>
+    prepare(singleRows(lowered(panel), panel === undefined ? WASM_BLOCK : 4 * panel), constants)
   const native = backend === 'native' ? await import('./native/backend.ts') : undefined
   return placed((await native?.instantiateNative(prepared)) ?? (await instantiate(prepared())))
 }

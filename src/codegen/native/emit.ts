@@ -4,7 +4,7 @@
  */
 import { type Kernel, type LoopTerm, type Program, type Step, type View, viewsOf } from '../program.ts'
 import { Body, emitArgsort, emitGather, emitMap, emitReduce, emitScatterAdd } from './kernels.ts'
-import { emitMatmul, emitPack } from './matmul.ts'
+import { emitMatmul, emitPack, emitRow } from './matmul.ts'
 import { Names } from './names.ts'
 import { prelude } from './prelude.ts'
 import { columnsOf } from './tiles.ts'
@@ -20,6 +20,7 @@ const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kerne
     reduce: emitReduce,
     pack: emitPack,
     matmul: emitMatmul,
+    row: emitRow,
     gather: emitGather,
     argsort: emitArgsort,
     scatterAdd: emitScatterAdd,
@@ -31,6 +32,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
 void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, int);
+void recurra_row(int64_t, int64_t, const f32 *, int64_t, const f32 *, int64_t, f32 *);
 static void pack(int64_t rows, int64_t columns, const f32 *from, int64_t row, int64_t column, f32 *into) {
   enum { WIDTH = ${columnsOf(lanes)} };
   if (columns > WIDTH) columns = WIDTH;

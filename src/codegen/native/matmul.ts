@@ -1,6 +1,6 @@
 /** The matrix product as C: panels of b, blocks of rows, the epilogue on a block's sums while they are near. */
 import { ONE, type Size, ZERO } from '../../tensor/size.ts'
-import { CHUNK } from '../program.ts'
+import { CHUNK, type View } from '../program.ts'
 import { Statements } from './expressions.ts'
 import { type Body, lines, type Of } from './kernels.ts'
 import { columnsOf, rowsOf } from './tiles.ts'
@@ -39,33 +39,17 @@ function emitPacked(body: Body, { m, n, k, a, b, into, epilogue }: Of<'matmul'>)
   const tile = (count: string, row: string, to: string, stride: string) =>
     `recurra_tile(${count}, ${steps}, ${body.pointer(a)} + ${row} * ${ar}, ${ar}, ${ak}, panel, ${width}, ${to}, ${stride}, 0);\n`
   const block = 2 * rowsOf(body.lanes)
-  const finish = (rest: string | undefined) => {
-    const statements = new Statements(names, 'v')
-    const value = statements.value(epilogue, {
-      load: (view, type) => {
-        const at = `${body.pointer(view)} + (row + r) * ${names.size(view.strides[0]!)}`
-        if (view.strides[1] === ZERO) return type === 'V' ? `vf(*(${at}))` : `vi(*(const i32 *)(${at}))`
-        return rest === undefined ? `load${type}(${at} + low + j)` : `rest${type}(${at} + low + j, ${rest})`
-      },
-      product: `loadV(sums + r * ${width} + j)`,
-    })
-    const to = `${body.pointer(into)} + (row + r) * ${cr} + low + j`
-    return lines([
-      ...statements.lines,
-      rest === undefined ? `storeV(${to}, ${value});` : `putV(${to}, ${value}, ${rest});`,
-    ])
-  }
+  const finish = finisher(
+    body,
+    { into, epilogue },
+    (view) => `${body.pointer(view)} + (row + r) * ${names.size(view.strides[0]!)}`,
+    `sums + r * ${width}`,
+  )
   const through = `for (int64_t row = 0; row < ${rows}; row += ${block}) {
 const int64_t count = least(${block}, ${rows} - row);
 f32 sums[${block * width}];
 ${tile('count', 'row', 'sums', String(width))}for (int64_t r = 0; r < count; r++) {
-int64_t j = 0;
-for (; j + LANES <= width; j += LANES) {
-${finish(undefined)}}
-if (j < width) {
-const int64_t rest = width - j;
-${finish('rest')}}
-}
+${finish}}
 }
 `
   const direct = epilogue.kind === 'product'
@@ -73,6 +57,50 @@ ${finish('rest')}}
 const f32 *panel = ${body.pointer(b)} + low * ${steps};
 const int64_t width = least(${width}, ${columns} - low);
 ${direct ? `if (width == ${width}) {\n${tile(rows!, '0', `${body.pointer(into)} + low`, cr)}continue;\n}\n` : ''}${through}}
+`
+}
+
+/** The epilogue on a row's sums, `width` of them from column `low` on, and where they go; `rowOf`: where a view's row begins. */
+function finisher(
+  body: Body,
+  { into, epilogue }: Pick<Of<'matmul'>, 'into' | 'epilogue'>,
+  rowOf: (view: View) => string,
+  sums: string,
+): string {
+  const finish = (rest: string | undefined) => {
+    const statements = new Statements(body.names, 'v')
+    const value = statements.value(epilogue, {
+      load: (view, type) => {
+        const at = rowOf(view)
+        if (view.strides[1] === ZERO) return type === 'V' ? `vf(*(${at}))` : `vi(*(const i32 *)(${at}))`
+        return rest === undefined ? `load${type}(${at} + low + j)` : `rest${type}(${at} + low + j, ${rest})`
+      },
+      product: `loadV(${sums} + j)`,
+    })
+    const to = `${rowOf(into)} + low + j`
+    return lines([
+      ...statements.lines,
+      rest === undefined ? `storeV(${to}, ${value});` : `putV(${to}, ${value}, ${rest});`,
+    ])
+  }
+  return `int64_t j = 0;
+for (; j + LANES <= width; j += LANES) {
+${finish(undefined)}}
+if (j < width) {
+const int64_t rest = width - j;
+${finish('rest')}}
+`
+}
+
+/** The product of a single row, a block of columns at a time. */
+export function emitRow(body: Body, { block, n, k, a, b, into, epilogue }: Of<'row'>): string {
+  const { names } = body
+  const [columns, steps, step] = [n, k, a.strides[1]!].map((size) => names.size(size))
+  return `for (int64_t low = 0; low < ${columns}; low += ${block}) {
+const int64_t width = least(${block}, ${columns} - low);
+f32 sums[${block}];
+recurra_row((width + LANES - 1) / LANES, ${steps}, ${body.pointer(a)}, ${step}, ${body.pointer(b)} + low * ${steps}, width, sums);
+${finisher(body, { into, epilogue }, (view) => body.pointer(view), 'sums')}}
 `
 }
 

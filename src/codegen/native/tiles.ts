@@ -12,7 +12,11 @@ export const columnsOf = (lanes: number): number => ABREAST * lanes
 /** Rows of a tile: as many as leave the sums in registers. */
 export const rowsOf = (lanes: number): number => (lanes === 16 ? 12 : lanes === 8 ? 6 : 4)
 
+/** Vectors side by side in a product of a single row. */
+const ROW = 8
+
 /**
+ * row: c = a [k] · b [k, bk], `count` vectors of it.
  * tile: c [m, N] = a [m, k] · b [k, N], or added to what c holds; N columns of one panel. Each element is summed from k = 0
  * upwards, whatever block of rows it falls into.
  */
@@ -46,6 +50,21 @@ void recurra_tile(int64_t m, int64_t k, const float *a, int64_t ar, int64_t ak, 
   for (; m >= ${rows}; m -= ${rows}, a += ${rows} * ar, c += ${rows} * cr) block(${rows}, k, a, ar, ak, b, bk, c, cr, add);
   switch (m) {
 ${cases.map((r) => `    case ${r}: block(${r}, k, a, ar, ak, b, bk, c, cr, add); break;`).join('\n')}
+  }
+}
+static inline __attribute__((always_inline)) void row(const int count, int64_t k, const float *a, int64_t ak, const float *b,
+    int64_t bk, float *c) {
+  V sum[${ROW}];
+  for (int h = 0; h < count; h++) sum[h] = (V){};
+  for (int64_t i = 0; i < k; i++, a += ak, b += bk) {
+    float y = *a;
+    for (int h = 0; h < count; h++) sum[h] += y * *(const VM *)(b + ${lanes} * h);
+  }
+  for (int h = 0; h < count; h++) *(VM *)(c + ${lanes} * h) = sum[h];
+}
+void recurra_row(int64_t count, int64_t k, const float *a, int64_t ak, const float *b, int64_t bk, float *c) {
+  switch (count) {
+${Array.from({ length: ROW }, (_, i) => `    case ${i + 1}: row(${i + 1}, k, a, ak, b, bk, c); break;`).join('\n')}
   }
 }
 `
