@@ -8,6 +8,8 @@ import { gruCell } from '../../src/cells/gru.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
 import { qrnnCell } from '../../src/cells/qrnn.ts'
 import { stacked } from '../../src/cells/stacked.ts'
+import { lowering } from '../../src/codegen/compile.ts'
+import { prepare, singleRows } from '../../src/codegen/prepare.ts'
 import { glorotUniform } from '../../src/init/initializers.ts'
 import { attention } from '../../src/layers/attention.ts'
 import { batchNorm } from '../../src/layers/batch-norm.ts'
@@ -26,6 +28,7 @@ import type { Model } from '../../src/layers/model.ts'
 import { gru, jordan, lstm, type RecurrentOptions, recurrent } from '../../src/layers/recurrent.ts'
 import { residual } from '../../src/layers/residual.ts'
 import { sequential } from '../../src/layers/sequential.ts'
+import { traceStep } from '../../src/layers/stream-graph.ts'
 import { timeDistributed } from '../../src/layers/time-distributed.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { predictWithStates } from '../../src/train/predict.ts'
@@ -269,6 +272,15 @@ test('states of a row, from predict or another stream; weights stay until they a
   const expected = await predictWithStates(model, [[[1, 2]]])
   expect([...one.step(Float32Array.of(1, 2))]).toEqual([...expected.output.data])
   expect(old).not.toEqual([...expected.output.data])
+})
+
+test('weights are packed when a stream is opened, and not at its steps', async () => {
+  const { graph, donate, weights } = traceStep(lstmNet(), 1)
+  const lowered = (await lowering(graph, { donate }))()
+  const { steps, prepared } = prepare(singleRows(lowered, 24), new Set(weights.values()))
+  const kinds = steps.map((step) => step.kind === 'call' && step.kernel.kind)
+  expect(kinds.slice(prepared)).toEqual(['row', 'row', 'map', 'row', 'map'])
+  expect(steps).toHaveLength(lowered.steps.length)
 })
 
 test('a step of one number, and inputs without time that stay', async () => {
