@@ -201,7 +201,8 @@ export class Model {
    *     const stream = await net.stream()
    *     const output = stream.step(Float32Array.of(0.1, 0.2)) // overwritten by the next step
    *
-   * It keeps the weights that the model has now until `stream.refresh()`, and its states to itself.
+   * It keeps the weights that the model has now until `stream.refresh()`, and its states to itself. Opening one compiles the
+   * step: for many sequences at once open `streams`, or hand states over with `setState`.
    *
    * @throws {ArgumentError} for a model that must see more of a sequence than what came up to a step, naming the layer
    */

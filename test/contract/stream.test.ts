@@ -402,6 +402,7 @@ describe('what cannot be', () => {
       [() => both.step(1), 'the model reads { a, b, still }; received one'],
       [() => both.step({ a: [1, 2], b: 1 }), 'expected { a, b, still }; received no still'],
       [() => both.step({ a: [1, 2], still: [1, 2, 3] }), 'received no b'],
+      [() => many.step(Float32Array.of(1, 2), odd(1)), 'step: rows are a list of numbers; received 1'],
       [() => many.reset(-1), 'reset: rows are 0 … 2; received -1'],
       [() => many.state(0.5), 'state: rows are 0 … 2; received 0.5'],
       [() => many.setState({ 'gru/h': [[1]] }), 'stream: there is no state gru/h; expected lstm/'],

@@ -12,8 +12,8 @@ export const columnsOf = (lanes: number): number => ABREAST * lanes
 /** Rows of a tile: as many as leave the sums in registers. */
 export const rowsOf = (lanes: number): number => (lanes === 16 ? 12 : lanes === 8 ? 6 : 4)
 
-/** Vectors side by side in a product of a single row. */
-const ROW = 8
+/** Vectors side by side in a product of a single row: those of a block, four panels. */
+const ROW = 4 * ABREAST
 
 /**
  * row: c = a [k] · b [k, bk], `count` vectors of it.
