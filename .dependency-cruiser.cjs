@@ -8,7 +8,8 @@ const arrows = {
   codegen: ['passes', 'graph'],
   init: ['graph'],
   cells: ['graph', 'init'],
-  layers: ['cells', 'init', 'graph'],
+  // A model opens a stream, which is compiled: layers/stream.ts alone.
+  layers: ['cells', 'init', 'graph', 'codegen'],
   data: [],
   train: ['layers', 'codegen', 'graph', 'data'],
   io: ['layers', 'cells', 'init', 'graph'],
@@ -49,6 +50,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/train/', pathNot: tests },
       to: { path: '^src/data/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'layers-compile-streams-alone',
+      comment: 'a layer is traced; what runs a model is not its business. A stream is a model that runs',
+      severity: 'error',
+      from: { path: '^src/layers/', pathNot: ['^src/layers/stream[.]ts$', tests] },
+      to: { path: '^src/codegen/' },
     },
     {
       name: 'folder-without-arrows',

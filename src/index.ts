@@ -71,6 +71,7 @@ export { elman, gru, jordan, lstm, recurrent } from './layers/recurrent.ts'
 export { repeatVector } from './layers/repeat-vector.ts'
 export { residual } from './layers/residual.ts'
 export { sequential } from './layers/sequential.ts'
+export type { StepInput, StepNumbers, Stream, StreamOptions, StreamState } from './layers/stream.ts'
 export { summary } from './layers/summary.ts'
 export { timeDistributed } from './layers/time-distributed.ts'
 export {

@@ -3,7 +3,7 @@
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
  * what is measured besides the training's loss, weights of losses, what watches the loss, teacher forcing, truncation with
  * k1 < k2, rows of unlike lengths, masks, what says why targets are refused, what recurrent layers draw, updates of several
- * batches, checkpointed steps) is another download.
+ * batches, checkpointed steps, streams) is another download.
  */
 const onDemand = [
   'interpreter',
@@ -32,6 +32,7 @@ const onDemand = [
   'auto',
   'native/backend',
   'wasm/threaded',
+  'stream',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,
@@ -48,13 +49,13 @@ export default [
     import: { '../../dist/index.js': '{ adam, dense, fit, lstm, sequential }' },
     // The target, 60 kB, is missed by what every recurrent layer now knows of noise, shaped inputs and states that go on,
     // and every model of several inputs; what most trainings do without is loaded on demand. This holds what was reached.
-    limit: '62.75 kB',
+    limit: '63 kB',
     ...asModule,
   },
   {
     name: 'the same, and running it',
     import: { '../../dist/index.js': '{ adam, dense, fit, lstm, predict, sequential }' },
-    limit: '65 kB',
+    limit: '65.2 kB',
     ...asModule,
   },
   {

@@ -19,14 +19,23 @@ export interface Engine {
   bind(arena: Arena, bindings: Bindings): void
   /** Runs once, here or on another thread. */
   run(): void | Promise<void>
+  /** What runs here and at once, for as long as nothing grows or is bound anew. */
+  readonly here?: Here
+}
+
+/** A program's two functions, without a promise or anything else made by a call. */
+export interface Here {
+  /** The steps that depend on constant inputs alone; absent where there are none. */
+  readonly prepare?: (() => void) | undefined
+  readonly run: () => void
 }
 
 /** Vector loads reach beyond the last element: one vector of the widest at most. */
-const SLACK = 64
+export const SLACK = 64
 
 export class ArenaExecutable implements Executable {
-  readonly #program: Program
-  readonly #engine: Engine
+  readonly program: Program
+  readonly engine: Engine
   readonly #planner: Planner
   readonly #written = new Set<Slot>()
   #arena: Arena | undefined
@@ -36,13 +45,13 @@ export class ArenaExecutable implements Executable {
   #bindings: Bindings = new Map()
 
   constructor(program: Program, engine: Engine) {
-    this.#program = program
-    this.#engine = engine
+    this.program = program
+    this.engine = engine
     this.#planner = new Planner(program)
   }
 
   get backend(): Executable['backend'] {
-    return this.#engine.backend
+    return this.engine.backend
   }
 
   async call(call: Call): Promise<TensorData[]> {
@@ -53,13 +62,13 @@ export class ArenaExecutable implements Executable {
   async #call({ bindings, inputs, outputs }: Call): Promise<TensorData[]> {
     this.#bind(bindings)
     for (const [i, data] of inputs) {
-      const slot = this.#program.inputs[i]!
+      const slot = this.program.inputs[i]!
       checkInput(slot, data, bindings)
       this.#view(slot).set(data)
       this.#written.add(slot)
     }
-    for (const slot of this.#program.inputs) if (!this.#written.has(slot)) throw neverWritten(slot)
-    const ran = this.#engine.run()
+    for (const slot of this.program.inputs) if (!this.#written.has(slot)) throw neverWritten(slot)
+    const ran = this.engine.run()
     if (ran !== undefined) {
       this.#running = ran.catch(() => {})
       try {
@@ -68,25 +77,25 @@ export class ArenaExecutable implements Executable {
         this.#running = undefined
       }
     }
-    return outputs.map((i) => this.#view(this.#program.outputs[i]!).slice())
+    return outputs.map((i) => this.#view(this.program.outputs[i]!).slice())
   }
 
   async read(input: number): Promise<TensorData> {
     while (this.#running !== undefined) await this.#running
-    const slot = this.#program.inputs[input]!
+    const slot = this.program.inputs[input]!
     if (!this.#written.has(slot)) throw neverWritten(slot)
     return this.#view(slot).slice()
   }
 
   memoryBytes(bindings: Bindings): number {
-    return this.#planner.place(bindings, this.#engine.begin).end + SLACK
+    return this.#planner.place(bindings, this.engine.begin).end + SLACK
   }
 
   /** The numbers of a slot. Taken anew each time: growth detaches older views. */
   #view(slot: Slot): TensorData {
     const at = this.#arena!.addresses.get(slot.view.buffer)!
     const elements = evaluateSize(slot.view.buffer.elements, this.#bindings)
-    const buffer = this.#engine.buffer()
+    const buffer = this.engine.buffer()
     return slot.dtype === 'f32'
       ? new Float32Array(buffer, at, elements)
       : new Int32Array(buffer, at, elements)
@@ -96,16 +105,16 @@ export class ArenaExecutable implements Executable {
   #bind(bindings: Bindings): void {
     const key = JSON.stringify([...bindings].sort())
     if (key === this.#bound) return
-    checkGuards(this.#program.guards, bindings)
-    const arena = this.#planner.place(bindings, this.#engine.begin)
+    checkGuards(this.program.guards, bindings)
+    const arena = this.#planner.place(bindings, this.engine.begin)
     // First what can fail: then all is as it was. What grows keeps its contents.
-    this.#engine.grow(arena.end + SLACK)
+    this.engine.grow(arena.end + SLACK)
     const kept = this.#rescue(arena, bindings)
     this.#arena = arena
     this.#bindings = bindings
     this.#bound = key
     for (const [slot, data] of kept) this.#view(slot).set(data)
-    this.#engine.bind(arena, this.#planner.withRows(bindings))
+    this.engine.bind(arena, this.#planner.withRows(bindings))
   }
 
   /** Copies of the inputs that would be lost; forgets those whose size changes. */

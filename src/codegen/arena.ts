@@ -94,16 +94,20 @@ function touchedBy(step: Step): View[] {
   ]
 }
 
-/** The first and the last top-level step, or phase, that touches each buffer. A loop is one step: what it uses lives through it. */
+/**
+ * The first and the last top-level step, or phase, that touches each buffer. A loop is one step: what it uses lives
+ * through it. What was made once, before all runs, stays.
+ */
 function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   const lifetimes = new Map<Buffer, Lifetime>()
+  const { prepared = 0 } = program
   const touch = (step: Step, at: number): void => {
     if (step.kind === 'loop') for (const inner of step.body) touch(inner, at)
     for (const { buffer } of touchedBy(step)) {
       const owner = program.aliases.get(buffer) ?? buffer
       const known = lifetimes.get(owner)
       if (known === undefined) lifetimes.set(owner, { first: at, last: at })
-      else known.last = at
+      else known.last = known.first < prepared && at >= prepared ? Number.POSITIVE_INFINITY : at
     }
   }
   // Threads are at any step of a phase at once.

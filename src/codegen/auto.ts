@@ -5,9 +5,9 @@ import { type Bindings, evaluateSize, productOf, type Size } from '../tensor/siz
 /** About 2 ms as WebAssembly: worth a compiler, and too long for a thread that serves or draws. */
 const WORTH = 5e7
 
-/** Calls of at least 50 million multiplications in matrix products. */
-export function isLarge(graph: Graph, sizes: Bindings): boolean {
-  return multiplications(graph, sizes) >= WORTH
+/** Whether so many calls have at least 50 million multiplications in matrix products. */
+export function isLarge(graph: Graph, sizes: Bindings, calls = 1): boolean {
+  return calls * multiplications(graph, sizes) >= WORTH
 }
 
 /** In all matrix products of a call; those over packed rows as if all rows were as long as the longest. */

@@ -7,6 +7,7 @@ import type { Bindings } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
 import { lower } from './lower.ts'
 import { runPasses } from './passes.ts'
+import type { Program } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
 
 /**
@@ -38,8 +39,13 @@ export interface PlaceOptions {
   readonly threads?: number | undefined
 }
 
-/** Where calls of these sizes run. */
-export async function placeFor(graph: Graph, options: PlaceOptions, sizes: Bindings): Promise<Place> {
+/** Where calls of these sizes run; `calls`: how many there are to be at least. */
+export async function placeFor(
+  graph: Graph,
+  options: PlaceOptions,
+  sizes: Bindings,
+  calls = 1,
+): Promise<Place> {
   const { backend = 'auto', threads } = options
   requireChoice('compile', 'backend', backend, BACKENDS)
   if (threads !== undefined) requireInteger('compile', 'threads', threads, 1)
@@ -47,7 +53,7 @@ export async function placeFor(graph: Graph, options: PlaceOptions, sizes: Bindi
   const isNode = globalThis.process?.versions?.node !== undefined
   if (!isNode && !globalThis.crossOriginIsolated) return { backend: backend === 'auto' ? 'wasm' : backend }
   const { isLarge } = await import('./auto.ts')
-  const large = isLarge(graph, sizes)
+  const large = isLarge(graph, sizes, calls)
   return {
     backend: backend === 'auto' ? (large && isNode ? 'native' : 'wasm') : backend,
     threads: large ? (threads ?? 'auto') : (threads ?? 1) > 1 ? threads : undefined,
@@ -56,17 +62,15 @@ export async function placeFor(graph: Graph, options: PlaceOptions, sizes: Bindi
 
 /** Compiles a graph once, for every value of its symbols. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
-  const { backend = 'wasm', threads, donate = new Map<number, number>() } = options
+  const { backend = 'wasm' } = options
   requireChoice('compile', 'backend', backend, BACKENDS.slice(1))
   if (backend === 'interpret') {
     // Loaded only where it is asked for: pages that train do without.
     const { InterpreterExecutable } = await import('./interpreter.ts')
-    return new InterpreterExecutable(graph, donate)
+    return new InterpreterExecutable(graph, options.donate ?? new Map())
   }
-  const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
-  if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
-  const optimized = runPasses(graph, check).at(-1)!.graph
-  const lowered = (panel?: number) => lower(optimized, { donate, ...(panel && { panel }) })
+  const lowered = await lowering(graph, options)
+  const { threads } = options
   if (backend === 'native') {
     const { instantiateNative } = await import('./native/backend.ts')
     const native = await instantiateNative(lowered, threads)
@@ -78,4 +82,15 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
     if (threaded !== undefined) return threaded
   }
   return instantiate(lowered())
+}
+
+/** The graph's program after all passes, for panels of so many columns. */
+export async function lowering(
+  graph: Graph,
+  { donate = new Map(), verify }: CompileOptions,
+): Promise<(panel?: number) => Program> {
+  const check = verify === true ? (await import('../graph/verify.ts')).verify : undefined
+  if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
+  const optimized = runPasses(graph, check).at(-1)!.graph
+  return (panel) => lower(optimized, { donate, ...(panel && { panel }) })
 }

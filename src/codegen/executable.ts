@@ -23,6 +23,18 @@ export interface Executable {
   memoryBytes(bindings: Bindings): number
 }
 
+/** A graph whose sizes are numbers, compiled for calls that must cost next to nothing: see steady.ts. */
+export interface Steady {
+  /** What runs it. */
+  readonly backend: Executable['backend']
+  /** The numbers of inputs and outputs where they stand: to be written and read between runs. */
+  readonly inputs: readonly TensorData[]
+  readonly outputs: readonly TensorData[]
+  /** Computes what depends on constant inputs alone: to be called when they have been written. */
+  prepare(): void
+  run(): void
+}
+
 export interface Face {
   readonly name: string
   readonly shape: Shape

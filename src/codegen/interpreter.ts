@@ -1,9 +1,9 @@
 /** The oracle as a backend: slow, in f64, one operation at a time. */
 import { interpret } from '../graph/interpret.ts'
-import type { Graph } from '../graph/node.ts'
-import type { TensorData } from '../tensor/dtype.ts'
+import type { Graph, Node } from '../graph/node.ts'
+import { allocate, type TensorData } from '../tensor/dtype.ts'
 import { type Bindings, evaluateSize, productOf } from '../tensor/size.ts'
-import { type Call, checkInput, type Executable, neverWritten } from './executable.ts'
+import { type Call, checkInput, type Executable, neverWritten, type Steady } from './executable.ts'
 
 export class InterpreterExecutable implements Executable {
   readonly backend = 'interpret'
@@ -50,4 +50,22 @@ export class InterpreterExecutable implements Executable {
     const { shape, dtype } = this.#graph.params[i]!
     return { name: this.#graph.names[i] ?? `p${i}`, shape, dtype }
   }
+}
+
+/** A graph whose sizes are numbers. It computes everything at every run. */
+export function interpretSteady(graph: Graph, donate: ReadonlyMap<number, number>): Steady {
+  const bindings: Bindings = new Map()
+  const own = ({ dtype, shape }: Node) => allocate(dtype, evaluateSize(productOf(shape), bindings))
+  const inputs = graph.params.map(own)
+  const outputs = graph.outputs.map((node, i) => inputs[donate.get(i) ?? -1] ?? own(node))
+  const compute = (wanted: (output: number) => boolean) => {
+    const args = graph.params.map(({ shape }, i) => ({
+      data: Float64Array.from(inputs[i]!),
+      shape: shape.map((size) => evaluateSize(size, bindings)),
+    }))
+    for (const [i, { data }] of interpret(graph, args, bindings).entries())
+      if (wanted(i)) outputs[i]!.set(data)
+  }
+  const prepare = () => compute((output) => !donate.has(output))
+  return { backend: 'interpret', inputs, outputs, prepare, run: () => compute(() => true) }
 }

@@ -39,11 +39,12 @@ function printKernel(kernel: Kernel): string[] {
       ]
     case 'pack':
       return [`pack [${kernel.k.key}, ${kernel.n.key}] ${printView(kernel.into)} = ${printView(kernel.from)}`]
-    case 'matmul': {
-      const sizes = [kernel.m, kernel.n, kernel.k].map((size) => size.key).join(' × ')
-      const b = `${kernel.packed ? 'panels ' : ''}${printView(kernel.b)}`
+    case 'matmul':
+    case 'row': {
+      const rows = kernel.kind === 'row' ? '' : `${kernel.m.key} × `
+      const b = `${kernel.kind === 'row' ? 'blocks ' : kernel.packed ? 'panels ' : ''}${printView(kernel.b)}`
       return [
-        `matmul ${sizes}`,
+        `${kernel.kind} ${rows}${kernel.n.key} × ${kernel.k.key}`,
         `  ${printView(kernel.into)} = ${printExpr(kernel.epilogue)} where product = ${printView(kernel.a)} · ${b}`,
       ]
     }

@@ -48,7 +48,7 @@ async function profileWasm(program: Program, clock: () => number): Promise<Profi
     run()
   }
   return {
-    executable: new ArenaExecutable(program, new WasmEngine(table, memory, begin)),
+    executable: new ArenaExecutable(program, new WasmEngine(table, memory, { run: begin })),
     program,
     takeTimes: () => {
       const taken = times

@@ -89,6 +89,20 @@ export type Kernel =
       readonly into: View
       readonly epilogue: Expr
     }
+  /**
+   * A product of a single row, its sizes numbers: c [N] = epilogue(a [K] · b [K, N]), strides as of a matmul; b in blocks of
+   * `block` columns, each [K, block], the last as wide as what is left.
+   */
+  | {
+      readonly kind: 'row'
+      readonly block: number
+      readonly n: Size
+      readonly k: Size
+      readonly a: View
+      readonly b: View
+      readonly into: View
+      readonly epilogue: Expr
+    }
   /** Rows of `table` [V, D] at `indices` [N] into [N, D]. */
   | {
       readonly kind: 'gather'
@@ -176,6 +190,8 @@ export interface Program {
   readonly outputs: readonly Slot[]
   readonly steps: readonly Step[]
   readonly threads?: Threads
+  /** How many of the first steps depend on constant inputs alone: done once, before all runs. Default: 0. */
+  readonly prepared?: number
   /** In the order in which the arena places what persists. */
   readonly buffers: readonly Buffer[]
   /** Buffers that stand in the place of others. */
@@ -211,7 +227,7 @@ export function shifted(view: View, by: Size): View {
 export function exprsOf(kernel: Kernel): Expr[] {
   if (kernel.kind === 'map') return kernel.stores.map(({ expr }) => expr)
   if (kernel.kind === 'reduce') return [kernel.expr]
-  return kernel.kind === 'matmul' ? [kernel.epilogue] : []
+  return 'epilogue' in kernel ? [kernel.epilogue] : []
 }
 
 /** The views that a kernel reads. */
@@ -223,6 +239,7 @@ export function reads(kernel: Kernel): View[] {
     case 'pack':
       return [kernel.from]
     case 'matmul':
+    case 'row':
       return [kernel.a, kernel.b, ...loadsOf(kernel.epilogue)]
     case 'gather':
       return [kernel.table, kernel.indices]

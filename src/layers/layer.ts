@@ -81,6 +81,8 @@ export interface LayerScope {
   readonly prefix: string
   /** How steps are folded instead of by a plain scan, where someone looks at each of them. */
   readonly fold?: Fold | undefined
+  /** What of [T, B, …] stands where the mask [T, B] has no step, where that goes on from a call before. */
+  readonly hold?: ((value: Value, mask: Value) => Value) | undefined
   /** What the layer reads besides its first input. */
   readonly others: readonly Signal[]
   /** Lays several signals alike; there where a layer may read several. */

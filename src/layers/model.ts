@@ -5,102 +5,41 @@ import { gather, iota, type Value, zeros } from '../graph/value.ts'
 import type { Parameter } from '../init/initializers.ts'
 import { initialize } from '../init/numbers.ts'
 import { requireChoice, requireKnown } from '../tensor/checks.ts'
-import type { Dtype } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { streamOf } from '../tensor/random.ts'
-import { constantOf, printShape, type Shape, type Size, shapeOf } from '../tensor/size.ts'
+import { constantOf, printShape, shapeOf } from '../tensor/size.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Fold, Forcing, Layer, LayerScope, NoiseOf, Signal } from './layer.ts'
+import type { Layer, LayerScope, Signal } from './layer.ts'
+import {
+  type Built,
+  type Call,
+  type Called,
+  type Forward,
+  type InputSpec,
+  isOpen,
+  type ModelScope,
+  type OpenShape,
+  openShape,
+  SOLE_INPUT,
+  type Source,
+} from './parts.ts'
 import { inside, masked } from './signals.ts'
+import type { Stream, StreamOptions } from './stream.ts'
 
-/**
- * What goes in, without the batch axis. The first size is `null` where it is time, T, or a name where a model has several
- * times: `{ shape: ['Tsource'], dtype: 'i32' }` are tokens with a time of their own.
- */
-export interface InputSpec {
-  readonly shape: readonly (number | string | null)[]
-  readonly dtype: Dtype
-}
-
-/** An input of the model, or what a call before yields: its output, or the part of that name, a further output or state. */
-export type Source =
-  | { readonly input: string }
-  | { readonly call: number; readonly part?: string | undefined }
-
-/** A layer, and what it reads. */
-export interface Call {
-  /** As its outputs and states are called. */
-  readonly name: string
-  readonly layer: Layer
-  /** As its parameters are called: those of a layer that is called again are the same. */
-  readonly weights: string
-  readonly from: readonly Source[]
-  /** States to begin with: those of these names, or all of the call of that number. */
-  readonly states?: Readonly<Record<string, Source>> | number | undefined
-}
-
-/** What a model is told while it is traced; paths are `layer/name`. */
-export interface ModelScope {
-  readonly training: boolean
-  /** What the last layer reads in the place of its own outputs. */
-  readonly forced?: Forcing | undefined
-  /** How recurrent layers fold their steps, if not by a plain scan. */
-  readonly fold?: Fold | undefined
-  param(path: string, parameter: Parameter): Value
-  variable(path: string, parameter: Parameter): Value
-  /** The seed and the number of the update, for what is drawn in training. */
-  random(): Pick<RandomKey, 'seed' | 'update'>
-  /** What recurrent layers draw, in training of a model that draws. */
-  readonly noise?: NoiseOf | undefined
-  /** i32 [T]: the number of each step. Default: from 0 on. */
-  readonly time?: Value | undefined
-  /** The state a recurrence begins with; `given`: by another layer, so that it is no state of the model's own. */
-  initial(path: string, begin: Value, given: boolean): Value
-}
-
-/** What a call has made. */
-export interface Called {
-  readonly inputs: readonly Signal[]
-  /** As inside: time-major or packed. */
-  readonly output: Signal
-  /** Final states by name, in the order of the batch. */
-  readonly states: ReadonlyMap<string, Value>
-  /** What variables hold after the step, by path. */
-  readonly variables: ReadonlyMap<string, Value>
-}
-
-export interface Forward {
-  /** By name; as inside: time-major or packed; without time in the order of the batch. */
-  readonly outputs: ReadonlyMap<string, Signal>
-  /** Final states by path, in the order of the batch. */
-  readonly states: ReadonlyMap<string, Value>
-  /** What variables hold after the step, by path. */
-  readonly variables: ReadonlyMap<string, Value>
-  readonly calls: readonly Called[]
-}
-
-/** A shape without the batch axis, which begins with time where it is that of a sequence. */
-export interface OpenShape {
-  readonly shape: Shape
-  readonly sequence: boolean
-}
-
-/** What the first tracing finds out. */
-export interface Built {
-  readonly inputs: ReadonlyMap<string, InputSpec>
-  readonly outputs: ReadonlyMap<string, OpenShape>
-  readonly params: ReadonlyMap<string, Parameter>
-  /** What is kept with the parameters, but not trained. */
-  readonly variables: ReadonlyMap<string, Parameter>
-  /** Shapes of recurrent states, without the batch axis. */
-  readonly states: ReadonlyMap<string, readonly number[]>
-  /** Those of states that begin with what another layer gives. */
-  readonly given: ReadonlyMap<string, readonly number[]>
-  /** Whether some layer draws random numbers in training. */
-  readonly draws: boolean
-  /** What each call reads and yields. */
-  readonly calls: readonly { readonly inputs: readonly OpenShape[]; readonly output: OpenShape }[]
-}
+export {
+  type Built,
+  type Call,
+  type Called,
+  type Forward,
+  type InputSpec,
+  isOpen,
+  type ModelScope,
+  type OpenShape,
+  openShape,
+  SOLE_INPUT,
+  SOLE_OUTPUT,
+  type Source,
+} from './parts.ts'
 
 /** What calls of layers may do that do not just stand one after the other; wiring.ts has it, so that others are spared it. */
 export interface Wiring {
@@ -116,9 +55,6 @@ export interface Wiring {
     scope: ModelScope,
   ): { readonly scope: LayerScope; check(states: readonly string[]): void }
 }
-
-/** The names of the input and the output of a model that has one of each. */
-export const [SOLE_INPUT, SOLE_OUTPUT] = ['x', 'output']
 
 export class Model {
   readonly calls: readonly Call[]
@@ -258,6 +194,27 @@ export class Model {
     this.#weights = new Map([...leaves.keys()].map((path) => [path, weights.get(path)!]))
   }
 
+  /**
+   * Reads a sequence as it comes, a step a call, and allocates nothing in it: `stream.step(x)` gives the output after x.
+   * After T steps it is what `predict` gives for the T steps as a whole, to within rounding in f32.
+   *
+   *     const stream = await net.stream()
+   *     const output = stream.step(Float32Array.of(0.1, 0.2)) // overwritten by the next step
+   *
+   * It keeps the weights that the model has now until `stream.refresh()`, and its states to itself. Opening one compiles the
+   * step: for many sequences at once open `streams`, or hand states over with `setState`.
+   *
+   * @throws {ArgumentError} for a model that must see more of a sequence than what came up to a step, naming the layer
+   */
+  stream(options?: StreamOptions): Promise<Stream> {
+    return this.streams(1, options)
+  }
+
+  /** `rows` streams side by side that share a call: `many.step(x, [0, 5])` goes on with rows 0 and 5 alone. */
+  async streams(rows: number, options?: StreamOptions): Promise<Stream> {
+    return (await import('./stream.ts')).openStream(this, rows, options)
+  }
+
   /** Traces the model on batch-first inputs. */
   forward(faces: ReadonlyMap<string, Signal>, scope: ModelScope): Forward {
     return this.finish(this.run(faces, scope))
@@ -355,6 +312,7 @@ function called(
     training: scope.training,
     prefix: `${name}/`,
     fold: scope.fold,
+    hold: scope.hold?.(name),
     aligned: wiring?.aligned,
     get others() {
       unread = false
@@ -409,16 +367,6 @@ function sole<T>(what: string, all: ReadonlyMap<string, T>): T {
   const [first] = all.values()
   if (all.size === 1) return first!
   throw new ArgumentError(`expected a model with one ${what}; this one has ${[...all.keys()].join(', ')}`)
-}
-
-/** Whether an input is a sequence. */
-export function isOpen({ shape }: InputSpec): boolean {
-  return shape[0] === null || typeof shape[0] === 'string'
-}
-
-/** The shape of an input, with its batch axis. */
-export function openShape(shape: InputSpec['shape']): (Size | string | number)[] {
-  return ['B', ...shape.map((size) => size ?? 'T')]
 }
 
 /** What random numbers of a signal's elements are counted by, besides their features. */

@@ -175,7 +175,8 @@ export class Recurrent implements Layer {
     for (const name of names) scope.final(name, inOrder(result.carry[name] ?? forced!.final))
     const output = result.ys['output']!
     if (returnSequences) {
-      const own = zeroOutputForMask ? output : held(output, mask, goBackwards)
+      const own =
+        zeroOutputForMask || mask === undefined ? output : (scope.hold ?? held)(output, mask, goBackwards)
       return { ...signal, value: own, inner: undefined }
     }
     return { value: inOrder(result.carry[outputState ?? OUTPUT]!), sequence: false }
@@ -211,8 +212,7 @@ const folded: Fold = (options, { value, packing, mask }, _, stepFor) =>
     : packing.scan(options, stepFor(packing.sizes.alive))
 
 /** The output [T, B, …], repeated where the mask has no step; nothing but selects, so that repeating has the same bits. */
-function held(output: Value, mask: Value | undefined, reverse: boolean): Value {
-  if (mask === undefined) return output
+function held(output: Value, mask: Value, reverse: boolean): Value {
   const [, rows, ...features] = output.shape
   const there = mask.reshape([output.shape[0]!, rows!, ...features.map(() => 1)])
   const { ys } = scan(

@@ -105,7 +105,7 @@ function rowsSignal(value: Value, inner: Value | undefined, rows: Value | undefi
 function rowsScope(scope: LayerScope, { value, sequence }: Signal, steps: readonly Size[]): LayerScope {
   return {
     ...scope,
-    ...{ fold: undefined, forced: undefined, others: [] },
+    ...{ fold: undefined, hold: undefined, forced: undefined, others: [] },
     random: (name) => {
       const key = scope.random(name)
       const { rows, time } = rowsKey(key, steps)

@@ -130,6 +130,8 @@ function sizesOf(kernel: Kernel): string {
       return printShape([kernel.k, kernel.n])
     case 'matmul':
       return [kernel.m, kernel.n, kernel.k].map(({ key }) => key).join(' × ')
+    case 'row':
+      return printShape([kernel.n, kernel.k])
     case 'argsort':
       return printShape([kernel.rows, kernel.n])
     default:

@@ -15,6 +15,7 @@ import {
   predictWithStates,
   type Run,
   rmsprop,
+  type Stream,
   scheduledSampling,
   sgd,
   type Tensor,
@@ -223,4 +224,28 @@ export async function inside(model: Model, batch: Batch): Promise<Tensor> {
   // @ts-expect-error norms and rows, not the gradient itself
   states['lstm/h']?.gradient
   return norms ?? states['lstm/h']!.mean
+}
+
+export async function streaming(model: Model): Promise<Float32Array> {
+  const { states } = await predictWithStates(model, [[[1]]])
+  const stream: Stream = await model.stream({ initialState: states, backend: 'wasm' })
+  const many = await model.streams(2)
+  stream.step(1)
+  stream.step([1, 2])
+  stream.step({ source: Int32Array.of(1), target: [2] })
+  many.step(new Float32Array(4), [1, 0])
+  many.setState(stream.state(), 1)
+  many.reset(1)
+
+  // @ts-expect-error numbers of 32 bits
+  stream.step(new Float64Array(1))
+  // @ts-expect-error a step, not a tensor of several
+  stream.step([[1]])
+  // @ts-expect-error an unknown option
+  model.stream({ rows: 2 })
+  // @ts-expect-error how many there are
+  model.streams({ backend: 'wasm' })
+  // @ts-expect-error outputs stay where they are
+  stream.outputs = many.outputs
+  return many.outputs['output'] ?? stream.step(1)
 }

@@ -1,8 +1,7 @@
 /** Runs a program as native code: C, built by the machine's compiler and called through koffi. */
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
-import { ArenaExecutable, type Engine } from '../arena-executable.ts'
-import type { Executable } from '../executable.ts'
+import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
 import type { Profiled } from '../profiled.ts'
 import type { Program } from '../program.ts'
 import { ThreadedEngine } from '../threads/engine.ts'
@@ -18,23 +17,19 @@ import { columnsOf, rowsOf, tileSource } from './tiles.ts'
 export async function instantiateNative(
   lowered: (panel: number) => Program,
   threads: number | 'auto' | undefined,
-): Promise<Executable | undefined> {
+): Promise<ArenaExecutable | undefined> {
   try {
     const { lanes } = await compilerOf()
     const [panel, tileRows] = [columnsOf(lanes), rowsOf(lanes)]
     const whole = lowered(panel)
     const program = threads === undefined ? whole : split(whole, { panel, tileRows })
     const { source, names } = emitC(program, lanes)
-    const tiles = await build({
-      text: tileSource(lanes),
-      flags: ['-O3', '-ffp-contract=fast'],
-      libraries: [],
-    })
-    const file = await build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
+    const file = await built(source, lanes)
     // Loaded here too: what cannot be loaded is found out before it runs.
     const run = loadRun(file)
     const code = new NativeCode(names, file)
-    if (threads === undefined) return new ArenaExecutable(program, new HereEngine(code, run))
+    const prepare = program.prepared ? loadRun(file, 'prepare') : undefined
+    if (threads === undefined) return new ArenaExecutable(program, new HereEngine(code, run, prepare))
     return new ArenaExecutable(program, new ThreadedEngine(code, program.threads!, threads))
   } catch (error) {
     if (!(error instanceof NativeUnavailable)) throw error
@@ -80,10 +75,12 @@ class HereEngine implements Engine {
   readonly begin: number
   readonly #code: NativeCode
   readonly #run: NativeRun
+  readonly #prepare: NativeRun | undefined
 
-  constructor(code: NativeCode, run: NativeRun) {
+  constructor(code: NativeCode, run: NativeRun, prepare?: NativeRun) {
     this.#code = code
     this.#run = run
+    this.#prepare = prepare
     this.begin = code.tableBytes
   }
 
@@ -97,6 +94,11 @@ class HereEngine implements Engine {
 
   bind(arena: Arena, bindings: Bindings): void {
     this.#code.fill(0, arena, bindings)
+  }
+
+  get here(): Here {
+    const [words, run, prepare] = [this.#code.words, this.#run, this.#prepare]
+    return { prepare: prepare && (() => prepare(words, 0)), run: () => run(words, 0) }
   }
 
   run(): void {

@@ -1,7 +1,15 @@
 /** From a program to C: one function a kernel, and `run`, which holds the loops over time and calls them. */
-import { type Kernel, type LoopTerm, type Program, type Step, type View, viewsOf } from '../program.ts'
+import {
+  type Kernel,
+  type LoopTerm,
+  type Program,
+  type Step,
+  type Threads,
+  type View,
+  viewsOf,
+} from '../program.ts'
 import { Body, emitArgsort, emitGather, emitMap, emitReduce, emitScatterAdd } from './kernels.ts'
-import { emitMatmul, emitPack } from './matmul.ts'
+import { emitMatmul, emitPack, emitRow } from './matmul.ts'
 import { Names } from './names.ts'
 import { prelude } from './prelude.ts'
 
@@ -18,6 +26,7 @@ const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kerne
     reduce: emitReduce,
     pack: emitPack,
     matmul: emitMatmul,
+    row: emitRow,
     gather: emitGather,
     argsort: emitArgsort,
     scatterAdd: emitScatterAdd,
@@ -35,7 +44,8 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
 void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, const f32 *, int64_t, const f32 *, int64_t);
-void recurra_row(int64_t, int64_t, const f32 *, int64_t, const f32 *, f32 *, const f32 *, const f32 *);
+void recurra_wide(int64_t, int64_t, const f32 *, int64_t, const f32 *, f32 *, const f32 *, const f32 *);
+void recurra_row(int64_t, int64_t, const f32 *, int64_t, const f32 *, int64_t, f32 *);
 void recurra_pack(int64_t, int64_t, const f32 *, int64_t, int64_t, f32 *);
 void recurra_sum(int64_t, int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, int64_t, f32 *, int64_t);
 static int waitForAll(int32_t *sync) {
@@ -98,24 +108,31 @@ export function emitC(program: Program, lanes: number, profile = false): Emitted
     }
   }
   declare(program.steps)
-  const steps = emitPhases(names, new Run(names, kernels, profile), program)
-  const run =
-    `int run(char *base, int64_t from) {\nint64_t *env = (int64_t *)(base + from);\nf32 *at[${names.buffers.length + 1}];\n` +
-    `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
-    `${profile ? `int64_t *ns = env + ${names.symbols.length + names.buffers.length};\n` : ''}` +
-    `${names.declare(steps)}${steps}return 0;\n}\n`
+  const { threads, steps, prepared = 0 } = program
+  const run = new Run(names, kernels, profile)
+  const parts = [
+    ...(prepared > 0 ? [['prepare', run.emit(steps.slice(0, prepared))]] : []),
+    ['run', threads === undefined ? run.emit(steps.slice(prepared)) : emitPhases(names, run, threads)],
+  ]
+  const counts = `int64_t *ns = env + ${names.symbols.length + names.buffers.length};\n`
+  // Written once all sizes and buffers have their numbers.
+  const exported = parts.map(
+    ([name, text]) =>
+      `int ${name}(char *base, int64_t from) {\nint64_t *env = (int64_t *)(base + from);\nf32 *at[${names.buffers.length + 1}];\n` +
+      `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
+      `${profile ? counts : ''}${names.declare(text!)}${text}return 0;\n}\n`,
+  )
   return {
-    source: `${prelude(lanes)}${HELPERS}${profile ? CLOCK : ''}${functions.join('')}${run}`,
+    source: `${prelude(lanes)}${HELPERS}${profile ? CLOCK : ''}${functions.join('')}${exported.join('')}`,
     names,
     kernels: [...kernels.keys()],
   }
 }
 
 /** Between phases all threads wait for each other; where one has failed, the others end too. */
-function emitPhases(names: Names, run: Run, { threads, steps }: Program): string {
-  if (threads === undefined) return run.emit(steps)
-  const guard = names.size(threads.isAlone)
-  return threads.phases
+function emitPhases(names: Names, run: Run, { isAlone, phases }: Threads): string {
+  const guard = names.size(isAlone)
+  return phases
     .map(({ alone, shared }) => {
       const one = alone.length === 0 ? '' : `if (${guard}) {\n${run.emit(alone)}}\n`
       return `${one}${run.emit(shared)}if (waitForAll((int32_t *)base)) return 1;\n`

@@ -10,10 +10,10 @@ interface Koffi {
 }
 
 /** @throws {NativeUnavailable} without koffi, and for a file that holds no program of this machine */
-export function loadRun(file: string): NativeRun {
+export function loadRun(file: string, name: 'run' | 'prepare' = 'run'): NativeRun {
   const koffi = requireOptional('koffi') as Koffi
   try {
-    return koffi.load(file).func('int run(void *base, int64_t from)') as NativeRun
+    return koffi.load(file).func(`int ${name}(void *base, int64_t from)`) as NativeRun
   } catch (error) {
     throw new NativeUnavailable(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`)
   }

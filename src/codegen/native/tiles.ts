@@ -17,9 +17,13 @@ export const rowsOf = (lanes: number): number => (lanes === 16 ? 12 : lanes === 
 /** Panels side by side for one row: as many sums as hide the latency of adding. */
 export const WIDE = 4
 
+/** Vectors side by side in a product of a single row: those of a block, four panels. */
+const ROW = WIDE * ABREAST
+
 /**
  * tile: c [m, N] = a [m, k] · b [k, N] + x + y; N columns of one panel; x and y, rows of stride xr and yr, or NULL.
- * row: c [w · N] = a [k] · b, of w panels one behind the other, + x + y.
+ * wide: c [w · N] = a [k] · b, of w panels one behind the other, + x + y.
+ * row: c = a [k] · b [k, bk], `count` vectors of it.
  * sum: c [m, n] = a [m, k] · b [k, n] for a long k: in chunks, each added to what the ones before left in c. Where they are
  * read often, rows of a are packed for some tiles at once, and a panel of b.
  * Each element is summed from k = 0 upwards, whatever block of rows it falls into.
@@ -67,7 +71,7 @@ ${counts(rows - 1)
   .join('\n')}
   }
 }
-void recurra_row(int64_t w, int64_t k, const float *a, int64_t ak, const float *b, float *c, const float *x, const float *y) {
+void recurra_wide(int64_t w, int64_t k, const float *a, int64_t ak, const float *b, float *c, const float *x, const float *y) {
   for (; w >= WIDE; w -= WIDE, b += WIDE * k * N, c += WIDE * N) {
     block(1, WIDE, k, a, 0, ak, b, N, c, 0, x, 0, y, 0);
     if (x != NULL) x += WIDE * N;
@@ -129,6 +133,21 @@ void recurra_sum(int64_t m, int64_t n, int64_t k, const float *a, int64_t ar, in
     }
     done += count;
   } while (done < k);
+}
+INLINE void row(const int count, int64_t k, const float *a, int64_t ak, const float *b,
+    int64_t bk, float *c) {
+  V sum[${ROW}];
+  for (int h = 0; h < count; h++) sum[h] = (V){};
+  for (int64_t i = 0; i < k; i++, a += ak, b += bk) {
+    float y = *a;
+    for (int h = 0; h < count; h++) sum[h] += y * *(const VM *)(b + LANES * h);
+  }
+  for (int h = 0; h < count; h++) *(VM *)(c + LANES * h) = sum[h];
+}
+void recurra_row(int64_t count, int64_t k, const float *a, int64_t ak, const float *b, int64_t bk, float *c) {
+  switch (count) {
+${Array.from({ length: ROW }, (_, i) => `    case ${i + 1}: row(${i + 1}, k, a, ak, b, bk, c); break;`).join('\n')}
+  }
 }
 `
 }

@@ -2,8 +2,7 @@
 import { RecurraError } from '../../tensor/errors.ts'
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
-import { ArenaExecutable, type Engine } from '../arena-executable.ts'
-import type { Executable } from '../executable.ts'
+import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
 import type { Program } from '../program.ts'
 import { emitWasm } from './emit.ts'
 import type { SizeTable } from './table.ts'
@@ -11,24 +10,25 @@ import type { SizeTable } from './table.ts'
 const PAGE = 65536
 
 /** Compiles a program for this engine. */
-export async function instantiate(program: Program): Promise<Executable> {
+export async function instantiate(program: Program): Promise<ArenaExecutable> {
   const { bytes, table } = await emitWasm(program)
   const memory = new WebAssembly.Memory({ initial: 1 })
   const { instance } = await WebAssembly.instantiate(bytes, { host: { memory } })
-  const { run } = instance.exports as { run: () => void }
-  return new ArenaExecutable(program, new WasmEngine(table, memory, run))
+  return new ArenaExecutable(program, new WasmEngine(table, memory, instance.exports as unknown as Here))
 }
 
 export class WasmEngine implements Engine {
   readonly backend = 'wasm'
   readonly run: () => void
+  readonly here: Here
   readonly #table: SizeTable
   readonly #memory: WebAssembly.Memory
 
-  constructor(table: SizeTable, memory: WebAssembly.Memory, run: () => void) {
+  constructor(table: SizeTable, memory: WebAssembly.Memory, functions: Here) {
     this.#table = table
     this.#memory = memory
-    this.run = run
+    this.run = functions.run
+    this.here = functions
   }
 
   get begin(): number {

@@ -52,8 +52,17 @@ export async function emitWasm(program: Program, wait?: Wait, marks = false): Pr
     }
   }
   declare(program.steps)
-  const run = module.func('run', [], [], (f) => emitRun(f, table, program, functions, wait, mark))
-  module.exportFunction('run', run)
+  const { steps, threads, prepared = 0 } = program
+  const parts = {
+    prepare: { steps: steps.slice(0, prepared) },
+    run: { steps: steps.slice(prepared), threads },
+  }
+  for (const [name, part] of Object.entries(parts)) {
+    module.exportFunction(
+      name,
+      module.func(name, [], [], (f) => emitRun(f, table, part, functions, wait, mark)),
+    )
+  }
   return { bytes: module.build(), table, kernels: [...functions.keys()] }
 }
 

@@ -2,6 +2,7 @@
 import { emitGather, emitScatterAdd } from './gather.ts'
 import { emitByLane, emitFloorDiv, emitMod, emitRandom } from './integers.ts'
 import type { Rare } from './kernel.ts'
+import { emitRow } from './row.ts'
 import { emitArgsort } from './sort.ts'
 import { emitCos, emitSin } from './trigonometry.ts'
 
@@ -13,5 +14,5 @@ export const RARE: Rare = {
     mod: (f) => emitByLane(f, emitMod),
     random: emitRandom,
   },
-  kernels: { gather: emitGather, argsort: emitArgsort, scatterAdd: emitScatterAdd },
+  kernels: { gather: emitGather, argsort: emitArgsort, scatterAdd: emitScatterAdd, row: emitRow },
 }

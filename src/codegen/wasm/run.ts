@@ -31,7 +31,7 @@ type Positions = ReadonlyMap<Loop, Position>
 export function emitRun(
   f: Code,
   table: SizeTable,
-  { steps, threads }: Program,
+  { steps, threads }: Pick<Program, 'steps' | 'threads'>,
   functions: ReadonlyMap<Kernel, FunctionRef>,
   wait?: Wait,
   mark?: FunctionRef,
