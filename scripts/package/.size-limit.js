@@ -2,7 +2,7 @@
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
  * what is measured besides the training's loss, weights of losses, what watches the loss, teacher forcing, truncation with
- * k1 < k2, rows of unlike lengths, masks, what says why targets are refused, what recurrent layers draw, updates of several
+ * k1 < k2, rows of unlike lengths, loops over wide rows, masks, what says why targets are refused, what recurrent layers draw, updates of several
  * batches, checkpointed steps) is another download.
  */
 const onDemand = [
@@ -21,6 +21,7 @@ const onDemand = [
   'refused',
   'packing',
   'lift-rows',
+  'row-loops',
   'forcing',
   'noise',
   'sampling',

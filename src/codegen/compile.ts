@@ -1,12 +1,13 @@
 /** From a graph to something that runs. The order of everything: PASSES, then lower (fuse, layout), plan, emit. */
-import type { Graph } from '../graph/node.ts'
+import { type Graph, topological } from '../graph/node.ts'
 import { brought } from '../passes/lift.ts'
 import { packsRows } from '../passes/scans.ts'
 import { requireChoice } from '../tensor/checks.ts'
-import type { Bindings } from '../tensor/size.ts'
+import { type Bindings, constantOf } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
 import { lower } from './lower.ts'
 import { runPasses } from './passes.ts'
+import { WIDE } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
 
 /**
@@ -50,7 +51,18 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
-  const lowered = (panel?: number) => lower(optimized, { donate, ...(panel && { panel }) })
+  const rows = hasWideRows(optimized) ? (await import('./row-loops.ts')).rowLoops : undefined
+  const lowered = (panel?: number) => lower(optimized, { donate, rows, ...(panel && { panel }) })
   const native = backend === 'native' ? await import('./native/backend.ts') : undefined
   return (await native?.instantiateNative(lowered)) ?? instantiate(lowered())
+}
+
+/** Whether rows are reduced that are worth a loop over them. */
+function hasWideRows({ outputs }: Graph): boolean {
+  return topological(outputs).some(
+    ({ op, inputs, shape }) =>
+      op.kind === 'reduce' &&
+      op.axes.join() === String(shape.length) &&
+      constantOf(inputs[0]!.shape.at(-1)!)! >= WIDE,
+  )
 }

@@ -11,7 +11,8 @@ import { evaluateSize, type Shape, symbolsOf } from '../tensor/size.ts'
 import { type Note, openScan, type Pass } from './rewrite.ts'
 import { closeScan, freshParam } from './scans.ts'
 
-const DEAR = new Set(['exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'div'])
+/** Functions that are worth keeping rather than computing again. */
+export const DEAR: ReadonlySet<string> = new Set(['exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'div'])
 
 /** Whether a node is worth keeping in memory rather than computing again. */
 function isDear(node: Node): boolean {
