@@ -1,5 +1,5 @@
 /** From a graph to something that runs. The order of everything: PASSES, then lower (fuse, layout), plan, emit. */
-import { type Graph, topological } from '../graph/node.ts'
+import type { Graph } from '../graph/node.ts'
 import { brought } from '../passes/lift.ts'
 import { packsRows } from '../passes/scans.ts'
 import { requireChoice } from '../tensor/checks.ts'
@@ -51,18 +51,10 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const check = options.verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
-  const rows = hasWideRows(optimized) ? (await import('./row-loops.ts')).rowLoops : undefined
-  const lowered = (panel?: number) => lower(optimized, { donate, rows, ...(panel && { panel }) })
+  const lengths = optimized.params.flatMap(({ shape }) => shape.map(constantOf))
+  const isWide = lengths.some((each) => each! >= WIDE)
+  const rows = isWide ? (await import('./row-loops.ts')).rowLoops : undefined
+  const lowered = (panel?: number) => lower(optimized, { donate, rows, panel })
   const native = backend === 'native' ? await import('./native/backend.ts') : undefined
   return (await native?.instantiateNative(lowered)) ?? instantiate(lowered())
-}
-
-/** Whether rows are reduced that are worth a loop over them. */
-function hasWideRows({ outputs }: Graph): boolean {
-  return topological(outputs).some(
-    ({ op, inputs, shape }) =>
-      op.kind === 'reduce' &&
-      op.axes.join() === String(shape.length) &&
-      constantOf(inputs[0]!.shape.at(-1)!)! >= WIDE,
-  )
 }

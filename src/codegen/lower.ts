@@ -27,7 +27,7 @@ export interface LowerOptions {
   /** Outputs that take the place of parameters: output number → parameter number. */
   readonly donate?: ReadonlyMap<number, number>
   /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
-  readonly panel?: number
+  readonly panel?: number | undefined
   /** What runs wide rows one after the other, where there are some: see row-loops.ts. */
   readonly rows?: ((program: Program) => Program) | undefined
 }

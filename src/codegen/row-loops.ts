@@ -117,7 +117,19 @@ function groupFrom(steps: readonly Step[], at: number): Group | undefined {
       inside.push(call)
     } else after.push(step)
   }
-  return inside.filter(({ width }) => width !== ONE).length < 2 ? undefined : { before, inside, after }
+  const joined = joinedToReduce(inside)
+  if (joined.filter(({ width }) => width !== ONE).length < 2) return undefined
+  const others = inside.filter((call) => !joined.includes(call)).map((call) => call.step)
+  return { before: [...before, ...others], inside: joined, after }
+}
+
+/** What hangs together with the first of the wide reductions: maps alone gain nothing from running row after row. */
+function joinedToReduce(calls: readonly RowCall[]): RowCall[] {
+  const joined = new Set(calls.filter(({ kernel }) => kernel.kind === 'reduce').slice(0, 1))
+  for (const one of joined) {
+    for (const other of calls) if (conflicts(other.step, [one.step])) joined.add(other)
+  }
+  return calls.filter((call) => joined.has(call))
 }
 
 function rowCallOf(step: Step): RowCall | undefined {
