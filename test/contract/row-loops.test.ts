@@ -6,8 +6,12 @@ import { instantiate } from '../../src/codegen/wasm/backend.ts'
 import { gradient } from '../../src/graph/grad.ts'
 import type { Graph } from '../../src/graph/node.ts'
 import { trace } from '../../src/graph/trace.ts'
+import { dense } from '../../src/layers/dense.ts'
+import { sequential } from '../../src/layers/sequential.ts'
 import type { TensorData } from '../../src/tensor/dtype.ts'
 import { lossOf } from '../../src/train/losses.ts'
+import { adam } from '../../src/train/optimizers.ts'
+import { trainingGraph } from '../../src/train/training-graph.ts'
 
 /** The cross entropy of x · w [T, B, V], targets batch-first, and its gradients. */
 const graphOf = (V: number) =>
@@ -48,4 +52,20 @@ test('wide rows: one loop, a row of its own for what only it reads, the gradient
 
 test('narrow rows stay in kernels over all of them', () => {
   expect(lowered(graphOf(100), rowLoops).steps.some(({ kind }) => kind === 'loop')).toBe(false)
+})
+
+test('updates of wide weights are no rows of one loop: only what a reduction of rows hangs together with is', () => {
+  const net = sequential([dense({ units: 1500 }), dense({ units: 1500 })], {
+    input: { shape: [1500], dtype: 'f32' },
+  })
+  const step = trainingGraph(net, { loss: 'softmaxCrossEntropy', optimizer: adam(), clipGlobalNorm: 1 })
+  const { steps } = lowered(step, rowLoops)
+  const loops = steps.flatMap((each) => (each.kind === 'loop' ? [each.loop.steps.key] : []))
+  expect(loops).toEqual(['B'])
+  // Each weight's update is one sweep over it, its moments and its gradient.
+  const sweeps = steps.flatMap((each) => {
+    const kernel = each.kind === 'call' && each.kernel.kind === 'map' ? each.kernel : undefined
+    return kernel?.shape.length === 2 ? [kernel.stores.length] : []
+  })
+  expect(sweeps).toEqual([3, 3])
 })
