@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { explain as explained } from '../codegen/explain.ts'
 import { loadModel } from '../io/model.ts'
-import { readFileBytes } from '../io/node-files.ts'
+import { readModelFile } from '../tasks/text-model.ts'
 import { adam } from '../train/optimizers.ts'
 import { profile, profileTable } from '../train/profile.ts'
 import { trainingGraph } from '../train/training-graph.ts'
@@ -42,7 +42,7 @@ export function addExplain(program: Command): void {
 }
 
 async function explain(path: string, flags: ExplainFlags): Promise<void> {
-  const { model } = loadModel(await readFileBytes(path))
+  const { model } = await readModelFile(path, loadModel)
   const graph = trainingGraph(model, { loss: flags.loss, optimizer: adam(), clipGlobalNorm: 1 })
   const sizes = { B: flags.batch, T: flags.steps }
   console.log(explained(graph, { sizes }))

@@ -3,11 +3,11 @@ import type { Graph } from '../graph/node.ts'
 import { brought } from '../passes/lift.ts'
 import { packsRows } from '../passes/scans.ts'
 import { requireChoice, requireInteger } from '../tensor/checks.ts'
-import type { Bindings } from '../tensor/size.ts'
+import { type Bindings, constantOf } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
 import { lower } from './lower.ts'
 import { runPasses } from './passes.ts'
-import type { Program } from './program.ts'
+import { type Program, WIDE } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
 
 /**
@@ -92,5 +92,8 @@ export async function lowering(
   const check = verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
-  return (panel) => lower(optimized, { donate, ...(panel && { panel }) })
+  const lengths = optimized.params.flatMap(({ shape }) => shape.map(constantOf))
+  const isWide = lengths.some((each) => each! >= WIDE)
+  const rows = isWide ? (await import('./row-loops.ts')).rowLoops : undefined
+  return (panel) => lower(optimized, { donate, rows, panel })
 }

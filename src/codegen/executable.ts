@@ -2,6 +2,7 @@
 import type { Dtype, TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, ShapeError } from '../tensor/errors.ts'
 import { type Bindings, evaluateSize, productOf, type Shape } from '../tensor/size.ts'
+import type { Kernel, Program } from './program.ts'
 
 export interface Call {
   /** A value for every symbol in the shapes. */
@@ -33,6 +34,14 @@ export interface Steady {
   /** Computes what depends on constant inputs alone: to be called when they have been written. */
   prepare(): void
   run(): void
+}
+
+/** A program that counts the time of each kernel, on the caller's thread. */
+export interface Profiled {
+  readonly executable: Executable
+  readonly program: Program
+  /** Milliseconds of each kernel in the calls since this was last asked. */
+  takeTimes(): ReadonlyMap<Kernel, number>
 }
 
 export interface Face {

@@ -11,6 +11,7 @@ import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
 import { runPasses } from './passes.ts'
 import type { Program, Step } from './program.ts'
+import { rowLoops } from './row-loops.ts'
 
 export interface ExplainOptions extends LowerOptions {
   /** Values of the sizes, to count bytes with: { B: 32, T: 64 }. */
@@ -46,7 +47,7 @@ export function explain(graph: Graph, options: ExplainOptions = {}): string {
   }
   brought.rows = ROWS
   const records = runPasses(graph)
-  const program = lower(records[records.length - 1]!.graph, options)
+  const program = lower(records[records.length - 1]!.graph, { rows: rowLoops, ...options })
   const stages = [{ pass: 'traced', graph, notes: [] }, ...records]
   return [
     'operations (views and constants cost nothing and do not count)',
@@ -106,8 +107,9 @@ function kernelLines(steps: readonly Step[], where: string): string[] {
   for (const step of steps) {
     if (step.kind === 'call') counts.set(step.kernel.kind, (counts.get(step.kernel.kind) ?? 0) + 1)
     else {
-      const { reverse, steps: count } = step.loop
-      loops.push(...kernelLines(step.body, loopName(reverse, count)))
+      const { reverse, steps: count, apart } = step.loop
+      const name = apart ? `each of ${count.key} rows` : loopName(reverse, count)
+      loops.push(...kernelLines(step.body, name))
     }
   }
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0)

@@ -27,7 +27,9 @@ export interface LowerOptions {
   /** Outputs that take the place of parameters: output number → parameter number. */
   readonly donate?: ReadonlyMap<number, number>
   /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
-  readonly panel?: number
+  readonly panel?: number | undefined
+  /** What runs wide rows one after the other, where there are some: see row-loops.ts. */
+  readonly rows?: ((program: Program) => Program) | undefined
 }
 
 /** Lowers a scope's outputs, each into its place where one is given. */
@@ -216,5 +218,5 @@ export function lower(graph: Graph, options: LowerOptions = {}): Program {
     aliases: new Map(),
     guards: graph.guards,
   }
-  return overlay(donate(program, options.donate ?? new Map()))
+  return overlay(donate(options.rows?.(program) ?? program, options.donate ?? new Map()))
 }

@@ -1,22 +1,11 @@
 /** Programs that count the time of each kernel, on the caller's thread. */
 import type { Graph } from '../graph/node.ts'
-import { brought } from '../passes/lift.ts'
-import { ROWS } from '../passes/lift-rows.ts'
-import { packsRows } from '../passes/scans.ts'
 import { ArenaExecutable } from './arena-executable.ts'
-import type { Executable } from './executable.ts'
-import { lower } from './lower.ts'
-import { runPasses } from './passes.ts'
+import { lowering } from './compile.ts'
+import type { Profiled } from './executable.ts'
 import type { Kernel, Program } from './program.ts'
 import { WasmEngine } from './wasm/backend.ts'
 import { emitWasm } from './wasm/emit.ts'
-
-export interface Profiled {
-  readonly executable: Executable
-  readonly program: Program
-  /** Milliseconds of each kernel in the calls since this was last asked. */
-  takeTimes(): ReadonlyMap<Kernel, number>
-}
 
 /** @param clock milliseconds */
 export async function compileProfiled(
@@ -24,11 +13,10 @@ export async function compileProfiled(
   backend: 'native' | 'wasm',
   clock: () => number,
 ): Promise<Profiled> {
-  if (packsRows(graph)) brought.rows = ROWS
-  const optimized = runPasses(graph).at(-1)!.graph
-  if (backend === 'wasm') return profileWasm(lower(optimized), clock)
-  const { profileNative } = await import('./native/backend.ts')
-  return profileNative((panel) => lower(optimized, { panel }))
+  const lowered = await lowering(graph, {})
+  if (backend === 'wasm') return profileWasm(lowered(), clock)
+  const { profileNative } = await import('./native/profile.ts')
+  return profileNative(lowered)
 }
 
 async function profileWasm(program: Program, clock: () => number): Promise<Profiled> {

@@ -23,6 +23,8 @@ export interface Loop {
   readonly id: number
   readonly steps: Size
   readonly reverse: boolean
+  /** Its steps are rows of which none needs anything of another: see row-loops.ts. */
+  readonly apart?: true
   /** Packed rows: the symbol that each step sets to its count, and where the counts of all steps stand. */
   readonly rows?: (Packing & { readonly counts: View }) | undefined
 }
@@ -177,6 +179,8 @@ export interface Threads {
 export const PANEL = 8
 /** Steps of a contracted length known only when it runs that are summed before they are added to the sum. */
 export const CHUNK = 256
+/** Elements of a row from which on calls for each row cost nothing beside their work. */
+export const WIDE = 1024
 
 export interface Slot {
   readonly name: string

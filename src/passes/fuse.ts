@@ -39,6 +39,7 @@ export function fuse(outputs: readonly Node[]): Item[] {
   const users = usersOf(order)
   const isOutput = new Set(outputs)
   const inlinedIn = inlineIntoReductions(order, users, isOutput)
+  const lot = lotsOf(order)
   const items: Item[] = []
   /** The place of the kernel that makes a node's values; −1 for parameters and leaves. */
   const madeAt = new Map<Node, number>()
@@ -59,7 +60,7 @@ export function fuse(outputs: readonly Node[]): Item[] {
     } else if (inlinedIn.has(node)) {
       madeAt.set(node, after)
     } else if (isKind(node, 'elementwise')) {
-      madeAt.set(node, placeElementwise(node, after, items, madeAt, users, isOutput))
+      madeAt.set(node, placeElementwise(node, after, items, madeAt, users, isOutput, lot))
     } else {
       madeAt.set(node, items.length)
       if (isKind(node, 'einsum')) items.push({ kind: 'product', node, epilogue: [], result: node })
@@ -90,6 +91,7 @@ function placeElementwise(
   madeAt: ReadonlyMap<Node, number>,
   users: ReadonlyMap<Node, readonly Node[]>,
   isOutput: ReadonlySet<Node>,
+  lot: (node: Node) => Node,
 ): number {
   const last = items[after]
   // The one reader of a product joins it, where its other operands were there before.
@@ -110,7 +112,13 @@ function placeElementwise(
   }
   for (let index = Math.max(after, 0); index < items.length; index++) {
     const item = items[index]!
-    if (item.kind !== 'map' || item.nodes.length >= GROUP_LIMIT || !sameShape(item.shape, node.shape))
+    if (
+      item.kind !== 'map' ||
+      item.nodes.length >= GROUP_LIMIT ||
+      !sameShape(item.shape, node.shape) ||
+      // Weights, as their shape tells: each one's update is a sweep of its own.
+      (node.shape[0] && constantOf(node.shape[0]) && lot(node) !== lot(item.nodes[0]!))
+    )
       continue
     // What a view of this kernel's result shows is there only after the kernel.
     if (
@@ -123,6 +131,21 @@ function placeElementwise(
   }
   items.push({ kind: 'map', shape: node.shape, nodes: [node], stores: [] })
   return items.length - 1
+}
+
+/** The same node for all element-wise nodes that hang together by others of their kind. */
+function lotsOf(order: readonly Node[]): (node: Node) => Node {
+  const next = new Map<Node, Node>()
+  const lot = (node: Node): Node => {
+    let last = node
+    while (next.has(last)) last = next.get(last)!
+    return last
+  }
+  for (const node of order) {
+    if (!isKind(node, 'elementwise')) continue
+    for (const input of node.inputs.map(lot)) if (isKind(input, 'elementwise')) next.set(input, node)
+  }
+  return lot
 }
 
 /** Element-wise nodes that only one reduction reads, directly or through such nodes. */

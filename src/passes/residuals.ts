@@ -11,12 +11,25 @@ import { evaluateSize, type Shape, symbolsOf } from '../tensor/size.ts'
 import { type Note, openScan, type Pass } from './rewrite.ts'
 import { closeScan, freshParam } from './scans.ts'
 
-const DEAR = new Set(['exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'div'])
+/** Functions and operations that are worth keeping in memory rather than computing again. */
+export const DEAR: ReadonlySet<string> = new Set([
+  'exp',
+  'log',
+  'sqrt',
+  'tanh',
+  'sigmoid',
+  'div',
+  'einsum',
+  'reduce',
+  'gather',
+  'argsort',
+  'scatterAdd',
+  'output',
+  'scan',
+])
 
-/** Whether a node is worth keeping in memory rather than computing again. */
 function isDear(node: Node): boolean {
-  if (isKind(node, 'elementwise')) return DEAR.has(node.op.fn)
-  return ['einsum', 'reduce', 'gather', 'argsort', 'scatterAdd', 'output', 'scan'].includes(node.op.kind)
+  return DEAR.has(isKind(node, 'elementwise') ? node.op.fn : node.op.kind)
 }
 
 /** Elements of a shape where every symbol is 16: enough to compare candidates. */

@@ -55,9 +55,14 @@ export function textModelBytes({ model, vocabulary }: TextModel): Uint8Array {
  * @throws {FormatError} when it is not a model file, or its model is not one of characters
  */
 export async function loadTextModel(path: string): Promise<TextModel> {
+  return readModelFile(path, parseTextModel)
+}
+
+/** What a file's bytes are read as; a complaint about them names the file. */
+export async function readModelFile<M>(path: string, parse: (bytes: Uint8Array) => M): Promise<M> {
   const bytes = await readFileBytes(path)
   try {
-    return parseTextModel(bytes)
+    return parse(bytes)
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause
     throw new FormatError(`${path}: ${cause.message}`, { cause })

@@ -1,6 +1,7 @@
 /** Where the time of a call goes: each kernel, how often it runs, how long, and its share of what the machine can do. */
 import { BACKENDS, type Backend } from '../codegen/compile.ts'
-import { compileProfiled, type Profiled } from '../codegen/profiled.ts'
+import type { Profiled } from '../codegen/executable.ts'
+import { compileProfiled } from '../codegen/profiled.ts'
 import type { Kernel, Step } from '../codegen/program.ts'
 import type { Graph } from '../graph/node.ts'
 import { trace } from '../graph/trace.ts'

@@ -5,6 +5,7 @@ import { scanUntil } from '../../src/graph/scan-until.ts'
 import type { ParamSpec } from '../../src/graph/trace.ts'
 import type { Value } from '../../src/graph/value.ts'
 import * as v from '../../src/graph/value.ts'
+import { lossOf } from '../../src/train/losses.ts'
 
 export interface Case {
   readonly inputs: readonly ParamSpec[]
@@ -237,6 +238,19 @@ export const CASES: Readonly<Record<string, Case>> = {
       .add(v.softmax(x, 1))
       .mul(v.logSumExp(x, -1, { keepDims: true })),
   ),
+  'cross entropy of wide rows': {
+    inputs: [f('T', 'B', 3), i('B', 'T')],
+    build: (x, y) => {
+      const logits = x!.matmul(
+        v
+          .iota([3, 1030], 1)
+          .add(v.iota([3, 1030], 0))
+          .toF32()
+          .sin(),
+      )
+      return lossOf('softmaxCrossEntropy').terms(logits, y!.mul(250).transpose())
+    },
+  },
   'one-hot': { inputs: [i('B'), f('B', 6)], highest: 5, build: (at, x) => v.oneHot(at!, 6).mul(x!) },
   'scan forwards': recurrence(false),
   'scan backwards': recurrence(true),

@@ -155,6 +155,8 @@ const cases: [string, string[], number, RegExp][] = [
   ["another program's model", ['generate', 'foreign'], 1, /foreign: not a valid model file/],
   ['an unknown character', ['generate', 'model', '--prompt', 'the Σ'], 1, /the prompt has "Σ", .* knows "/],
   ['a prompt of controls', ['generate', 'model', '--prompt', 'a\n\u001b'], 1, /the prompt has "\\n"/],
+  ['explain of no model', ['explain', 'text.txt'], 1, /text\.txt: not a valid safetensors file/],
+  ['an unknown backend', ['explain', 'model', '--backend', 'x'], 2, /Allowed choices are native, wasm/],
   ['no length', ['generate', 'model', '--length', '0'], 2, /--length .*at least 1/],
   ['a negative temperature', ['generate', 'model', '--temperature', '-1'], 2, /--temperature .*at least 0/],
 ]
@@ -192,6 +194,13 @@ test.skipIf(!existsSync(full))(
 test('a reader of the output that goes away is none', async () => {
   const gone = await recurra(['generate', 'model', '--length', '5000'], (_, child) => child.stdout!.destroy())
   expect(gone).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('explain, with a profile', async () => {
+  const { code, stdout } = await recurra(['explain', 'model', '--batch', '2', '--steps', '3', '--profile'])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/bytes for B 2, T 3/)
+  expect(stdout).toMatch(/wasm, one thread: [\d.]+ ms a call; peak of a product: \d+ GFLOP/)
 })
 
 test('help and version', async () => {

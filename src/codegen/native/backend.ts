@@ -2,7 +2,6 @@
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
-import type { Profiled } from '../profiled.ts'
 import type { Program } from '../program.ts'
 import { ThreadedEngine } from '../threads/engine.ts'
 import { split } from '../threads/split.ts'
@@ -39,38 +38,13 @@ export async function instantiateNative(
 }
 
 /** The path of a program's code; the tile of matrix products is built once a machine. */
-async function built(source: string, lanes: number): Promise<string> {
+export async function built(source: string, lanes: number): Promise<string> {
   const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
   return build({ text: source, flags: ['-O2', '-ffp-contract=off'], libraries: [tiles] })
 }
 
-/** As code that counts the time of each kernel, here. */
-export async function profileNative(lowered: (panel: number) => Program): Promise<Profiled> {
-  const { lanes } = await compilerOf()
-  const program = lowered(columnsOf(lanes))
-  const { source, names, kernels } = emitC(program, lanes, true)
-  const file = await built(source, lanes)
-  const code = new NativeCode(names, file, kernels.length)
-  return {
-    executable: new ArenaExecutable(program, new HereEngine(code, loadRun(file))),
-    program,
-    takeTimes: () => {
-      // Before the first call there is no memory.
-      if (code.buffer().byteLength === 0) return new Map()
-      const counted = new BigInt64Array(
-        code.buffer(),
-        8 * (names.symbols.length + names.buffers.length),
-        kernels.length,
-      )
-      const times = new Map(kernels.map((kernel, i) => [kernel, Number(counted[i]) / 1e6]))
-      counted.fill(0n)
-      return times
-    },
-  }
-}
-
 /** On the caller's thread. */
-class HereEngine implements Engine {
+export class HereEngine implements Engine {
   readonly backend = 'native'
   readonly begin: number
   readonly #code: NativeCode

@@ -15,7 +15,7 @@ export const columnsOf = (lanes: number): number => ABREAST * lanes
 export const rowsOf = (lanes: number): number => (lanes === 16 ? 12 : lanes === 8 ? 6 : 4)
 
 /** Panels side by side for one row: as many sums as hide the latency of adding. */
-export const WIDE = 4
+const WIDE = 4
 
 /** Vectors side by side in a product of a single row: those of a block, four panels. */
 const ROW = WIDE * ABREAST
