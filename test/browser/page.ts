@@ -14,6 +14,8 @@ export interface Site {
   readonly file: (path: string) => Promise<Uint8Array | string>
   /** The content security policy. Default: none. */
   readonly policy?: string
+  /** Whether the page may share memory with workers. Default: false. */
+  readonly isolated?: boolean
 }
 
 const BROWSER = 'chromium'
@@ -36,7 +38,7 @@ export function hasChromium(): boolean {
 }
 
 /** What a page writes, or what went wrong instead. */
-export async function outputOf({ page, file, policy }: Site): Promise<string> {
+export async function outputOf({ page, file, policy, isolated = false }: Site): Promise<string> {
   let settle: (answer: string) => void
   const answer = new Promise<string>((resolve) => {
     settle = resolve
@@ -53,6 +55,10 @@ export async function outputOf({ page, file, policy }: Site): Promise<string> {
     const type = path === '/' ? 'text/html' : SCRIPTS.includes(extname(path)) ? 'text/javascript' : undefined
     if (type !== undefined) response.setHeader('content-type', type)
     if (policy !== undefined) response.setHeader('content-security-policy', policy)
+    if (isolated) {
+      response.setHeader('cross-origin-opener-policy', 'same-origin')
+      response.setHeader('cross-origin-embedder-policy', 'require-corp')
+    }
     if (path === '/') response.end(`<!doctype html><script src="/watcher.js"></script>${page}`)
     else if (path === '/watcher.js') response.end(watcher)
     else {

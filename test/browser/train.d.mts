@@ -1,1 +1,4 @@
-export function trainAndHash(recurra: typeof import('../../src/index.ts')): Promise<string>
+export function trainAndHash(
+  recurra: typeof import('../../src/index.ts'),
+  place?: { threads?: number },
+): Promise<string>

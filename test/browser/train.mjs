@@ -4,10 +4,11 @@
  * Twice 50 training steps from one seed, in Node or in a page: the SHA-256 of all weights.
  *
  * @param {Recurra} recurra
+ * @param {{ threads?: number }} place where `fit` runs
  * @returns {Promise<string>} hexadecimal
  */
-export async function trainAndHash(recurra) {
-  const nets = [await characters(recurra), await ragged(recurra)]
+export async function trainAndHash(recurra, place = {}) {
+  const nets = [await characters(recurra, place), await ragged(recurra, place)]
   const parts = nets.flatMap((net) =>
     [...net.weights().values()].map(({ data }) => new Uint8Array(data.buffer)),
   )
@@ -19,8 +20,9 @@ export async function trainAndHash(recurra) {
  * Tokens, states that go on from window to window.
  *
  * @param {Recurra} recurra
+ * @param {{ threads?: number }} place
  */
-async function characters({ adam, dense, embedding, fit, lstm, sequential, tensor }) {
+async function characters({ adam, dense, embedding, fit, lstm, sequential, tensor }, place) {
   const net = sequential([
     embedding({ inputDim: 11, outputDim: 7 }),
     lstm({ units: 13, returnSequences: true }),
@@ -40,6 +42,7 @@ async function characters({ adam, dense, embedding, fit, lstm, sequential, tenso
     truncate: { k1: 20, k2: 20 },
     epochs: 5,
     seed: 7,
+    ...place,
   })
   return net
 }
@@ -48,8 +51,12 @@ async function characters({ adam, dense, embedding, fit, lstm, sequential, tenso
  * Rows of unlike lengths, both directions, numbers that are dropped at random.
  *
  * @param {Recurra} recurra
+ * @param {{ threads?: number }} place
  */
-async function ragged({ adamW, bidirectional, dense, dropout, fit, gru, layerNorm, sequential, tensor }) {
+async function ragged(
+  { adamW, bidirectional, dense, dropout, fit, gru, layerNorm, sequential, tensor },
+  place,
+) {
   const net = sequential([
     bidirectional(gru({ units: 9, returnSequences: true })),
     layerNorm(),
@@ -69,6 +76,6 @@ async function ragged({ adamW, bidirectional, dense, dropout, fit, gru, layerNor
     }
   })
   const optimizer = adamW({ learningRate: 0.01, weightDecay: 0.01 })
-  await fit(net, batches, { loss: 'huber', optimizer, clipGlobalNorm: 1, epochs: 5, seed: 3 })
+  await fit(net, batches, { loss: 'huber', optimizer, clipGlobalNorm: 1, epochs: 5, seed: 3, ...place })
   return net
 }
