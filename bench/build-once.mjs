@@ -21,6 +21,6 @@ const executable = await instantiateNative((panel) => {
   const program = lower(optimized, { panel })
   lowering = performance.now() - begun
   return program
-}, 1)
+}, undefined)
 if (executable === undefined) throw new Error('there is no native code here')
 console.log(JSON.stringify({ buildMs: performance.now() - start - lowering }))

@@ -4,10 +4,20 @@ import { type Bindings, evaluateSize, productOf, type Size } from '../tensor/siz
 
 /** About 2 ms as WebAssembly: worth a compiler, and too long for a thread that serves or draws. */
 const WORTH = 5e7
+/** About 2 ms as native code on one thread. */
+const LONG = 4 * WORTH
 
-/** Whether so many calls have at least 50 million multiplications in matrix products. */
-export function isLarge(graph: Graph, sizes: Bindings, calls = 1): boolean {
-  return calls * multiplications(graph, sizes) >= WORTH
+export interface Rule {
+  /** Whether native code is worth its compiler. */
+  readonly native: boolean
+  /** Whether a call is too long for the caller's thread. */
+  readonly long: boolean
+}
+
+/** For so many calls, of which each may be on one thread alone. */
+export function ruleFor(graph: Graph, sizes: Bindings, calls: number, alone: boolean): Rule {
+  const each = multiplications(graph, sizes)
+  return { native: calls * each >= WORTH, long: each >= (alone ? LONG : WORTH) }
 }
 
 /** In all matrix products of a call; those over packed rows as if all rows were as long as the longest. */

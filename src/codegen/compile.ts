@@ -52,11 +52,11 @@ export async function placeFor(
   if (backend === 'interpret') return { backend }
   const isNode = globalThis.process?.versions?.node !== undefined
   if (!isNode && !globalThis.crossOriginIsolated) return { backend: backend === 'auto' ? 'wasm' : backend }
-  const { isLarge } = await import('./auto.ts')
-  const large = isLarge(graph, sizes, calls)
+  const { ruleFor } = await import('./auto.ts')
+  const { native, long } = ruleFor(graph, sizes, calls, threads === 1 && backend !== 'wasm')
   return {
-    backend: backend === 'auto' ? (large && isNode ? 'native' : 'wasm') : backend,
-    threads: large ? (threads ?? 'auto') : (threads ?? 1) > 1 ? threads : undefined,
+    backend: backend === 'auto' ? (native && isNode ? 'native' : 'wasm') : backend,
+    threads: long ? (threads ?? 'auto') : (threads ?? 1) > 1 ? threads : undefined,
   }
 }
 

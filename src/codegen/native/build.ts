@@ -15,6 +15,8 @@ const FLAGS = [
 ]
 const LIMIT_MS = 10_000
 const OUTPUT_BYTES = 2 ** 24
+/** Objects in the cache; half of them go when there are more. */
+const MOST_KEPT = 1024
 
 export interface Compiler {
   readonly command: string
@@ -46,7 +48,7 @@ function builtin<K extends keyof Builtins>(name: K): Builtins[K] {
 interface Builtins {
   'node:child_process': typeof import('node:child_process')
   'node:crypto': typeof import('node:crypto')
-  'node:fs/promises': typeof import('node:fs/promises')
+  'node:fs': typeof import('node:fs')
   'node:module': typeof import('node:module')
   'node:os': typeof import('node:os')
   'node:path': typeof import('node:path')
@@ -73,7 +75,7 @@ export function compilerOf(): Promise<Compiler> {
 }
 
 async function findCompiler(): Promise<Compiler> {
-  const folder = await cacheFolder()
+  const folder = cacheFolder()
   const reasons: string[] = []
   for (const command of COMPILERS) {
     try {
@@ -98,19 +100,19 @@ const processor = (): string => builtin('node:os').cpus()[0]?.model ?? ''
 /** What was found out of this very file on this processor before; asking it takes as long as all else together. */
 async function knownOr(folder: string, command: string, ask: () => Promise<Compiler>): Promise<Compiler> {
   const { delimiter, join } = builtin('node:path')
-  const { readFile, rename, stat, writeFile } = builtin('node:fs/promises')
+  const { readFileSync, renameSync, statSync, writeFileSync } = builtin('node:fs')
   for (const each of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(each, command)
-    const file = await stat(path).catch(() => undefined)
+    const file = statSync(path, { throwIfNoEntry: false })
     if (file === undefined) continue
     const key = digest([path, file.ino, file.size, file.mtimeMs, processor()].join('\n'))
     const note = join(folder, `${key}.json`)
     try {
-      return compilerFrom(JSON.parse(await readFile(note, 'utf8')))
+      return compilerFrom(JSON.parse(readFileSync(note, 'utf8')))
     } catch {
       const compiler = await ask()
-      await writeFile(`${note}.${process.pid}`, JSON.stringify(compiler))
-      await rename(`${note}.${process.pid}`, note)
+      writeFileSync(`${note}.${process.pid}`, JSON.stringify(compiler))
+      renameSync(`${note}.${process.pid}`, note)
       return compiler
     }
   }
@@ -148,17 +150,16 @@ function digest(content: string | Uint8Array): string {
   return builtin('node:crypto').createHash('sha256').update(content).digest('hex')
 }
 
-/** The user's cache folder, this user's alone. */
-async function cacheFolder(): Promise<string> {
-  const [{ mkdir, stat }, { join }, { homedir }] = [
-    builtin('node:fs/promises'),
-    builtin('node:path'),
-    builtin('node:os'),
-  ]
-  const folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'recurra')
+/** The user's cache folder, this user's alone. @throws {NativeUnavailable} */
+function cacheFolder(): string {
+  const { mkdirSync, statSync } = builtin('node:fs')
+  const folder = builtin('node:path').join(
+    process.env['XDG_CACHE_HOME'] || builtin('node:path').join(builtin('node:os').homedir(), '.cache'),
+    'recurra',
+  )
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const { uid, mode } = await stat(folder)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const { uid, mode } = statSync(folder)
     if (process.getuid !== undefined && uid !== process.getuid())
       throw new Error('it belongs to another user')
     if ((mode & 0o077) !== 0)
@@ -172,25 +173,26 @@ async function cacheFolder(): Promise<string> {
 /** The path of the shared object that a source makes; rejects with {@link NativeUnavailable} where it cannot be built. */
 export async function build({ text, flags, libraries }: Source): Promise<string> {
   const { join } = builtin('node:path')
-  const { mkdtemp, readFile, rename, rm, writeFile } = builtin('node:fs/promises')
-  const [{ command, identity }, folder] = [await compilerOf(), await cacheFolder()]
+  const { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } = builtin('node:fs')
+  const [{ command, identity }, folder] = [await compilerOf(), cacheFolder()]
   const all = [...flags, ...FLAGS]
   const key = digest([identity, ...all, ...libraries, text].join('\n'))
   const [file, seal] = [join(folder, `${key}.so`), join(folder, `${key}.sha256`)]
-  if (await isWhole(file, seal)) return file
+  if (isWhole(file, seal)) return file
   try {
-    const work = await mkdtemp(join(folder, 'building-'))
+    const work = mkdtempSync(join(folder, 'building-'))
     try {
       const [from, to] = [join(work, 'program.c'), join(work, 'program.so')]
-      await writeFile(from, text)
+      writeFileSync(from, text)
       await run(command, [...all, '-o', to, from, ...libraries])
-      await writeFile(`${to}.sha256`, digest(await readFile(to)))
+      writeFileSync(`${to}.sha256`, digest(readFileSync(to)))
       // Files move into their place whole.
-      await rename(to, file)
-      await rename(`${to}.sha256`, seal)
+      renameSync(to, file)
+      renameSync(`${to}.sha256`, seal)
+      prune(folder)
       return file
     } finally {
-      await rm(work, { recursive: true, force: true })
+      rmSync(work, { recursive: true, force: true })
     }
   } catch (error) {
     throw error instanceof NativeUnavailable ? error : new NativeUnavailable(messageOf(error))
@@ -198,11 +200,24 @@ export async function build({ text, flags, libraries }: Source): Promise<string>
 }
 
 /** A file that was cut short would take down the process that loads it. */
-async function isWhole(file: string, seal: string): Promise<boolean> {
-  const { readFile } = builtin('node:fs/promises')
+function isWhole(file: string, seal: string): boolean {
+  const { readFileSync } = builtin('node:fs')
   try {
-    return digest(await readFile(file)) === (await readFile(seal, 'utf8'))
+    return digest(readFileSync(file)) === readFileSync(seal, 'utf8')
   } catch {
     return false
+  }
+}
+
+/** Of what is kept, what was not used for the longest time goes. */
+function prune(folder: string): void {
+  const { readdirSync, rmSync, statSync } = builtin('node:fs')
+  const { join } = builtin('node:path')
+  const kept = readdirSync(folder).filter((name) => name.endsWith('.so'))
+  if (kept.length <= MOST_KEPT) return
+  const used = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.atimeMs ?? 0
+  const byUse = kept.map((name) => ({ name, used: used(name) })).sort((a, b) => a.used - b.used)
+  for (const { name } of byUse.slice(0, kept.length - MOST_KEPT / 2)) {
+    for (const each of [name, name.replace('.so', '.sha256')]) rmSync(join(folder, each), { force: true })
   }
 }

@@ -35,9 +35,8 @@ export class Names {
 
   /** Declares the symbols that a text reads. */
   declare(text: string): string {
-    return this.symbols
-      .map((_, i) => (new RegExp(`\\bs${i}\\b`).test(text) ? `int64_t s${i} = env[${i}];\n` : ''))
-      .join('')
+    const read = new Set(text.match(/\bs\d+\b/g))
+    return this.symbols.map((_, i) => (read.has(`s${i}`) ? `int64_t s${i} = env[${i}];\n` : '')).join('')
   }
 
   /** The address of a view's first element, without what loops add. */

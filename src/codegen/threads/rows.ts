@@ -14,10 +14,12 @@ export function kernelsOf(steps: readonly Step[]): Kernel[] {
 }
 
 /** Buffers that steps read, and those they write. */
-export function touchedBy(
-  steps: readonly Step[],
-  ownerOf: OwnerOf,
-): { read: Set<Buffer>; written: Set<Buffer> } {
+export interface Touched {
+  readonly read: ReadonlySet<Buffer>
+  readonly written: ReadonlySet<Buffer>
+}
+
+export function touchedBy(steps: readonly Step[], ownerOf: OwnerOf): Touched {
   const read = new Set<Buffer>()
   const written = new Set<Buffer>()
   const visit = (step: Step): void => {

@@ -15,7 +15,7 @@ import {
 } from '../../tensor/size.ts'
 import type { Buffer, Kernel, Phase, Program, Share, Step } from '../program.ts'
 import { cut, cutPanels, type Part, walkOf } from './cut.ts'
-import { cutRows, kernelsOf, type OwnerOf, touchedBy } from './rows.ts'
+import { cutRows, kernelsOf, type OwnerOf, type Touched, touchedBy } from './rows.ts'
 
 /** Elements from which on a kernel of known size is worth a wait. */
 const WORTH = 8192
@@ -53,6 +53,7 @@ class Splitting {
   readonly #ownerOf: OwnerOf
   readonly #options: SplitOptions
   readonly #phases: Phase[] = []
+  readonly #touched = new Map<Step, Touched>()
   /** The rows of the first loop that is cut by rows. */
   readonly #rows: Size | undefined
   #open: Open = { alone: [], shared: [], byRow: [], rows: undefined }
@@ -166,10 +167,19 @@ class Splitting {
 
   /** Whether a step writes what others touch, or touches what they write. */
   #meets(step: Step, others: readonly Step[]): boolean {
-    const [own, all] = [touchedBy([step], this.#ownerOf), touchedBy(others, this.#ownerOf)]
+    const own = this.#touchedBy(step)
     const both = (some: ReadonlySet<Buffer>, others: ReadonlySet<Buffer>) =>
       [...some].some((buffer) => others.has(buffer))
-    return both(own.written, all.written) || both(own.written, all.read) || both(own.read, all.written)
+    return others.some((other) => {
+      const all = this.#touchedBy(other)
+      return both(own.written, all.written) || both(own.written, all.read) || both(own.read, all.written)
+    })
+  }
+
+  #touchedBy(step: Step): Touched {
+    const known = this.#touched.get(step) ?? touchedBy([step], this.#ownerOf)
+    this.#touched.set(step, known)
+    return known
   }
 
   #share(total: Size, unit: number, packed?: Share['packed']): Share {
