@@ -9,6 +9,7 @@ export { type FitOptions, fit, type ValidationOptions } from './fit.ts'
 export { type FreeRunOptions, freeRun } from './free-run.ts'
 export { type GenerateOptions, generate } from './generate.ts'
 export type { TensorLike } from './inputs.ts'
+export { lazyAdam } from './lazy-adam.ts'
 export {
   type HuberOptions,
   huber,

@@ -128,7 +128,7 @@ export interface AdamOptions {
   readonly epsilon?: number
 }
 
-const ADAM = ['learningRate', 'beta1', 'beta2', 'epsilon']
+export const ADAM = ['learningRate', 'beta1', 'beta2', 'epsilon']
 
 /**
  * Adam (Kingma and Ba 2015): m ← β₁ m + (1−β₁) g, v ← β₂ v + (1−β₂) g²,
@@ -152,7 +152,8 @@ export function adamW(options: AdamWOptions = {}): Optimizer {
   return adamWith('adamW', options, weightDecay)
 }
 
-function adamWith(name: string, options: AdamOptions, decay: number): Optimizer {
+/** What Adam and its kin share; λ is 0 where weights do not decay. */
+export function adamWith(name: string, options: AdamOptions, decay: number): Optimizer {
   const { learningRate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options
   requireRate(name, learningRate)
   requireNumber(name, 'beta1', beta1, SHARE)

@@ -45,6 +45,7 @@ import { timeDistributed } from '../../src/layers/time-distributed.ts'
 import { ArgumentError } from '../../src/tensor/errors.ts'
 import { ctc } from '../../src/train/ctc.ts'
 import { EarlyStopping } from '../../src/train/early-stopping.ts'
+import { lazyAdam } from '../../src/train/lazy-adam.ts'
 import { huber } from '../../src/train/losses.ts'
 import { movingAverage } from '../../src/train/moving-average.ts'
 import { adam, adamW, rmsprop, sgd } from '../../src/train/optimizers.ts'
@@ -319,6 +320,7 @@ const BUILDERS: readonly (readonly [string, Build, object | undefined, Kinds])[]
     { learningRate: 'rate', rho: 'share', momentum: 'share', epsilon: 'above0', centered: 'flag' },
   ],
   ['adam', adam, undefined, adamOptions],
+  ['lazyAdam', lazyAdam, undefined, adamOptions],
   ['adamW', adamW, undefined, { ...adamOptions, weightDecay: 'atLeast0' }],
   ['movingAverage', (options) => movingAverage(adam(), options), undefined, { momentum: 'share' }],
   ['huber', huber, undefined, { delta: 'above0' }],

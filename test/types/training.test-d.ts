@@ -10,6 +10,7 @@ import {
   type History,
   huber,
   type LossFunction,
+  lazyAdam,
   type Model,
   predict,
   predictWithStates,
@@ -89,6 +90,8 @@ export function options(model: Model, batches: Batches, state: TrainingState): R
   adam({ lr: 0.001 })
   // @ts-expect-error weightDecay is adamW's
   adam({ weightDecay: 0.01 })
+  // @ts-expect-error weightDecay is adamW's
+  lazyAdam({ weightDecay: 0.01 })
   // @ts-expect-error a rate or a schedule
   adamW({ learningRate: 'cosine' })
   // @ts-expect-error true or false
