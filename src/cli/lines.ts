@@ -1,6 +1,6 @@
 /** Progress as plain lines, for logs and pipes: one about every five seconds. Their form is stable. */
 import type { ProgressEvent, SavedEvent, StartEvent, TextEvent } from '../tasks/text.ts'
-import { nextLines, type Reporter, resultLines, startLines } from './report.ts'
+import { backendLine, nextLines, type Reporter, resultLines, startLines } from './report.ts'
 
 const EVERY = 5000
 
@@ -21,6 +21,9 @@ export class Lines implements Reporter {
       case 'start':
         this.#start = event
         print(...startLines(event))
+        break
+      case 'backend':
+        print(backendLine(event))
         break
       case 'step': {
         this.#latest = event

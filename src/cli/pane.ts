@@ -2,7 +2,15 @@
 import pc from 'picocolors'
 import type { ProgressEvent, SavedEvent, StartEvent, TextEvent } from '../tasks/text.ts'
 import { Curve, LABEL } from './curve.ts'
-import { clockTime, grouped, nextLines, type Reporter, resultLines, startLines } from './report.ts'
+import {
+  backendLine,
+  clockTime,
+  grouped,
+  nextLines,
+  type Reporter,
+  resultLines,
+  startLines,
+} from './report.ts'
 import { flow, LiveArea, printable, wrap } from './terminal.ts'
 
 const REDRAW_EVERY = 100
@@ -92,6 +100,9 @@ export class Pane implements Reporter {
         this.#start = event
         this.#status = `Ctrl-C stops and saves to ${event.options.out}`
         this.#print(startLines(event))
+        break
+      case 'backend':
+        this.#print([backendLine(event)])
         break
       case 'step': {
         this.#latest = event

@@ -1,6 +1,6 @@
 /** What training says before and after, alike in a terminal and elsewhere. */
 import { basename, relative } from 'node:path'
-import type { EndEvent, SavedEvent, StartEvent, TextEvent } from '../tasks/text.ts'
+import type { BackendEvent, EndEvent, SavedEvent, StartEvent, TextEvent } from '../tasks/text.ts'
 import { EMBEDDING } from '../tasks/text-model.ts'
 
 /** Takes the events of a training run as they come. */
@@ -26,6 +26,11 @@ export function clockTime(seconds: number): string {
 
 function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
+/** What runs the steps. */
+export function backendLine({ backend }: BackendEvent): string {
+  return `steps run ${backend === 'native' ? 'as native code' : 'as WebAssembly'}`
 }
 
 export function startLines({ documents, characters, vocabulary, parameters, options }: StartEvent): string[] {

@@ -4,8 +4,8 @@ import { type Bindings, evaluateSize, productOf, type Size } from '../tensor/siz
 
 /** About 2 ms as WebAssembly: worth a compiler, and too long for a thread that serves or draws. */
 const WORTH = 5e7
-/** About 2 ms as native code on one thread. */
-const LONG = 4 * WORTH
+/** About 5 ms as native code on one thread with wide vectors, and not above 20 with narrow ones. */
+const LONG = 10 * WORTH
 
 export interface Rule {
   /** Whether native code is worth its compiler. */

@@ -9,6 +9,7 @@ import { DataError } from '../tensor/errors.ts'
 import { fit } from '../train/fit.ts'
 import { adam } from '../train/optimizers.ts'
 import { evaluate } from '../train/predict.ts'
+import type { StartEvent as TrainingStart } from '../train/run.ts'
 import { linearDecay } from '../train/schedules.ts'
 import type { Document } from './corpus.ts'
 import { Meter } from './meter.ts'
@@ -41,6 +42,12 @@ export interface StartEvent {
   readonly firstWord: string
   readonly parameters: number
   readonly options: TextTrainingOptions
+}
+
+/** Before the first step, once what runs it is built. */
+export interface BackendEvent {
+  readonly kind: 'backend'
+  readonly backend: TrainingStart['backend']
 }
 
 export interface ProgressEvent {
@@ -81,7 +88,7 @@ export interface EndEvent {
   readonly sample: string
 }
 
-export type TextEvent = StartEvent | ProgressEvent | SampleEvent | SavedEvent | EndEvent
+export type TextEvent = StartEvent | BackendEvent | ProgressEvent | SampleEvent | SavedEvent | EndEvent
 
 const HELD_OUT = 0.1
 /** More would measure no better, and take as long as the training. */
@@ -152,7 +159,7 @@ async function* training(
   textModel: TextModel,
   batches: Batches,
   options: TextTrainingOptions,
-): AsyncGenerator<ProgressEvent | SampleEvent, number> {
+): AsyncGenerator<BackendEvent | ProgressEvent | SampleEvent, number> {
   const { until, learningRate, seed, signal } = options
   if (signal?.aborted) return 0
   const total = 'epochs' in until ? until.epochs * batches.count : Number.POSITIVE_INFINITY
@@ -175,6 +182,7 @@ async function* training(
   let steps = 0
   try {
     for await (const event of run) {
+      if (event.kind === 'start') yield { kind: 'backend', backend: event.backend }
       if (event.kind !== 'step') continue
       steps = event.step
       const progress = progressAt(steps)

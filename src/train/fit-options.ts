@@ -110,7 +110,7 @@ export interface FitOptions extends ClippingOptions {
   readonly backend?: Backend
   /**
    * How many workers compute a step, each some rows of the batch; the numbers do not depend on it. Steps of at least 50
-   * million multiplications (natively on one thread 200) run on workers always, so that the thread that calls never stands still for long. Workers
+   * million multiplications (natively on one thread 500) run on workers always, so that the thread that calls never stands still for long. Workers
    * need shared memory: in a page, cross-origin isolation. Default: as many as are seen to pay in the first steps.
    */
   readonly threads?: number

@@ -101,6 +101,27 @@ test('a worker that dies: the call says so, and the next one works', () => {
   expect(stderr).toMatch(/^recurra: a worker ended \(exit code 1\); the next call starts new ones\n$/)
 })
 
+test.each(backends)(
+  '%s: a worker that dies in the middle: the run ends with an error that says so, and the next works',
+  (backend) => {
+    const { lines } = run(`
+    import { Worker } from 'node:worker_threads'
+    const started = []
+    const post = Worker.prototype.postMessage
+    Worker.prototype.postMessage = function (message) { started.includes(this) || started.push(this); post.call(this, message) }
+    const net = sequential([lstm({ units: 160 }), dense({ units: 3 })])
+    const batches = sequences(rows(Array(32).fill(40), 6), Array(32).fill(1), { batch: 32 })
+    const train = (epochs) => fit(net, batches, { loss: 'softmaxCrossEntropy', backend: '${backend}', threads: 2, epochs })
+    const first = train(100_000)
+    for await (const event of first) if (event.kind === 'step' && event.step === 3) break
+    await started[0].terminate()
+    console.log(await first.then(() => 'done', ({ code, message }) => code + ': ' + message))
+    console.log((await train(2)).steps)`)
+    expect(lines[0]).toMatch(/^threads: a worker ended during a call .*begin anew from a saved state$/)
+    expect(lines[1]).toBe('2')
+  },
+)
+
 test('no shared memory: one thread, and a line that says so', () => {
   const { lines, stderr } = run(`
     const { Memory } = WebAssembly

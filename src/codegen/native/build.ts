@@ -9,6 +9,7 @@ const FLAGS = [
   '-std=gnu11',
   '-shared',
   '-fPIC',
+  '-pipe',
   '-w',
   '-fno-math-errno',
   '-fno-trapping-math',
