@@ -31,7 +31,12 @@ async function events(name: string, options: Partial<TextTrainingOptions> = {}, 
 test('a run: start, steps to the end, saved, and bits that are those of the saved model', async () => {
   const all = await events('whole')
   const steps = all.filter((event) => event.kind === 'step')
-  expect(all.map(({ kind }) => kind).filter((kind) => kind !== 'step')).toEqual(['start', 'saved', 'end'])
+  expect(all.map(({ kind }) => kind).filter((kind) => kind !== 'step')).toEqual([
+    'start',
+    'backend',
+    'saved',
+    'end',
+  ])
   expect(steps.map((event) => event.progress)).toEqual(steps.map((_, i) => (i + 1) / steps.length))
   expect(steps.at(-1)!.bits).toBeLessThan(0.7 * steps[0]!.bits)
 
@@ -53,7 +58,7 @@ test('a run that is stopped saves after its step; one that never began saves not
   const controller = new AbortController()
   const { signal } = controller
   const stopped = await events('stopped', { signal, until: { seconds: 60 } }, () => controller.abort())
-  expect(stopped.map(({ kind }) => kind)).toEqual(['start', 'step', 'saved'])
+  expect(stopped.map(({ kind }) => kind)).toEqual(['start', 'backend', 'step', 'saved'])
   expect((await events('never', { signal })).map(({ kind }) => kind)).toEqual(['start'])
   expect((await readdir(folder)).sort()).toEqual(['stopped', 'whole'])
 })

@@ -122,6 +122,23 @@ test.each(backends)(
   },
 )
 
+test.each(backends)(
+  '%s: no worker starts, as in a bundle without its script: one thread, and a line that says so',
+  (backend) => {
+    const { lines, stderr } = run(`
+    import { Worker } from 'node:worker_threads'
+    const threads = process.getBuiltinModule('node:worker_threads')
+    threads.Worker = class extends Worker { constructor(url, options) { super(new URL('./nowhere.js', url), options) } }
+    const net = sequential([lstm({ units: 8 })])
+    const on = async (threads) => String((await predict(net, rows(even, 6), { backend: '${backend}', threads })).data)
+    console.log((await on(2)) === (await on(undefined)), (await on(2)) === (await on(3)))`)
+    expect(lines).toEqual(['true true'])
+    expect(stderr).toMatch(
+      /^recurra: one thread, the caller's: no worker starts: Cannot find module .*nowhere\.js/,
+    )
+  },
+)
+
 test('no shared memory: one thread, and a line that says so', () => {
   const { lines, stderr } = run(`
     const { Memory } = WebAssembly

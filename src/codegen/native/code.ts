@@ -5,6 +5,7 @@ import type { Arena } from '../arena.ts'
 import type { ThreadedCode } from '../threads/engine.ts'
 import type { Code } from '../threads/protocol.ts'
 import { machineBytes } from './build.ts'
+import { loadRun } from './load.ts'
 import type { Names } from './names.ts'
 
 /** Elements that a typed array can have. */
@@ -29,6 +30,11 @@ export class NativeCode implements ThreadedCode {
 
   code(): Code {
     return this.#code
+  }
+
+  async here(table: number): Promise<() => number> {
+    const run = loadRun(this.#file)
+    return () => run(this.words, table)
   }
 
   buffer(): SharedArrayBuffer {

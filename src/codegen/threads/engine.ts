@@ -4,10 +4,11 @@ import type { Arena } from '../arena.ts'
 import type { Engine } from '../arena-executable.ts'
 import type { Executable } from '../executable.ts'
 import type { Share, Threads } from '../program.ts'
+import { warnOnce } from '../warn.ts'
 import { Pace } from './pace.ts'
 import { evenEnds, ragged } from './parts.ts'
-import { cores, type Job, poolOf } from './pool.ts'
-import { type Code, SYNC_BYTES } from './protocol.ts'
+import { cores, type Job, poolOf, ThreadsUnavailable } from './pool.ts'
+import { type Code, SYNC, SYNC_BYTES } from './protocol.ts'
 
 /** What a backend compiled for threads. */
 export interface ThreadedCode {
@@ -19,6 +20,8 @@ export interface ThreadedCode {
   /** Fills in the table at a place. */
   fill(at: number, arena: Arena, bindings: Bindings): void
   code(): Code
+  /** The function that runs on the caller's thread by the table at a place. */
+  here(table: number): Promise<() => unknown>
 }
 
 let jobs = 0
@@ -34,6 +37,8 @@ export class ThreadedEngine implements Engine {
   #bound: { readonly arena: Arena; readonly bindings: Bindings } | undefined
   /** For how many threads the tables are filled in. */
   #filled = 0
+  /** Whether no worker starts. */
+  #alone = false
 
   /** @throws {ThreadsUnavailable} */
   constructor(code: ThreadedCode, threads: Threads, count: number | 'auto') {
@@ -62,11 +67,28 @@ export class ThreadedEngine implements Engine {
   }
 
   async run(): Promise<void> {
-    const threads = this.#pace.next()
+    const threads = this.#alone ? 1 : this.#pace.next()
     const isRagged = this.#threads.shares.some(({ packed }) => packed !== undefined)
     if (threads !== this.#filled || isRagged) this.#fill(threads)
     this.#filled = threads
-    await this.#pace.measure(threads, () => poolOf(this.#most).run(this.#job, threads))
+    if (this.#alone) return this.#runHere()
+    try {
+      await this.#pace.measure(threads, () => poolOf(this.#most).run(this.#job, threads))
+    } catch (error) {
+      if (!(error instanceof ThreadsUnavailable)) throw error
+      // Nothing has run yet.
+      warnOnce(`one thread, the caller's: no worker starts: ${error.message}`)
+      this.#alone = true
+      await this.run()
+    }
+  }
+
+  /** Where no worker can be had. */
+  async #runHere(): Promise<void> {
+    const sync = new Int32Array(this.buffer(), 0, SYNC_BYTES / 4).fill(0)
+    sync[SYNC.threads] = 1
+    const run = await this.#code.here(this.#job.tableOf(0))
+    run()
   }
 
   /** Fills in each thread's table with its own parts. */

@@ -35,6 +35,12 @@ interface Thread {
   unref?(): void
 }
 
+interface Started {
+  readonly thread: Thread
+  /** Settles once it is known whether the worker runs at all. */
+  readonly ready: Promise<void>
+}
+
 interface Under {
   readonly resolve: () => void
   readonly reject: (reason: Error) => void
@@ -62,7 +68,7 @@ export function poolOf(threads: number): Pool {
 
 export class Pool {
   readonly #control = new Int32Array(new SharedArrayBuffer(4 * controlWords(MOST_THREADS)))
-  readonly #threads: Thread[] = []
+  readonly #threads: Started[] = []
   /** What each worker has loaded, by job. */
   readonly #loaded: Map<number, Code>[] = []
   readonly #forgotten = new FinalizationRegistry<number>((id) => this.#forget(id))
@@ -92,23 +98,33 @@ export class Pool {
     this.#forgotten.register(owner, id)
   }
 
-  #run(job: Job, threads: number): Promise<void> {
+  async #run(job: Job, threads: number): Promise<void> {
     if (this.#ended) return poolOf(threads).run(job, threads)
-    for (let worker = 0; worker < threads; worker++) this.#load(worker, job)
+    const part = this.#threads.slice(0, threads)
+    // A process does not end while a call is under way.
+    for (const { thread } of part) thread.ref?.()
+    try {
+      await Promise.all(part.map(({ ready }) => ready))
+      if (this.#ended) return await poolOf(threads).run(job, threads)
+      for (let worker = 0; worker < threads; worker++) this.#load(worker, job)
+      await this.#wakeAll(job, threads)
+    } finally {
+      for (const { thread } of part) thread.unref?.()
+    }
+  }
+
+  #wakeAll(job: Job, threads: number): Promise<void> {
     const sync = new Int32Array(job.memory(), 0, SYNC_BYTES / 4)
     sync.fill(0)
     sync[SYNC.threads] = threads
     Atomics.store(this.#control, LEFT, threads)
-    return new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#under = { resolve, reject, job, failure: undefined }
       for (let worker = 0; worker < threads; worker++) {
-        this.#threads[worker]!.ref?.()
         Atomics.store(this.#control, jobOf(worker), job.id)
         Atomics.add(this.#control, runsOf(worker), 1)
         this.#wake(worker)
       }
-    }).finally(() => {
-      for (const thread of this.#threads) thread.unref?.()
     })
   }
 
@@ -126,7 +142,7 @@ export class Pool {
 
   #send(worker: number, message: ToWorker): void {
     Atomics.add(this.#control, sentOf(worker), 1)
-    this.#threads[worker]!.postMessage(message)
+    this.#threads[worker]!.thread.postMessage(message)
     this.#wake(worker)
   }
 
@@ -135,7 +151,7 @@ export class Pool {
     Atomics.notify(this.#control, signalOf(worker))
   }
 
-  #receive(message: FromWorker): void {
+  #receive(message: Exclude<FromWorker, { kind: 'ready' }>): void {
     const under = this.#under
     if (under === undefined) return
     if (message.kind === 'failed') {
@@ -150,14 +166,13 @@ export class Pool {
   /** A worker ended that nobody told to: all end, and the next call begins with new ones. */
   #end(reason: string): void {
     if (this.#ended) return
-    this.#ended = true
-    if (current === this) current = undefined
+    this.#close()
+    console.warn(`recurra: a worker ended (${reason}); the next call starts new ones`)
     const under = this.#under
     this.#under = undefined
-    if (under !== undefined) Atomics.store(new Int32Array(under.job.memory()), SYNC.failed, 1)
-    for (const thread of this.#threads) thread.terminate()
-    console.warn(`recurra: a worker ended (${reason}); the next call starts new ones`)
-    under?.reject(
+    if (under === undefined) return
+    Atomics.store(new Int32Array(under.job.memory()), SYNC.failed, 1)
+    under.reject(
       new RecurraError(
         'threads',
         `a worker ended during a call (${reason}); what that call updates may be half done: begin anew from a saved state`,
@@ -165,24 +180,55 @@ export class Pool {
     )
   }
 
-  #start(): Thread {
-    const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads')
-    const end = (reason: string) => this.#end(reason)
-    try {
-      if (threads !== undefined) {
-        const worker = new threads.Worker(new URL('./worker.js', import.meta.url), { execArgv: [] })
-        worker.on('message', (message: FromWorker) => this.#receive(message))
-        worker.on('error', (error) => end(error.message))
-        worker.on('exit', (code) => end(`exit code ${code}`))
-        worker.unref()
-        return worker
-      }
-      const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-      worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data)
-      worker.onerror = ({ message }) => end(message ?? 'it could not be loaded')
-      return worker
-    } catch (error) {
-      throw new ThreadsUnavailable(error instanceof Error ? error.message : String(error))
+  #close(): void {
+    this.#ended = true
+    if (current === this) current = undefined
+    for (const { thread } of this.#threads) thread.terminate()
+  }
+
+  #start(): Started {
+    let begin: (() => void) | undefined
+    let refuse: ((reason: ThreadsUnavailable) => void) | undefined
+    const ready = new Promise<void>((resolve, reject) => {
+      ;[begin, refuse] = [resolve, reject]
+    })
+    // Whoever runs a job hears of it.
+    ready.catch(() => {})
+    let runs = false
+    const receive = (message: FromWorker) => {
+      if (message.kind === 'ready') {
+        runs = true
+        begin!()
+      } else this.#receive(message)
     }
+    const end = (reason: string) => {
+      if (runs) this.#end(reason)
+      else {
+        this.#close()
+        refuse!(new ThreadsUnavailable(reason))
+      }
+    }
+    return { thread: startThread(receive, end), ready }
+  }
+}
+
+/** @throws {ThreadsUnavailable} */
+function startThread(receive: (message: FromWorker) => void, end: (reason: string) => void): Thread {
+  const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads')
+  try {
+    if (threads !== undefined) {
+      const worker = new threads.Worker(new URL('./worker.js', import.meta.url), { execArgv: [] })
+      worker.on('message', receive)
+      worker.on('error', ({ message }) => end(message))
+      worker.on('exit', (code) => end(`exit code ${code}`))
+      worker.unref()
+      return worker
+    }
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => receive(data)
+    worker.onerror = ({ message }) => end(message || 'its script could not be loaded')
+    return worker
+  } catch (error) {
+    throw new ThreadsUnavailable(error instanceof Error ? error.message : String(error))
   }
 }

@@ -26,5 +26,8 @@ export type ToWorker =
   | { readonly kind: 'load'; readonly job: number; readonly code: Code; readonly table: number }
   | { readonly kind: 'forget'; readonly job: number }
 
-/** `done` comes from the last of the workers to end. */
-export type FromWorker = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly reason: string }
+/** `ready` comes once from each worker, `done` from the last of them to end a job. */
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly reason: string }

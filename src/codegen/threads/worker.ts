@@ -25,6 +25,7 @@ async function handle(message: ToWorker): Promise<void> {
   if (message.kind === 'begin') {
     control = message.control
     worker = message.worker
+    post({ kind: 'ready' })
   } else if (message.kind === 'forget') jobs.delete(message.job)
   else {
     try {

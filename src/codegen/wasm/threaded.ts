@@ -36,6 +36,7 @@ class SharedWasm implements ThreadedCode {
   readonly backend = 'wasm'
   readonly tableBytes: number
   readonly #code: Code
+  readonly #module: WebAssembly.Module
   readonly #table: SizeTable
   readonly #memory: WebAssembly.Memory
 
@@ -47,11 +48,17 @@ class SharedWasm implements ThreadedCode {
     } catch (error) {
       throw new ThreadsUnavailable(error instanceof Error ? error.message : String(error))
     }
+    this.#module = module
     this.#code = { kind: 'wasm', module, memory: this.#memory }
   }
 
   code(): Code {
     return this.#code
+  }
+
+  async here(table: number): Promise<() => unknown> {
+    const { exports } = await WebAssembly.instantiate(this.#module, { host: { memory: this.#memory, table } })
+    return exports['run'] as () => unknown
   }
 
   buffer(): SharedArrayBuffer {
