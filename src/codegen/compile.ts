@@ -5,7 +5,7 @@ import { packsRows } from '../passes/scans.ts'
 import { requireChoice, requireInteger } from '../tensor/checks.ts'
 import { type Bindings, constantOf } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
-import { lower } from './lower.ts'
+import { lower, type Target } from './lower.ts'
 import { runPasses } from './passes.ts'
 import { type Program, WIDE } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
@@ -84,16 +84,16 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   return instantiate(lowered())
 }
 
-/** The graph's program after all passes, for panels of so many columns. */
+/** The graph's program after all passes, for a backend's products; default: WebAssembly's. */
 export async function lowering(
   graph: Graph,
   { donate = new Map(), verify }: CompileOptions,
-): Promise<(panel?: number) => Program> {
+): Promise<(target?: Target) => Program> {
   const check = verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   const optimized = runPasses(graph, check).at(-1)!.graph
   const lengths = optimized.params.flatMap(({ shape }) => shape.map(constantOf))
   const isWide = lengths.some((each) => each! >= WIDE)
   const rows = isWide ? (await import('./row-loops.ts')).rowLoops : undefined
-  return (panel) => lower(optimized, { donate, rows, panel })
+  return (target) => lower(optimized, { donate, rows, target })
 }

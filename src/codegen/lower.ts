@@ -23,11 +23,19 @@ import {
 } from './program.ts'
 import { strided } from './views.ts'
 
+/** What a backend's products are like. */
+export interface Target {
+  /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
+  readonly panel: number
+  /** Puts products of all steps into those of each step: see native/join.ts. */
+  readonly join: (program: Program, panel: number) => Program
+}
+
 export interface LowerOptions {
   /** Outputs that take the place of parameters: output number → parameter number. */
   readonly donate?: ReadonlyMap<number, number>
-  /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
-  readonly panel?: number | undefined
+  /** Default: WebAssembly's. */
+  readonly target?: Target | undefined
   /** What runs wide rows one after the other, where there are some: see row-loops.ts. */
   readonly rows?: ((program: Program) => Program) | undefined
 }
@@ -195,7 +203,8 @@ function sameView(a: View | undefined, b: View): boolean {
 
 /** Lowers a graph to a program. */
 export function lower(graph: Graph, options: LowerOptions = {}): Program {
-  const lowering = new Lowering(options.panel ?? PANEL)
+  const { target } = options
+  const lowering = new Lowering(target?.panel ?? PANEL)
   const top = new Scope()
   const slot = (node: Node, name: string): Slot => {
     const buffer = lowering.buffer(top, name, productOf(node.shape), node.dtype, true)
@@ -218,5 +227,6 @@ export function lower(graph: Graph, options: LowerOptions = {}): Program {
     aliases: new Map(),
     guards: graph.guards,
   }
-  return overlay(donate(options.rows?.(program) ?? program, options.donate ?? new Map()))
+  const joined = target?.join(program, target.panel) ?? program
+  return overlay(donate(options.rows?.(joined) ?? joined, options.donate ?? new Map()))
 }

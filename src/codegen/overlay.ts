@@ -115,8 +115,10 @@ function readsOwnPlaces(kernel: Kernel, fresh: Buffer, old: Buffer): boolean {
     return kernel.stores.every(({ expr }) => loadsOf(expr).every(isOwn(stores)))
   }
   if (kernel.kind !== 'matmul' || !kernel.packed) return false
-  const operands = [kernel.a, kernel.b].every(({ buffer }) => buffer !== old)
-  return operands && loadsOf(kernel.epilogue).every(isOwn([kernel.into]))
+  const { a, b, plus, into, epilogue } = kernel
+  const operands = [a, b, ...(plus === undefined ? [] : [plus.a, plus.b])]
+  const others = [...loadsOf(epilogue), ...(plus === undefined ? [] : [plus.made])]
+  return operands.every(({ buffer }) => buffer !== old) && others.every(isOwn([into]))
 }
 
 /** Every buffer with the one in whose place it stands in the end. */

@@ -1,6 +1,6 @@
 /** A program as readable text, for snapshots and `explain`. */
 import { ONE, printShape, type Size, ZERO } from '../tensor/size.ts'
-import type { Expr, Kernel, LoopTerm, Program, Step, View } from './program.ts'
+import type { Expr, Kernel, LoopTerm, Plus, Program, Step, View } from './program.ts'
 
 export function printProgram(program: Program): string {
   const slots = (all: Program['inputs']) =>
@@ -45,7 +45,7 @@ function printKernel(kernel: Kernel): string[] {
       const b = `${kernel.kind === 'row' ? 'blocks ' : kernel.packed ? 'panels ' : ''}${printView(kernel.b)}`
       return [
         `${kernel.kind} ${rows}${kernel.n.key} × ${kernel.k.key}`,
-        `  ${printView(kernel.into)} = ${printExpr(kernel.epilogue)} where product = ${printView(kernel.a)} · ${b}`,
+        `  ${printView(kernel.into)} = ${printExpr(kernel.epilogue)} where product = ${printView(kernel.a)} · ${b}${kernel.kind === 'row' ? '' : printPlus(kernel.plus)}`,
       ]
     }
     case 'gather':
@@ -61,6 +61,12 @@ function printKernel(kernel: Kernel): string[] {
         `scatter-add ${kernel.n.key} rows of ${kernel.d.key} ${printView(kernel.into)} += ${printView(kernel.from)} at ${printView(kernel.indices)}`,
       ]
   }
+}
+
+function printPlus(plus: Plus | undefined): string {
+  if (plus === undefined) return ''
+  const { here, k, a, b, made } = plus
+  return ` + (${here.key} ? ${printView(a)} · panels ${printView(b)} over ${k.key} : ${printView(made)})`
 }
 
 function printExpr(expr: Expr): string {

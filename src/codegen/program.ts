@@ -59,6 +59,18 @@ export type Expr =
       readonly dtype: Dtype
     }
 
+/**
+ * Another product in the sum of a packed one: a [M, K] · b [K, N], b in panels, where `here` is 1; where it is 0, the
+ * numbers [M, N] in `made`.
+ */
+export interface Plus {
+  readonly here: Size
+  readonly k: Size
+  readonly a: View
+  readonly b: View
+  readonly made: View
+}
+
 export interface Store {
   readonly view: View
   readonly expr: Expr
@@ -90,6 +102,7 @@ export type Kernel =
       readonly packed: boolean
       readonly into: View
       readonly epilogue: Expr
+      readonly plus?: Plus
     }
   /**
    * A product of a single row, its sizes numbers: c [N] = epilogue(a [K] · b [K, N]), strides as of a matmul; b in blocks of
@@ -242,7 +255,11 @@ export function reads(kernel: Kernel): View[] {
       return exprsOf(kernel).flatMap((expr) => loadsOf(expr))
     case 'pack':
       return [kernel.from]
-    case 'matmul':
+    case 'matmul': {
+      const { plus } = kernel
+      const others = plus === undefined ? [] : [plus.a, plus.b, plus.made]
+      return [kernel.a, kernel.b, ...others, ...loadsOf(kernel.epilogue)]
+    }
     case 'row':
       return [kernel.a, kernel.b, ...loadsOf(kernel.epilogue)]
     case 'gather':

@@ -8,7 +8,16 @@ import { trace } from '../graph/trace.ts'
 import { requireChoice, requireInteger, requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'
-import { type Bindings, evaluateSize, printShape, productOf, symbolsOf } from '../tensor/size.ts'
+import {
+  addSize,
+  type Bindings,
+  evaluateSize,
+  mulSize,
+  printShape,
+  productOf,
+  type Size,
+  symbolsOf,
+} from '../tensor/size.ts'
 
 export interface ProfileOptions {
   /** Values of the graph's sizes: { B: 64, T: 28 }. */
@@ -117,9 +126,14 @@ function listed(
     const ms = taken.get(kernel) ?? 0
     const about = { where, what: `${kernel.kind} ${sizesOf(kernel)}`, times, ms, share: ms / all }
     if (kernel.kind !== 'matmul') return [about]
-    const flops = 2 * times * evaluateSize(productOf([kernel.m, kernel.n, kernel.k]), bindings)
+    const flops = 2 * times * evaluateSize(productOf([kernel.m, kernel.n, lengthOf(kernel)]), bindings)
     return [{ ...about, gflops: flops / ms / 1e6 }]
   })
+}
+
+/** Products summed for each element. */
+function lengthOf({ k, plus }: Extract<Kernel, { kind: 'matmul' }>): Size {
+  return plus === undefined ? k : addSize(k, mulSize(plus.k, plus.here))
 }
 
 function sizesOf(kernel: Kernel): string {

@@ -116,9 +116,9 @@ export function runOracle(named: NamedGraph, given: Named, sizes: Bindings): Rec
 }
 
 /** Compiled once; verified after every pass. */
-export async function openWasm(named: NamedGraph) {
+export async function openWasm(named: NamedGraph, place: Partial<Place> = {}) {
   const { graph, inputs, donate } = named
-  const [executable, names] = [await compile(graph, { donate, verify: true }), namesOf(named)]
+  const [executable, names] = [await compile(graph, { ...place, donate, verify: true }), namesOf(named)]
   return async (own: Named, sizes: Bindings): Promise<Named> => {
     const { values, bindings } = withPacking(named, own, sizes)
     const given = graph.params.map(({ dtype }, i) => {
@@ -176,13 +176,15 @@ export function amplifiesRounding(
   })
 }
 
-/** Where code runs that is held to the oracle: natively too where the long suites run and a C compiler works. */
-export async function compiled(): Promise<[name: string, Place][]> {
+/** Where code runs that is held to the oracle: natively too where that is asked for, as by the long suites, and a C compiler works. */
+export async function compiled(
+  natively = process.env['RECURRA_LONG'] !== undefined,
+): Promise<[name: string, Place][]> {
   const wasm: [string, Place][] = [
     ['wasm', { backend: 'wasm' }],
     ['wasm on 3 threads', { backend: 'wasm', threads: 3 }],
   ]
-  if (process.env['RECURRA_LONG'] === undefined) return wasm
+  if (!natively) return wasm
   const { compilerOf } = await import('../../src/codegen/native/build.ts')
   const native: [string, Place][] = [
     ['native', { backend: 'native' }],

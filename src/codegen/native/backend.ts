@@ -2,6 +2,7 @@
 import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
+import type { Target } from '../lower.ts'
 import type { Program } from '../program.ts'
 import { ThreadedEngine } from '../threads/engine.ts'
 import { split } from '../threads/split.ts'
@@ -9,19 +10,21 @@ import { warnOnce } from '../warn.ts'
 import { build, compilerOf, NativeUnavailable } from './build.ts'
 import { NativeCode } from './code.ts'
 import { emitC } from './emit.ts'
+import { joinProducts } from './join.ts'
 import { loadRun, type NativeRun } from './load.ts'
 import { columnsOf, rowsOf, tileSource } from './tiles.ts'
 
 /** Builds a program for this machine; where that cannot be, a line says why, once, and there is none. */
 export async function instantiateNative(
-  lowered: (panel: number) => Program,
+  lowered: (target: Target) => Program,
   threads: number | 'auto' | undefined,
 ): Promise<ArenaExecutable | undefined> {
   try {
     const { lanes } = await compilerOf()
-    const [panel, tileRows] = [columnsOf(lanes), rowsOf(lanes)]
-    const whole = lowered(panel)
-    const program = threads === undefined ? whole : split(whole, { panel, tileRows })
+    const target = targetOf(lanes)
+    const whole = lowered(target)
+    const program =
+      threads === undefined ? whole : split(whole, { panel: target.panel, tileRows: rowsOf(lanes) })
     const { source, names } = emitC(program, lanes)
     const file = await built(source, lanes)
     // Loaded here too: what cannot be loaded is found out before it runs.
@@ -35,6 +38,11 @@ export async function instantiateNative(
     warnOnce(`WebAssembly instead of native code: ${error.message}`)
     return undefined
   }
+}
+
+/** Products over vectors of so many lanes. */
+export function targetOf(lanes: number): Target {
+  return { panel: columnsOf(lanes), join: joinProducts }
 }
 
 /** The path of a program's code; the tile of matrix products is built once a machine. */

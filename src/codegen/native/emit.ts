@@ -45,6 +45,7 @@ static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0); }
 void recurra_tile(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, f32 *, int64_t, const f32 *, int64_t, const f32 *, int64_t);
 void recurra_wide(int64_t, int64_t, const f32 *, int64_t, const f32 *, f32 *, const f32 *, const f32 *);
+void recurra_join(int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, const f32 *, int64_t, int64_t, const f32 *, f32 *, int64_t, const f32 *, int64_t);
 void recurra_row(int64_t, int64_t, const f32 *, int64_t, const f32 *, int64_t, f32 *);
 void recurra_pack(int64_t, int64_t, const f32 *, int64_t, int64_t, f32 *);
 void recurra_sum(int64_t, int64_t, int64_t, const f32 *, int64_t, int64_t, const f32 *, int64_t, int64_t, f32 *, int64_t);

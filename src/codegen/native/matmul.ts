@@ -26,13 +26,25 @@ function addends(expr: Expr): View[] | undefined {
   return all.some((each) => each === undefined) ? undefined : (all as View[][]).flat()
 }
 
-function emitPacked(body: Body, { m, n, k, a, b, into, epilogue }: Of<'matmul'>): string {
+/** Rows of numbers added to sums, or none. */
+interface Addend {
+  readonly at: string
+  readonly stride: string
+}
+
+const NONE: Addend = { at: '0', stride: '0' }
+
+function emitPacked(body: Body, kernel: Of<'matmul'>): string {
+  const { m, n, k, a, b, into, epilogue, plus } = kernel
   const { names } = body
   const [rows, columns, steps] = [m, n, k].map((size) => names.size(size)) as [string, string, string]
-  const [ar, ak] = a.strides.map((stride) => names.size(stride))
-  const cr = names.size(into.strides[0]!)
   const width = columnsOf(body.lanes)
   const block = 2 * rowsOf(body.lanes)
+  const addend = (view: View): Addend => ({ at: body.pointer(view), stride: names.size(view.strides[0]!) })
+  const from = (each: Addend, place: string): Addend =>
+    each === NONE ? NONE : { ...each, at: `${each.at} + ${place}` }
+  const made = plus === undefined ? [] : [addend(plus.made)]
+  const product = productOf(body, kernel)
   const finish = finisher(
     body,
     { into, epilogue },
@@ -42,32 +54,85 @@ function emitPacked(body: Body, { m, n, k, a, b, into, epilogue }: Of<'matmul'>)
   const through = `for (int64_t row = 0; row < ${rows}; row += ${block}) {
 const int64_t count = least(${block}, ${rows} - row);
 f32 sums[${block * width}];
-recurra_tile(count, ${steps}, ${body.pointer(a)} + row * ${ar}, ${ar}, ${ak}, panel, ${width}, sums, ${width}, 0, 0, 0, 0);
-for (int64_t r = 0; r < count; r++) {
+${product(
+  'count',
+  'row',
+  { at: 'sums', stride: String(width) },
+  made.map((each) => from(each, `row * ${each.stride} + low`)),
+  [],
+)}for (int64_t r = 0; r < count; r++) {
 ${finish}}
 }
 `
-  const added = epilogue.kind === 'load' ? undefined : addends(epilogue)
-  const direct = added !== undefined && added.length <= 2
-  const [x, y] = [0, 1].map((i) => {
-    const view = direct ? added[i] : undefined
-    return view === undefined
-      ? { at: '0', stride: '0' }
-      : { at: body.pointer(view), stride: names.size(view.strides[0]!) }
-  }) as [Addend, Addend]
-  const at = (each: Addend, low: string) => (each.at === '0' ? '0' : `${each.at}${low}`)
-  const whole = `recurra_tile(${rows}, ${steps}, ${body.pointer(a)}, ${ar}, ${ak}, panel, ${width}, ${body.pointer(into)} + low, ${cr}, ${at(x, ' + low')}, ${x.stride}, ${at(y, ' + low')}, ${y.stride});\n`
-  return `int64_t low = 0;
-${direct ? `if (${rows} == 1) {\nrecurra_wide(${columns} / ${width}, ${steps}, ${body.pointer(a)}, ${ak}, ${body.pointer(b)}, ${body.pointer(into)}, ${at(x, '')}, ${at(y, '')});\nlow = ${columns} / ${width} * ${width};\n}\n` : ''}for (; low < ${columns}; low += ${width}) {
-const f32 *panel = ${body.pointer(b)} + low * ${steps};
+  const added = epilogue.kind === 'load' ? undefined : addends(epilogue)?.map(addend)
+  const direct = added !== undefined && added.length + made.length <= 2
+  if (!direct) return eachPanel(columns, width, steps, body.pointer(b), through)
+  const [x = NONE, y = NONE] = [...made, ...added]
+  const whole = product(
+    rows,
+    '0',
+    from(addend(into), 'low'),
+    made.map((each) => from(each, 'low')),
+    added.map((each) => from(each, 'low')),
+  )
+  const single = plus === undefined ? `${rows} == 1` : `${rows} == 1 && !${names.size(plus.here)}`
+  return (
+    `int64_t first = 0;\nif (${single}) {\n` +
+    `recurra_wide(${columns} / ${width}, ${steps}, ${body.pointer(a)}, ${names.size(a.strides[1]!)}, ${body.pointer(b)}, ${body.pointer(into)}, ${x.at}, ${y.at});\n` +
+    `first = ${columns} / ${width} * ${width};\n}\n` +
+    eachPanel(
+      columns,
+      width,
+      steps,
+      body.pointer(b),
+      `if (width == ${width}) {\n${whole}continue;\n}\n${through}`,
+      'first',
+    )
+  )
+}
+
+function eachPanel(
+  columns: string,
+  width: number,
+  steps: string,
+  b: string,
+  inside: string,
+  first = '0',
+): string {
+  return `for (int64_t low = ${first}; low < ${columns}; low += ${width}) {
+const f32 *panel = ${b} + low * ${steps};
 const int64_t width = least(${width}, ${columns} - low);
-${direct ? `if (width == ${width}) {\n${whole}continue;\n}\n` : ''}${through}}
+${inside}}
 `
 }
 
-interface Addend {
-  readonly at: string
-  readonly stride: string
+/** A block of rows of the product at the panel of column `low`, from row `row` on; with it what was made, and what else is added. */
+function productOf(body: Body, { k, a, plus }: Of<'matmul'>) {
+  const { names } = body
+  const operand = (view: View, row: string) => {
+    const [ar, ak] = view.strides.map((stride) => names.size(stride))
+    return `${body.pointer(view)} + ${row} * ${ar}, ${ar}, ${ak}`
+  }
+  const all = (addends: readonly Addend[]) => addends.map(({ at, stride }) => `${at}, ${stride}`).join(', ')
+  return (
+    rows: string,
+    row: string,
+    into: Addend,
+    made: readonly Addend[],
+    added: readonly Addend[],
+  ): string => {
+    const own = `${rows}, ${names.size(k)}, ${operand(a, row)}, panel`
+    const [x = NONE, y = NONE] = [...made, ...added]
+    const apart = `recurra_tile(${own}, ${widthOf(body)}, ${all([into, x, y])});\n`
+    if (plus === undefined) return apart
+    const l = names.size(plus.k)
+    const both = `recurra_join(${own}, ${l}, ${operand(plus.a, row)}, ${body.pointer(plus.b)} + low * ${l}, ${all([into, added[0] ?? NONE])});\n`
+    return `if (${names.size(plus.here)}) ${both}else ${apart}`
+  }
+}
+
+function widthOf(body: Body): number {
+  return columnsOf(body.lanes)
 }
 
 /** The epilogue on a row's sums, `width` of them from column `low` on, and where they go; `rowOf`: where a view's row begins. */

@@ -48,16 +48,27 @@ export function walkOf(kernel: Kernel): Walk | undefined {
       return { sizes: kernel.shape, free, views, whole: [] }
     }
     case 'matmul': {
-      const { m, n, k, a, b, into, packed } = kernel
+      const { m, n, k, a, b, into, packed, plus } = kernel
       const views = [
-        read(a, [a.strides[0]!, ZERO, a.strides[1]!]),
-        ...(packed ? [] : [read(b, [ZERO, b.strides[1]!, b.strides[0]!])]),
+        read(a, [a.strides[0]!, ZERO, a.strides[1]!, ZERO]),
+        ...(packed ? [] : [read(b, [ZERO, b.strides[1]!, b.strides[0]!, ZERO])]),
         ...[...loads, into].map((view) => ({
-          ...read(view, [...view.strides, ZERO]),
+          ...read(view, [...view.strides, ZERO, ZERO]),
           written: view === into,
         })),
       ]
-      return { sizes: [m, n, k], free: [0, 1], views, whole: packed ? [b] : [] }
+      const whole = packed ? [b] : []
+      if (plus === undefined) return { sizes: [m, n, k, ONE], free: [0, 1], views, whole }
+      return {
+        sizes: [m, n, k, plus.k],
+        free: [0, 1],
+        views: [
+          ...views,
+          read(plus.a, [plus.a.strides[0]!, ZERO, ZERO, plus.a.strides[1]!]),
+          read(plus.made, [...plus.made.strides, ZERO, ZERO]),
+        ],
+        whole: [...whole, plus.b],
+      }
     }
     case 'gather': {
       const { n, d, table, indices, into } = kernel
@@ -123,8 +134,16 @@ export function cut(kernel: Kernel, axis: number, { begin, count }: Part): Kerne
       const { a, b, into, k, packed } = kernel
       const epilogue = within(kernel.epilogue, along)
       const to = moved(into, along(into))
-      if (axis === 0) return { ...kernel, m: count, a: moved(a, a.strides[0]!), into: to, epilogue }
-      return { ...kernel, n: count, b: moved(b, packed ? k : b.strides[1]!), into: to, epilogue }
+      const plus = kernel.plus && {
+        ...kernel.plus,
+        made: moved(kernel.plus.made, along(kernel.plus.made)),
+        ...(axis === 0
+          ? { a: moved(kernel.plus.a, kernel.plus.a.strides[0]!) }
+          : { b: moved(kernel.plus.b, kernel.plus.k) }),
+      }
+      const own = { ...kernel, ...(plus && { plus }), into: to, epilogue }
+      if (axis === 0) return { ...own, m: count, a: moved(a, a.strides[0]!) }
+      return { ...own, n: count, b: moved(b, packed ? k : b.strides[1]!) }
     }
     case 'gather': {
       const { indices, into, d } = kernel
