@@ -12,15 +12,17 @@
  *     Σ g² = Σ U²
  *
  * Of y the bits are the same, signs of zeros aside: the same operations on the same numbers. The squares are added in
- * another order. Where f(p, 0) is p, as lazyAdam has it, nothing walks over the table. Loaded only for graphs with tables.
+ * another order. Where f(p, 0) is p, as lazyAdam has it, nothing walks over the table. Of a table read in several places
+ * the sums are read together: `at` is all their indices. Loaded only for graphs with tables.
  */
 import * as build from '../graph/build.ts'
 import { firsts, setRows } from '../graph/build-rows.ts'
 import { type Graph, isKind, makeGraph, type Node, topological } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
 import { substitute } from '../graph/rebuild.ts'
-import { constantOf, productOf, type Size } from '../tensor/size.ts'
+import { addSize, constantOf, productOf, type Size, ZERO } from '../tensor/size.ts'
 import type { Pass, Rule } from './rewrite.ts'
+import { addends } from './simplify.ts'
 
 /** Rows of a table from which on it is worth it: a batch reads hundreds, and each costs a model much more than this. */
 export const MANY = 1024
@@ -36,44 +38,80 @@ const lessThanItself: Rule = (node) =>
 export const touchedRows: Pass = {
   name: 'touched rows',
   rules: { lessThanItself },
-  // One table after the other: what is left of the graph may name the gradient's norm.
+  // One gradient after the other: what is left of the graph may name the norm of all.
   whole: (graph, note) => {
-    const order = topological(graph.outputs)
-    for (const sums of sumsByIndices(order)) {
-      const rewritten = withoutSums(graph, order, sums)
+    for (const group of groupsOf(topological(graph.outputs))) {
+      const rewritten = group.isWhole ? undefined : withoutSums(graph, group)
       if (rewritten === undefined) continue
-      note('touched', sums[0]!)
+      note('touched', group.sums[0]!)
       return rewritten
     }
     return graph
   },
 }
 
-/** Sums over rows of large tables, those at the same indices together. */
-function sumsByIndices(order: readonly Node[]): Scatter[][] {
-  const groups = new Map<string, Scatter[]>()
+/** Sums over rows of a table that are read together, and what depends on them. */
+interface Group {
+  readonly sums: Scatter[]
+  /** Nodes of which row r depends on row r of the sums, and these themselves. */
+  readonly byRow: Set<Node>
+  /** Sums of squares over all elements; what depends on them does not count here. */
+  readonly squares: Node<OpOf<'reduce'>>[]
+  /** Whether something else reads them. */
+  isWhole: boolean
+}
+
+function groupsOf(order: readonly Node[]): Group[] {
+  const groups = new Map<Node, Group>()
   for (const node of order) {
-    if (!isKind(node, 'scatterAdd') || (constantOf(node.op.rows) ?? 0) < MANY) continue
-    const key = `${node.inputs[0]!.id} ${node.op.rows.key}`
-    groups.set(key, [...(groups.get(key) ?? []), node])
+    const read = new Set(node.inputs.flatMap((input) => groups.get(input) ?? []))
+    if (read.size === 0) {
+      if (isKind(node, 'scatterAdd') && (constantOf(node.op.rows) ?? 0) >= MANY)
+        groups.set(node, { sums: [node], byRow: new Set([node]), squares: [], isWhole: false })
+      continue
+    }
+    const group = [...read].reduce((one, other) => joined(one, other, groups))
+    if (isSquares(node, group)) group.squares.push(node)
+    else if (keepsRows(node)) groups.set(node, group).get(node)!.byRow.add(node)
+    else group.isWhole = true
   }
-  return [...groups.values()]
+  return [...new Set(groups.values())]
+}
+
+function joined(one: Group, other: Group, groups: Map<Node, Group>): Group {
+  one.sums.push(...other.sums)
+  one.squares.push(...other.squares)
+  one.isWhole ||= other.isWhole
+  for (const node of other.byRow) groups.set(node, one).get(node)!.byRow.add(node)
+  return one
+}
+
+function isSquares(node: Node, { sums }: Group): node is Node<OpOf<'reduce'>> {
+  if (!isKind(node, 'reduce') || node.op.fn !== 'sum' || node.shape.length > 0) return false
+  const { op, inputs } = node.inputs[0]!
+  const [a, b] = inputs
+  if (op.kind !== 'elementwise' || op.fn !== 'mul' || a !== b) return false
+  return addends(a!, (term) => sums.includes(term as Scatter)) !== undefined
+}
+
+function keepsRows(node: Node): boolean {
+  if (isKind(node, 'broadcast')) return node.op.axes[0] === 0
+  const isReshape = isKind(node, 'reshape') && node.shape[0] === node.inputs[0]!.shape[0]
+  return isReshape || isKind(node, 'elementwise')
 }
 
 /** The graph with the rows of these sums alone; undefined where something needs more than that. */
-function withoutSums(graph: Graph, order: readonly Node[], sums: readonly Scatter[]): Graph | undefined {
-  const readers = readersOf(order, sums)
-  const updated = readers && graph.outputs.map((output) => readers.byRow.has(output))
-  if (!updated || graph.outputs.some((output, i) => updated[i] && !isKind(output, 'elementwise')))
-    return undefined
-  const rows = new Rows(sums[0]!)
-  const squares = new Map<Node, Node>()
-  for (const square of readers.squares) {
+function withoutSums(graph: Graph, { sums, byRow, squares }: Group): Graph | undefined {
+  const updated = graph.outputs.map((output) => byRow.has(output))
+  if (graph.outputs.some((output, i) => updated[i] && !isKind(output, 'elementwise'))) return undefined
+  const rows = new Rows(sums)
+  const become = new Map<Node, Node>()
+  for (const square of squares) {
     const own = rows.of(square.inputs[0]!)
     if (own === undefined) return undefined
-    squares.set(square, build.reduce('sum', own, square.op.axes))
+    become.set(square, build.reduce('sum', own, square.op.axes))
   }
-  const outputs = substitute(graph.outputs, squares)
+  const outputs = substitute(graph.outputs, become)
   const rest = substitute(outputs, new Map(sums.map((sum) => [sum, build.zerosLike(sum)])))
   const made: Node[] = []
   for (const [i, output] of outputs.entries()) {
@@ -84,55 +122,26 @@ function withoutSums(graph: Graph, order: readonly Node[], sums: readonly Scatte
   return makeGraph(graph.params, made, graph.names, graph.guards)
 }
 
-interface Readers {
-  /** Nodes of which row r depends on row r of the sums, and these themselves. */
-  readonly byRow: ReadonlySet<Node>
-  /** Sums of squares over all elements. */
-  readonly squares: readonly Node<OpOf<'reduce'>>[]
-}
-
-/** All that depends on sums, but for what depends on their squares' sums; undefined where something else reads them. */
-function readersOf(order: readonly Node[], sums: readonly Scatter[]): Readers | undefined {
-  const byRow = new Set<Node>(sums)
-  const squares: Node<OpOf<'reduce'>>[] = []
-  for (const node of order) {
-    if (!node.inputs.some((input) => byRow.has(input))) continue
-    if (isSquares(node, byRow)) squares.push(node)
-    else if (keepsRows(node)) byRow.add(node)
-    else return undefined
-  }
-  return { byRow, squares }
-}
-
-function isSquares(node: Node, sums: ReadonlySet<Node>): node is Node<OpOf<'reduce'>> {
-  if (!isKind(node, 'reduce') || node.op.fn !== 'sum' || node.shape.length > 0) return false
-  const { op, inputs } = node.inputs[0]!
-  const [a, b] = inputs
-  return op.kind === 'elementwise' && op.fn === 'mul' && a === b && isKind(a!, 'scatterAdd') && sums.has(a)
-}
-
-function keepsRows(node: Node): boolean {
-  const input = node.inputs[0]!
-  if (isKind(node, 'broadcast')) return node.op.axes[0] === 0
-  return isKind(node, 'elementwise') || (isKind(node, 'reshape') && node.shape[0] === input.shape[0])
-}
-
 /** What nodes over all V rows are over the N that were read. */
 class Rows {
-  /** The indices [N]. */
+  /** The indices of all sums [N], one behind the other. */
   readonly at: Node
-  readonly #indices: Node
-  readonly #count: Size
-  readonly #first: Node
-  readonly #rows: Size
+  /** Where each of those of one sum stands first among all, by these indices. */
+  readonly #firsts: ReadonlyMap<Node, Node>
   readonly #known = new Map<Node, Node | undefined>()
 
-  constructor({ inputs, op }: Scatter) {
-    this.#indices = inputs[0]!
-    this.#count = productOf(this.#indices.shape)
-    this.at = build.reshape(this.#indices, [this.#count])
-    this.#first = build.reshape(firsts(this.at, op.rows), this.#indices.shape)
-    this.#rows = op.rows
+  constructor(sums: readonly Scatter[]) {
+    const indices = [...new Set(sums.map(({ inputs }) => inputs[0]!))]
+    this.at = build.concat(indices.map(flat), 0)
+    const first = firsts(this.at, sums[0]!.op.rows)
+    let end: Size = ZERO
+    this.#firsts = new Map(
+      indices.map((each) => {
+        const start = end
+        end = addSize(start, productOf(each.shape))
+        return [each, build.reshape(build.slice(first, 0, start, end), each.shape)]
+      }),
+    )
   }
 
   /** Undefined for what is made otherwise than row by row, of parameters. */
@@ -145,14 +154,21 @@ class Rows {
 
   #make(node: Node): Node | undefined {
     const { op, inputs } = node
-    const shape = [this.#count, ...node.shape.slice(1)]
+    const count = this.at.shape[0]!
+    const shape = [count, ...node.shape.slice(1)]
     switch (op.kind) {
-      case 'scatterAdd':
-        return inputs[0] === this.#indices && op.rows === this.#rows
-          ? build.scatterAdd(this.#first, inputs[1]!, this.#count)
-          : undefined
-      case 'param':
-        return build.reshape(build.gather(node, this.#indices), shape)
+      case 'scatterAdd': {
+        const first = this.#firsts.get(inputs[0]!)
+        return first && build.scatterAdd(first, inputs[1]!, count)
+      }
+      case 'param': {
+        // As the model reads them: these reads are there already.
+        const reads = [...this.#firsts.keys()].map((at) => {
+          const read = build.gather(node, at)
+          return build.reshape(read, [productOf(at.shape), ...node.shape.slice(1)])
+        })
+        return build.concat(reads, 0)
+      }
       case 'constant':
         return build.constant(op.value, shape, node.dtype)
       case 'size':
@@ -174,3 +190,5 @@ class Rows {
     }
   }
 }
+
+const flat = (indices: Node) => build.reshape(indices, [productOf(indices.shape)])

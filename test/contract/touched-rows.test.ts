@@ -16,6 +16,8 @@ import { maxNorm } from '../../src/init/constraints.ts'
 import { l2 } from '../../src/init/regularizers.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { type EmbeddingOptions, embedding } from '../../src/layers/embedding.ts'
+import { call, input, model } from '../../src/layers/functional.ts'
+import { add, concatenate } from '../../src/layers/merge.ts'
 import type { Model } from '../../src/layers/model.ts'
 import * as packing from '../../src/layers/packing.ts'
 import { sequential } from '../../src/layers/sequential.ts'
@@ -71,7 +73,8 @@ async function run(
     const { shape, dtype } = graph.params[i]!
     const length = shape.reduce((product, each) => product * evaluateSize(each, bindings), 1)
     const name = inputs[i]!
-    if (name === 'x') return Int32Array.from(integers(length, 0, tokens.length - 1), (at) => tokens[at]!)
+    if (dtype === 'i32' && name !== 'y')
+      return Int32Array.from(integers(length, 0, tokens.length - 1), (at) => tokens[at]!)
     if (dtype !== 'f32') return Int32Array.from(integers(length, 0, CLASSES - 1))
     if (/ of |^q|averaged|accumulated/.test(name)) return new Float32Array(length)
     if (name === 'learningRate') return Float32Array.of(0.05)
@@ -79,14 +82,16 @@ async function run(
   }
   let given = new Map(inputs.map((_, i) => [i, drawn(i)]))
   const states: Record<string, ArrayLike<number>>[] = []
-  for (let call = 0; call < 4; call++) {
+  for (let step = 0; step < 4; step++) {
     const bias = inputs.findIndex((name) => /dense.*\/c$/.test(name))
-    if (call === spoil) given.set(bias, new Float32Array(CLASSES).fill(Number.NaN))
+    if (step === spoil) given.set(bias, new Float32Array(CLASSES).fill(Number.NaN))
     const [mean, norm] = await executable.call({ bindings, inputs: given, outputs: [0, 1] })
     const state: Record<string, ArrayLike<number>> = { loss: mean!, norm: norm! }
     for (const input of donate.values()) state[inputs[input]!] = await executable.read(input)
     states.push(state)
-    given = new Map(['x', 'y'].map((name) => [inputs.indexOf(name), drawn(inputs.indexOf(name))]))
+    given = new Map(
+      inputs.flatMap((name, i) => (name === 'y' || graph.params[i]!.dtype === 'i32' ? [[i, drawn(i)]] : [])),
+    )
   }
   return states
 }
@@ -128,6 +133,37 @@ describe.each(places)('%s: bits of a gradient kept whole', (_, place) => {
   })
 })
 
+/** A table read in two places, the tokens of one and of the other. */
+function twice(): Model {
+  const rows = embedding({ inputDim: V, outputDim: E })
+  const [a, b] = [input({ shape: [null], dtype: 'i32' }), input({ shape: [null], dtype: 'i32' })]
+  const read = call(add(), [a.to(rows), b.to(rows)])
+  return model({ inputs: { a, b }, outputs: read.to(dense({ units: CLASSES })) })
+}
+
+test.each(Object.entries(OPTIMIZERS))('%s, of a table read in two places', async (_, make) => {
+  const named = stepOf(twice(), { optimizer: make() })
+  expect(over(await programOf(named))).not.toContain('scatterAdd')
+  const sizes = { T: 5, B: 4 }
+  for (const [, place] of places) {
+    const [own, reference] = [await run(named, place, sizes, 8), await run(whole(named), place, sizes, 8)]
+    expect(own.map(bitsOf)).toEqual(reference.map(bitsOf))
+  }
+})
+
+test('of two tables read at the same places, one held small: the other is kept by rows', async () => {
+  const a = input({ shape: [null], dtype: 'i32' })
+  const held = embedding({ inputDim: V, outputDim: E, embeddingsRegularizer: l2({ l2: 0.1 }) })
+  const read = call(concatenate(), [a.to(held), a.to(embedding({ inputDim: V, outputDim: E }))])
+  const named = stepOf(model({ inputs: { a }, outputs: read.to(dense({ units: CLASSES })) }), {
+    optimizer: sgd(),
+  })
+  const kernels = (await programOf(named)).steps.flatMap(kernelsIn)
+  const tables = (kind: string) =>
+    kernels.filter((each) => each.kind === kind && 'v' in each && each.v === size(V)).length
+  expect([tables('scatterAdd'), tables('setRows')]).toEqual([1, 1])
+})
+
 test.each(Object.entries(OPTIMIZERS))(
   '%s, clipped by the norm: equal but for rounding, on any threads the same bits',
   async (_, make) => {
@@ -156,10 +192,10 @@ test.each<[string, () => Optimizer]>([
 })
 
 test('rows of unlike lengths, packed', async () => {
-  const model = sequential([embedding({ inputDim: V, outputDim: E }), rnn(), dense({ units: CLASSES })], {
+  const net = sequential([embedding({ inputDim: V, outputDim: E }), rnn(), dense({ units: CLASSES })], {
     input: tokensOf,
   })
-  const named = stepOf(model, { optimizer: lazyAdam() }, { packing })
+  const named = stepOf(net, { optimizer: lazyAdam() }, { packing })
   expect(over(await programOf(named))).toEqual([])
 })
 
