@@ -14,6 +14,8 @@ export interface Case {
   readonly build: (...inputs: Value[]) => Value
   /** What central differences cannot see: a gradient that was stopped. */
   readonly detached?: true
+  /** Of operations that passes alone make: no file holds them. */
+  readonly made?: true
   /** For i32 inputs: values run from −1 to this. */
   readonly highest?: number
 }
@@ -241,16 +243,19 @@ export const CASES: Readonly<Record<string, Case>> = {
     build: (at, x) => v.scatterAdd(at!, x!.square(), 4).mul(2),
   },
   firsts: {
+    made: true,
     inputs: [i('T', 'B'), f('B', 5)],
     highest: 4,
     build: (at, x) => firsts(at!, 4).toF32().expandDims(2).mul(x!),
   },
   setRows: {
+    made: true,
     inputs: [f(5, 3), i('T', 'B'), f('T', 'B', 3)],
     highest: 5,
     build: (table, at, x) => setRows(table!.square(), at!, x!.mul(x!)).mul(table!),
   },
   'setRows of a table as it is, without axes': {
+    made: true,
     inputs: [f(6), i('B'), f('B')],
     highest: 6,
     build: (table, at, x) => v.concat([setRows(table!, at!, x!), table!], 0),
