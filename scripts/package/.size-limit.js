@@ -2,8 +2,9 @@
  * What a page downloads, minified and gzipped. esbuild bundles for browsers: a Node builtin would not resolve. What is
  * imported only when it is needed (the interpreter, the replay of a step that is not finite, emitters of rare operations,
  * what is measured besides the training's loss, weights of losses, what watches the loss, teacher forcing, truncation with
- * k1 < k2, rows of unlike lengths, loops over wide rows, masks, what says why targets are refused, what recurrent layers
- * draw, updates of several batches, checkpointed steps, streams, threads) is another download.
+ * k1 < k2, rows of unlike lengths, loops over wide rows, what moves rows by their indices, masks, what says why targets are
+ * refused, what recurrent layers draw, updates of several batches, checkpointed steps, streams, threads) is another
+ * download.
  */
 const onDemand = [
   'interpreter',
@@ -34,6 +35,7 @@ const onDemand = [
   'native/backend',
   'wasm/threaded',
   'stream',
+  'moves',
 ].map((name) => `*/${name}.js`)
 const asModule = {
   gzip: true,

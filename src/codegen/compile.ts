@@ -1,7 +1,7 @@
 /** From a graph to something that runs. The order of everything: PASSES, then lower (fuse, layout), plan, emit. */
 import type { Graph } from '../graph/node.ts'
 import { brought } from '../passes/lift.ts'
-import { packsRows } from '../passes/scans.ts'
+import { movesRows, packsRows } from '../passes/scans.ts'
 import { requireChoice, requireInteger } from '../tensor/checks.ts'
 import { type Bindings, constantOf } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
@@ -91,9 +91,11 @@ export async function lowering(
 ): Promise<(target?: Target) => Program> {
   const check = verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
-  const optimized = runPasses(graph, check).at(-1)!.graph
+  let optimized = runPasses(graph, check).at(-1)!.graph
+  const moves = movesRows(optimized) ? (await import('./moves.ts')).MOVES : undefined
+  if (moves) optimized = runPasses(optimized, check, moves.passes).at(-1)!.graph
   const lengths = optimized.params.flatMap(({ shape }) => shape.map(constantOf))
   const isWide = lengths.some((each) => each! >= WIDE)
   const rows = isWide ? (await import('./row-loops.ts')).rowLoops : undefined
-  return (target) => lower(optimized, { donate, rows, target })
+  return (target) => lower(optimized, { donate, rows, moves, target })
 }

@@ -2,15 +2,24 @@
  * Updates in place. An output that takes a parameter's place is written there at once if nothing reads the old value
  * afterwards; else it is copied there at the end.
  */
-import { type Buffer, loadsOf, type Program, reads, type Step, type View, writes } from './program.ts'
+import {
+  type Buffer,
+  kernelsIn,
+  loadsOf,
+  type Program,
+  reads,
+  type Step,
+  type View,
+  writes,
+} from './program.ts'
 
 export function donate(program: Program, pairs: ReadonlyMap<number, number>): Program {
   const aliases = new Map<Buffer, Buffer>(program.aliases)
   const steps = [...program.steps]
-  const uses = usesOf(program.steps)
+  const touched = program.steps.map((step): Touched => [buffersOf(step, reads), buffersOf(step, writes)])
   for (const [output, input] of pairs) {
     const [from, to] = [program.outputs[output]!, program.inputs[input]!]
-    if (canAlias(program.steps, uses, from.view, to.view)) aliases.set(from.view.buffer, to.view.buffer)
+    if (canAlias(program.steps, touched, from.view, to.view)) aliases.set(from.view.buffer, to.view.buffer)
     else {
       const { shape, dtype } = from
       const expr = { kind: 'load', view: from.view, dtype } as const
@@ -20,37 +29,19 @@ export function donate(program: Program, pairs: ReadonlyMap<number, number>): Pr
   return { ...program, steps, aliases }
 }
 
-/** The steps that read and write each buffer, in order. */
-interface Uses {
-  readonly reads: number[]
-  readonly writes: number[]
+/** The buffers that a step reads, and those that it writes. */
+type Touched = readonly [read: ReadonlySet<Buffer>, written: ReadonlySet<Buffer>]
+
+function buffersOf(step: Step, of: typeof reads): Set<Buffer> {
+  return new Set(kernelsIn(step).flatMap((kernel) => of(kernel).map(({ buffer }) => buffer)))
 }
 
-function usesOf(steps: readonly Step[]): Map<Buffer, Uses> {
-  const all = new Map<Buffer, Uses>()
-  const note = (buffer: Buffer, how: keyof Uses, at: number) => {
-    const uses = all.get(buffer) ?? { reads: [], writes: [] }
-    all.set(buffer, uses)
-    if (uses[how].at(-1) !== at) uses[how].push(at)
-  }
-  const visit = (step: Step, at: number): void => {
-    if (step.kind === 'loop') {
-      for (const inner of step.body) visit(inner, at)
-      return
-    }
-    for (const { buffer } of reads(step.kernel)) note(buffer, 'reads', at)
-    for (const { buffer } of writes(step.kernel)) note(buffer, 'writes', at)
-  }
-  for (const [at, step] of steps.entries()) visit(step, at)
-  return all
-}
-
-function canAlias(steps: readonly Step[], uses: ReadonlyMap<Buffer, Uses>, fresh: View, old: View): boolean {
-  const [writer, ...others] = uses.get(fresh.buffer)?.writes ?? []
-  if (writer === undefined || others.length > 0) return false
-  const readers = uses.get(old.buffer)?.reads ?? []
-  if (readers.some((at) => at > writer)) return false
-  if (!readers.includes(writer)) return true
+function canAlias(steps: readonly Step[], touched: readonly Touched[], fresh: View, old: View): boolean {
+  // Others that write there come after the first, when nothing reads the old value any more.
+  const writer = touched.findIndex(([, written]) => written.has(fresh.buffer))
+  const reader = touched.findLastIndex(([read]) => read.has(old.buffer))
+  if (writer < 0 || reader > writer) return false
+  if (reader < writer) return true
   const step = steps[writer]!
   if (step.kind !== 'call' || step.kernel.kind !== 'map') return false
   // Within one kernel each element is read before it is written, if it is read at its own place alone.
@@ -59,7 +50,7 @@ function canAlias(steps: readonly Step[], uses: ReadonlyMap<Buffer, Uses>, fresh
   )
 }
 
-function samePlaces(a: View, b: View): boolean {
+export function samePlaces(a: View, b: View): boolean {
   return a.offset === b.offset && sameStrides(a, b)
 }
 

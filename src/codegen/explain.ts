@@ -5,10 +5,12 @@ import { LEAF_KINDS, VIEW_KINDS } from '../passes/fuse.ts'
 import { brought } from '../passes/lift.ts'
 import { ROWS } from '../passes/lift-rows.ts'
 import type { Done } from '../passes/rewrite.ts'
+import { movesRows } from '../passes/scans.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { evaluateSize, printShape, productOf, type Size, symbolsOf } from '../tensor/size.ts'
 import { Planner } from './arena.ts'
 import { type LowerOptions, lower } from './lower.ts'
+import { MOVES } from './moves.ts'
 import { runPasses } from './passes.ts'
 import type { Program, Step } from './program.ts'
 import { rowLoops } from './row-loops.ts'
@@ -28,6 +30,7 @@ const WORDS: Readonly<Record<Done, (...nodes: Node[]) => string>> = {
     const names = nodes.map((node) => `${op(node)} [${node.shape.map((each) => each.key).join(', ')}]`)
     return `kept from the forward scan for each step: ${names.join('; ')}`
   },
+  touched: (gradient) => `a gradient ${typeOf(gradient!)} is kept for the rows alone that were read`,
   summed: (carry) => `a sum over time ${typeOf(carry!)} became one sum after the loop`,
 }
 
@@ -46,8 +49,14 @@ export function explain(graph: Graph, options: ExplainOptions = {}): string {
     )
   }
   brought.rows = ROWS
-  const records = runPasses(graph)
-  const program = lower(records[records.length - 1]!.graph, { rows: rowLoops, ...options })
+  const first = runPasses(graph)
+  const passed = first.at(-1)!.graph
+  const records = [...first, ...(movesRows(passed) ? runPasses(passed, undefined, MOVES.passes) : [])]
+  const program = lower(records[records.length - 1]!.graph, {
+    rows: rowLoops,
+    moves: MOVES,
+    ...options,
+  })
   const stages = [{ pass: 'traced', graph, notes: [] }, ...records]
   return [
     'operations (views and constants cost nothing and do not count)',

@@ -2,25 +2,16 @@
  * From a graph (after its passes) to a program: each fused item becomes kernels, each scan a loop. Views become
  * strides; what a concatenation or a state reads is written into its place at once.
  */
-import { type Graph, isKind, type Node, topological } from '../graph/node.ts'
+import { type Graph, isKind, type Node, topological, usersOf } from '../graph/node.ts'
 import type { OpOf } from '../graph/ops.ts'
-import { fuse, type Item, type MoveKind, VIEW_KINDS } from '../passes/fuse.ts'
+import { fuse, type Item, type MoveKind, type RowKind, VIEW_KINDS } from '../passes/fuse.ts'
 import { addSize, mulSize, productOf, type Shape, size, ZERO } from '../tensor/size.ts'
 import { donate } from './donate.ts'
 import { lowerProduct } from './lower-product.ts'
 import { lowerScan } from './lower-scan.ts'
-import { Lowering, Scope } from './lowering.ts'
+import { Lowering, type Moves, Scope } from './lowering.ts'
 import { overlay } from './overlay.ts'
-import {
-  denseView,
-  type Expr,
-  isDense,
-  PANEL,
-  type Program,
-  type Slot,
-  shifted,
-  type View,
-} from './program.ts'
+import { denseView, type Expr, PANEL, type Program, type Slot, shifted, type View } from './program.ts'
 import { strided } from './views.ts'
 
 /** What a backend's products are like. */
@@ -38,6 +29,8 @@ export interface LowerOptions {
   readonly target?: Target | undefined
   /** What runs wide rows one after the other, where there are some: see row-loops.ts. */
   readonly rows?: ((program: Program) => Program) | undefined
+  /** What moves rows by their indices, where something does: see moves.ts. */
+  readonly moves?: Moves | undefined
 }
 
 /** Lowers a scope's outputs, each into its place where one is given. */
@@ -71,9 +64,20 @@ function assignPlaces(
     const place = places[i]
     if (place !== undefined && !claim(node, place)) copies.push({ node, place })
   }
-  for (const node of topological(outputs).reverse()) {
+  const order = topological(outputs)
+  const users = usersOf(order)
+  for (const node of order.reverse()) {
+    const place = scope.places.get(node)
+    // A table whose rows are set is made where it will be, if nothing else reads it.
+    if (
+      isKind(node, 'setRows') &&
+      place &&
+      users.get(node.inputs[0]!)!.length === 1 &&
+      !outputs.includes(node.inputs[0]!)
+    )
+      claim(node.inputs[0]!, place)
     if (!isKind(node, 'concat')) continue
-    const whole = scope.places.get(node) ?? lowering.temporary(scope, 'concat', node.shape, node.dtype)
+    const whole = place ?? lowering.temporary(scope, 'concat', node.shape, node.dtype)
     scope.places.set(node, whole)
     for (const { input, place } of concatPlaces(node, whole)) claim(input, place)
   }
@@ -141,49 +145,7 @@ function lowerMove(lowering: Lowering, node: Node<OpOf<MoveKind>>, scope: Scope)
     scope.emit({ kind: 'map', shape: node.shape, stores: [{ view: into, expr: zero, dtype: node.dtype }] })
     const inner = strided(into, op.axis, op.low, size(op.step))
     lowering.copy(scope, input.shape, lowering.accessOf(input, scope), inner, input.dtype)
-  } else lowerRows(lowering, node as Node<OpOf<RowKind>>, into, scope)
-}
-
-type RowKind = 'gather' | 'scatterAdd' | 'argsort'
-
-/** These work on whole dense rows. */
-function lowerRows(lowering: Lowering, node: Node<OpOf<RowKind>>, into: View, scope: Scope): void {
-  const dense = isDense(into, node.shape)
-  const target = dense ? into : lowering.temporary(scope, 'rows', node.shape, node.dtype)
-  if (node.op.kind === 'gather') {
-    const [table, indices] = node.inputs as [Node, Node]
-    scope.emit({
-      kind: 'gather',
-      n: productOf(indices.shape),
-      v: table.shape[0]!,
-      d: productOf(table.shape.slice(1)),
-      table: lowering.denseAccess(table, scope),
-      indices: lowering.denseAccess(indices, scope),
-      into: target,
-    })
-  } else if (node.op.kind === 'argsort') {
-    const input = node.inputs[0]!
-    scope.emit({
-      kind: 'argsort',
-      rows: productOf(node.shape.slice(0, -1)),
-      n: node.shape[node.shape.length - 1]!,
-      from: lowering.denseAccess(input, scope),
-      work: lowering.temporary(scope, 'order', node.shape.slice(-1), 'i32'),
-      into: target,
-    })
-  } else {
-    const [indices, updates] = node.inputs as [Node, Node]
-    scope.emit({
-      kind: 'scatterAdd',
-      n: productOf(indices.shape),
-      v: node.op.rows,
-      d: productOf(node.shape.slice(1)),
-      indices: lowering.denseAccess(indices, scope),
-      from: lowering.denseAccess(updates, scope),
-      into: target,
-    })
-  }
-  if (!dense) lowering.copy(scope, node.shape, target, into, node.dtype)
+  } else lowering.moves!.lower(lowering, node as Node<OpOf<RowKind>>, into, scope)
 }
 
 function concatPlaces(node: Node<OpOf<'concat'>>, whole: View): { input: Node; place: View }[] {
@@ -204,7 +166,7 @@ function sameView(a: View | undefined, b: View): boolean {
 /** Lowers a graph to a program. */
 export function lower(graph: Graph, options: LowerOptions = {}): Program {
   const { target } = options
-  const lowering = new Lowering(target?.panel ?? PANEL)
+  const lowering = new Lowering(target?.panel ?? PANEL, options.moves)
   const top = new Scope()
   const slot = (node: Node, name: string): Slot => {
     const buffer = lowering.buffer(top, name, productOf(node.shape), node.dtype, true)
@@ -228,5 +190,6 @@ export function lower(graph: Graph, options: LowerOptions = {}): Program {
     guards: graph.guards,
   }
   const joined = target?.join(program, target.panel) ?? program
-  return overlay(donate(options.rows?.(joined) ?? joined, options.donate ?? new Map()))
+  const donated = donate(options.rows?.(joined) ?? joined, options.donate ?? new Map())
+  return overlay(options.moves?.settle(donated) ?? donated)
 }

@@ -1,6 +1,7 @@
 /** What lowering holds on its way: scopes, buffers, and where each node's numbers are. */
 import { isKind, type Node } from '../graph/node.ts'
-import { VIEW_KINDS } from '../passes/fuse.ts'
+import type { OpOf } from '../graph/ops.ts'
+import { type RowKind, VIEW_KINDS } from '../passes/fuse.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { printShape, productOf, type Shape, type Size, symbolsOf } from '../tensor/size.ts'
 import {
@@ -10,6 +11,7 @@ import {
   isDense,
   type Kernel,
   type Loop,
+  type Program,
   type Step,
   type View,
 } from './program.ts'
@@ -50,6 +52,13 @@ export function viewKey({ buffer, offset, strides, terms }: View): string {
   return [buffer.id, offset.key, ...strides.map((each) => each.key), ...moves].join(' ')
 }
 
+/** How operations are lowered that move rows by their indices; see moves.ts. */
+export interface Moves {
+  lower(lowering: Lowering, node: Node<OpOf<RowKind>>, into: View, scope: Scope): void
+  /** Takes out what tables written in place make needless. */
+  settle(program: Program): Program
+}
+
 /** Lowers one graph; holds the buffers made on the way. */
 export class Lowering {
   readonly buffers: Buffer[] = []
@@ -58,9 +67,11 @@ export class Lowering {
 
   /** Columns in a panel of a packed matrix. */
   readonly panel: number
+  readonly moves: Moves | undefined
 
-  constructor(panel: number) {
+  constructor(panel: number, moves: Moves | undefined) {
     this.panel = panel
+    this.moves = moves
   }
 
   buffer(scope: Scope, name: string, elements: Size, dtype: Dtype, persistent = false): Buffer {

@@ -8,13 +8,14 @@ import { sameStrides } from './donate.ts'
 import {
   type Buffer,
   type Kernel,
+  kernelsIn,
   type Loop,
   type LoopTerm,
   loadsOf,
   type Program,
-  reads,
   type Step,
   type View,
+  viewsIn,
   writes,
 } from './program.ts'
 
@@ -61,18 +62,8 @@ function spansOf(steps: readonly Step[]): Map<number, Span> {
   return spans
 }
 
-function viewsIn(step: Step): View[] {
-  if (step.kind === 'call') return [...reads(step.kernel), ...writes(step.kernel)]
-  const counts = step.loop.rows === undefined ? [] : [step.loop.rows.counts]
-  return [...counts, ...step.body.flatMap(viewsIn)]
-}
-
 function isWritten(body: readonly Step[], buffer: Buffer): boolean {
-  return body.some((step) =>
-    step.kind === 'loop'
-      ? isWritten(step.body, buffer)
-      : writes(step.kernel).some((view) => view.buffer === buffer),
-  )
+  return body.flatMap(kernelsIn).some((kernel) => writes(kernel).some((view) => view.buffer === buffer))
 }
 
 /** Whether each step has read all that it needs of `old` before it writes to the same place of `fresh`. */

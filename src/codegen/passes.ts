@@ -1,4 +1,4 @@
-/** THE ordered list of passes over the graph. Lowering and planning follow: see compile.ts. */
+/** THE ordered list of passes over the graph. Those of moves.ts, lowering and planning follow: see compile.ts. */
 import type { Graph } from '../graph/node.ts'
 import { batchGrads } from '../passes/batch-grads.ts'
 import { hoist } from '../passes/hoist.ts'
@@ -19,11 +19,15 @@ export interface PassRecord {
   readonly notes: readonly Parameters<Note>[]
 }
 
-/** Runs all passes; returns the graph after each, which `check` has seen, with the pass's name. */
-export function runPasses(graph: Graph, check?: (graph: Graph, pass: string) => void): PassRecord[] {
+/** Runs all passes, or others; returns the graph after each, which `check` has seen, with the pass's name. */
+export function runPasses(
+  graph: Graph,
+  check?: (graph: Graph, pass: string) => void,
+  passes = PASSES,
+): PassRecord[] {
   const records: PassRecord[] = []
   let current = graph
-  for (const pass of PASSES) {
+  for (const pass of passes) {
     const notes: Parameters<Note>[] = []
     current = runPass(pass, current, (...done) => notes.push(done))
     check?.(current, pass.name)

@@ -4,6 +4,7 @@ import {
   type Buffer,
   denseView,
   type Kernel,
+  kernelsIn,
   type Program,
   reads,
   type Step,
@@ -45,7 +46,7 @@ export function singleRows(program: Program, block: number): Program {
   )
   const packed = new Map(packs.map((pack) => [pack.into.buffer, pack]))
   // What another kernel reads stays in panels.
-  const readers = program.steps.flatMap(kernelsOf).filter((kernel) => kernel.kind !== 'pack')
+  const readers = program.steps.flatMap(kernelsIn).filter((kernel) => kernel.kind !== 'pack')
   for (const kernel of readers) {
     for (const { buffer } of reads(kernel)) if (!isSingleRow(kernel)) packed.delete(buffer)
   }
@@ -98,10 +99,6 @@ function inBlocks({ k, n, from, into }: Extract<Kernel, { kind: 'pack' }>, block
     ]
   }
   return [...copy(0, blocks, block), ...copy(blocks * block, 1, columns - blocks * block)]
-}
-
-function kernelsOf(step: Step): Kernel[] {
-  return step.kind === 'call' ? [step.kernel] : step.body.flatMap(kernelsOf)
 }
 
 interface Touched {

@@ -60,6 +60,14 @@ function printKernel(kernel: Kernel): string[] {
       return [
         `scatter-add ${kernel.n.key} rows of ${kernel.d.key} ${printView(kernel.into)} += ${printView(kernel.from)} at ${printView(kernel.indices)}`,
       ]
+    case 'firsts':
+      return [
+        `firsts of ${kernel.n.key} indices into ${kernel.v.key} rows ${printView(kernel.into)} = ${printView(kernel.from)}`,
+      ]
+    case 'setRows':
+      return [
+        `set ${kernel.n.key} rows of ${kernel.d.key} ${printView(kernel.into)} = ${printView(kernel.from)} at ${printView(kernel.indices)}`,
+      ]
   }
 }
 

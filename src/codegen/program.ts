@@ -137,9 +137,28 @@ export type Kernel =
       readonly work: View
       readonly into: View
     }
+  /** Where each of the indices `from` [N] into V rows stands first; `work` [V] is used on the way. */
+  | {
+      readonly kind: 'firsts'
+      readonly n: Size
+      readonly v: Size
+      readonly from: View
+      readonly work: View
+      readonly into: View
+    }
   /** Rows [N, D] summed into a table [V, D] at `indices` [N]. */
   | {
       readonly kind: 'scatterAdd'
+      readonly n: Size
+      readonly v: Size
+      readonly d: Size
+      readonly indices: View
+      readonly from: View
+      readonly into: View
+    }
+  /** Rows [N, D] put over those of a table [V, D] at `indices` [N], of several for one row the first; others stay. */
+  | {
+      readonly kind: 'setRows'
       readonly n: Size
       readonly v: Size
       readonly d: Size
@@ -254,6 +273,8 @@ export function reads(kernel: Kernel): View[] {
     case 'reduce':
       return exprsOf(kernel).flatMap((expr) => loadsOf(expr))
     case 'pack':
+    case 'argsort':
+    case 'firsts':
       return [kernel.from]
     case 'matmul': {
       const { plus } = kernel
@@ -264,9 +285,8 @@ export function reads(kernel: Kernel): View[] {
       return [kernel.a, kernel.b, ...loadsOf(kernel.epilogue)]
     case 'gather':
       return [kernel.table, kernel.indices]
-    case 'argsort':
-      return [kernel.from]
     case 'scatterAdd':
+    case 'setRows':
       return [kernel.indices, kernel.from]
   }
 }
@@ -274,12 +294,25 @@ export function reads(kernel: Kernel): View[] {
 /** The views that a kernel writes. */
 export function writes(kernel: Kernel): View[] {
   if (kernel.kind === 'map') return kernel.stores.map(({ view }) => view)
-  return kernel.kind === 'argsort' ? [kernel.into, kernel.work] : [kernel.into]
+  return 'work' in kernel ? [kernel.into, kernel.work] : [kernel.into]
 }
 
 /** The views that a kernel reads or writes. */
 export function viewsOf(kernel: Kernel): View[] {
   return [...new Set([...reads(kernel), ...writes(kernel)])]
+}
+
+/** The kernels of a step, and of the steps within it. */
+export function kernelsIn(step: Step): Kernel[] {
+  return step.kind === 'call' ? [step.kernel] : step.body.flatMap(kernelsIn)
+}
+
+/** The views that a step names, and those of the steps within it. */
+export function viewsIn(step: Step): View[] {
+  if (step.kind === 'call') return viewsOf(step.kernel)
+  const { loop, body, until } = step
+  const own = [loop.rows?.counts, until?.view].filter((view) => view !== undefined)
+  return [...own, ...body.flatMap(viewsIn)]
 }
 
 export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {

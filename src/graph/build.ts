@@ -82,13 +82,13 @@ function requireTypes(fn: ElementwiseName, inputs: readonly Node[]): void {
   }
 }
 
-function typeError(fn: string, expected: string, inputs: readonly Node[]): ArgumentError {
+export function typeError(fn: string, expected: string, inputs: readonly Node[]): ArgumentError {
   const received = inputs.map((input) => `${input.dtype}${printShape(input.shape)}`).join(', ')
   return new ArgumentError(`${fn} expects ${expected}; received ${received}`)
 }
 
 /** Shapes that must agree; where symbols cannot be proved equal, a guard is left. */
-function matchShapes(what: string, a: Shape, b: Shape): Shape {
+export function matchShapes(what: string, a: Shape, b: Shape): Shape {
   const message = () => `${what}: shapes ${printShape(a)} and ${printShape(b)} do not agree`
   if (a.length !== b.length) throw new ShapeError(message())
   for (const [axis, each] of a.entries()) requireEqual(each, b[axis]!, message)

@@ -18,6 +18,7 @@ import {
 } from './build.ts'
 import type { Node } from './node.ts'
 import type { ElementwiseName, OpKind, OpOf } from './ops.ts'
+import { brought } from './rebuild.ts'
 
 /** Gradients by operand; undefined where none flows. */
 type Gradients = readonly (Node | undefined)[]
@@ -124,6 +125,8 @@ const GRADIENT_RULES: { readonly [K in Exclude<OpKind, 'scan' | 'output'>]: Rule
   gather: (node, dy) => [scatterAdd(node.inputs[1]!, dy, node.inputs[0]!.shape[0]!), undefined],
   argsort: 'none',
   scatterAdd: (node, dy) => [undefined, gather(dy, node.inputs[0]!)],
+  firsts: 'none',
+  setRows: (node, dy) => brought.rows!.setRows(node, dy),
 }
 
 /** One table for every kind: the rule's gradients for a node. */

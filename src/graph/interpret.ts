@@ -198,6 +198,24 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
     })
     return result
   },
+  firsts: ({ op }, [indices], shape, bindings) => {
+    const rows = evaluateSize(op.rows, bindings)
+    const isThere = (index: number) => index >= 0 && index < rows
+    const { data } = indices!
+    return { shape, data: data.map((index) => (isThere(index) ? data.indexOf(index) : -1)) }
+  },
+  setRows: (_node, [table, indices, values], shape) => {
+    const result = { shape, data: table!.data.slice() }
+    const rank = indices!.shape.length
+    fill(values!.shape, (index) => {
+      const row = read(indices!, index.slice(0, rank))
+      const isFirst = indices!.data.indexOf(row) === offsetOf(indices!.shape, index.slice(0, rank))
+      if (isFirst && row >= 0 && row < shape[0]!)
+        result.data[offsetOf(shape, [row, ...index.slice(rank)])] = read(values!, index)
+      return 0
+    })
+    return result
+  },
 }
 
 function shapeUnder(shape: Shape, bindings: Bindings): number[] {

@@ -67,5 +67,7 @@ export const OPERATOR_NAMES: Readonly<
   gather: named('Gather', 'torch.index_select'),
   argsort: named('TopK', 'torch.argsort'),
   scatterAdd: named('ScatterND', 'torch.index_add'),
+  firsts: named('none', 'none'),
+  setRows: named('ScatterND', 'torch.index_copy'),
   scan: named('Scan', 'none'),
 }

@@ -37,7 +37,8 @@ function opKey(op: Op): string {
     case 'pad':
       return `pad ${op.axis} ${op.low.key} ${op.high.key} ${op.step}`
     case 'scatterAdd':
-      return `scatterAdd ${op.rows.key}`
+    case 'firsts':
+      return `${op.kind} ${op.rows.key}`
     case 'scan': {
       const rows = Object.values<Size>({ ...op.packing }).map(({ key }) => key)
       return `scan ${op.carries} ${op.consts} ${op.steps.key} ${op.reverse} ${op.checkpoint} ${rows.join(' ')} {${op.body.key}}`

@@ -93,6 +93,13 @@ export type Op =
   | { readonly kind: 'argsort' }
   /** The adjoint of gather: indices […N] and updates […N, …D] sum to a table [V, …D]. */
   | { readonly kind: 'scatterAdd'; readonly rows: Size }
+  /** Where each of the indices […N] into a table of V rows stands first, counted through all N; −1 outside 0 … V−1. */
+  | { readonly kind: 'firsts'; readonly rows: Size }
+  /**
+   * A table [V, …D] whose row at each of the indices […N] is that of values […N, …D]. Where an index stands several times
+   * its first row counts; one outside 0 … V−1 is passed over.
+   */
+  | { readonly kind: 'setRows' }
   /**
    * A body folded through time. Inputs: `carries` initial states, then per-step inputs [steps, …] (as many as
    * the body's other parameters less `consts`), then constants. The body's outputs: next states, then what each step

@@ -4,6 +4,14 @@ import * as build from './build.ts'
 import { outputOf, scanOutputs, scanSpec } from './build-scan.ts'
 import { type Graph, makeGraph, type Node, type ParamNode, type ScanNode } from './node.ts'
 
+/** How nodes are made that a pass alone makes, and their adjoint; build-rows.ts, which whoever makes the first has loaded. */
+export const brought: {
+  rows?: {
+    construct(node: Node, inputs: readonly Node[], change: (size: Size) => Size): Node
+    setRows(node: Node, dy: Node): readonly (Node | undefined)[]
+  }
+} = {}
+
 /** The same operation on other inputs; shapes are inferred anew. */
 export function rebuild(node: Node, inputs: readonly Node[]): Node {
   return inputs.every((input, i) => input === node.inputs[i]) ? node : construct(node, inputs)
@@ -51,6 +59,9 @@ export function construct(node: Node, inputs: readonly Node[], change: (size: Si
       return build.argsort(first)
     case 'scatterAdd':
       return build.scatterAdd(first, second, change(op.rows))
+    case 'firsts':
+    case 'setRows':
+      return brought.rows!.construct(node, inputs, change)
     case 'scan': {
       const spec = scanSpec(node as ScanNode, inputs)
       if (change === same) return scanOutputs(spec)[0]!.inputs[0]!

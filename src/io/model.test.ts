@@ -170,7 +170,7 @@ describe.each(Object.entries(MODELS))('%s', (_, make) => {
   )
 })
 
-test.each(Object.entries(CASES))(
+test.each(Object.entries(CASES).filter(([, { made }]) => !made))(
   'a graph and its gradients are read as the same nodes: %s',
   (_, { inputs, build }) => {
     const graph = trace(inputs, (...values) => {

@@ -55,8 +55,8 @@ const length =
   (value, where) =>
     requireLength(size(value, where), where)
 
-/** Parameters are no nodes of the file: a graph lists them apart. */
-const RULES: { readonly [K in Exclude<OpKind, 'param'>]: Rule<K> } = {
+/** Parameters are no nodes of the file: a graph lists them apart. `firsts` and `setRows` stand in no traced graph. */
+const RULES: { readonly [K in Exclude<OpKind, 'param' | 'firsts' | 'setRows'>]: Rule<K> } = {
   constant: {
     arity: 0,
     write: ({ op, shape, dtype }) => ({ value: writeNumber(op.value), shape: shape.map(writeSize), dtype }),

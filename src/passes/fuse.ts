@@ -7,7 +7,8 @@ import { isKind, type Node, type ScanNode, topological, usersOf } from '../graph
 import type { OpOf } from '../graph/ops.ts'
 import { constantOf, type Shape, sameShape } from '../tensor/size.ts'
 
-export type MoveKind = 'gather' | 'scatterAdd' | 'argsort' | 'concat' | 'pad'
+export type RowKind = 'gather' | 'scatterAdd' | 'argsort' | 'firsts' | 'setRows'
+export type MoveKind = RowKind | 'concat' | 'pad'
 
 export type Item =
   | { readonly kind: 'map'; readonly shape: Shape; readonly nodes: Node[]; readonly stores: Node[] }
@@ -35,7 +36,9 @@ export function contractionIsStatic(node: Node<OpOf<'einsum'>>): boolean {
 }
 
 export function fuse(outputs: readonly Node[]): Item[] {
-  const order = topological(outputs)
+  // Rows that are to stand in tables first: they read what is there, and updates in place come after.
+  const rows = outputs.flatMap((node) => (isKind(node, 'setRows') ? node.inputs.slice(1) : []))
+  const order = topological([...rows, ...outputs])
   const users = usersOf(order)
   const isOutput = new Set(outputs)
   const inlinedIn = inlineIntoReductions(order, users, isOutput)

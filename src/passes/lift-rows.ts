@@ -68,6 +68,8 @@ function keepsRows(node: Node, packing: Packing): boolean {
     case 'param':
     case 'size':
     case 'scatterAdd':
+    case 'firsts':
+    case 'setRows':
     case 'scan':
     case 'output':
       return false

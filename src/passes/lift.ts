@@ -116,14 +116,15 @@ function liftOp(node: Node, inputs: readonly Lifted[], steps: Size): Lifted | un
       return of(build.einsum(first.node, a, second.node, b, time + op.out))
     }
     case 'gather':
-      return first.stacked ? undefined : of(build.gather(first.node, second.node))
     case 'argsort':
-      return of(build.argsort(first.node))
+      return op.kind === 'gather' && first.stacked ? undefined : of(rebuildOver(node, inputs))
     case 'param':
     case 'constant':
     case 'size':
     case 'iota':
     case 'scatterAdd':
+    case 'firsts':
+    case 'setRows':
     case 'scan':
     case 'output':
       return undefined

@@ -29,9 +29,10 @@ export type ScanRule = (
 
 /**
  * What may be done to nodes, for `explain` to put into words: one left the loop as another; steps stand apart, without a
- * loop; one is made after it; some are kept for the way back; a sum over time is made after it.
+ * loop; one is made after it; some are kept for the way back; a sum over time is made after it; of a gradient the rows are
+ * kept that were read.
  */
-export type Done = 'left' | 'apart' | 'after' | 'kept' | 'summed'
+export type Done = 'left' | 'apart' | 'after' | 'kept' | 'summed' | 'touched'
 
 /** Takes in what was done. */
 export type Note = (done: Done, ...nodes: readonly Node[]) => void

@@ -3,6 +3,7 @@ import * as build from '../graph/build.ts'
 import { scanOutputs } from '../graph/build-scan.ts'
 import { type Graph, isKind, makeGraph, type Node, type ScanNode, topological } from '../graph/node.ts'
 import { substitute } from '../graph/rebuild.ts'
+import type { RowKind } from './fuse.ts'
 import type { OpenScan } from './rewrite.ts'
 
 /** Numbers the parameters anew and makes the scan; returns its outputs: finals, then yields. */
@@ -37,7 +38,19 @@ export function freshParam(taken: OpenScan, like: Node): Node {
 
 /** Whether rows are packed in some loop of the graph. */
 export function packsRows(graph: Graph): boolean {
+  return holds(graph, (node) => isKind(node, 'scan') && node.op.packing !== undefined)
+}
+
+const ROWS: ReadonlySet<string> = new Set<RowKind>(['gather', 'argsort', 'scatterAdd', 'firsts', 'setRows'])
+
+/** Whether rows are moved by their indices somewhere in the graph. */
+export function movesRows(graph: Graph): boolean {
+  return holds(graph, ({ op }) => ROWS.has(op.kind))
+}
+
+/** Whether some node of the graph, or of a loop's body, is such. */
+function holds(graph: Graph, isSuch: (node: Node) => boolean): boolean {
   return topological(graph.outputs).some(
-    (node) => isKind(node, 'scan') && (node.op.packing !== undefined || packsRows(node.op.body)),
+    (node) => isSuch(node) || (isKind(node, 'scan') && holds(node.op.body, isSuch)),
   )
 }

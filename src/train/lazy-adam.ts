@@ -9,7 +9,7 @@ import { ADAM, type AdamOptions, adamWith, type Optimizer } from './optimizers.t
  * Adam, but of an embedding's table [V, D] only the rows of tokens that the batch holds are updated: θ, m and v of all
  * others stay as they are, where {@link adam} lets m and v fade and θ go on by what is left of m. Bias is corrected by
  * the number of all updates, and the gradients of a token that stands several times are summed before they are squared,
- * as in TensorFlow Addons' LazyAdam.
+ * as in TensorFlow Addons' LazyAdam. An update costs what the rows cost that are read: see passes/touched-rows.ts.
  *
  * With `accumulate` a row is touched if the gradients summed up so far for it are not all zero, or the last batch reads
  * it. Adam's own update is what parameters have whose gradient is more than rows read: what is no embedding, a table

@@ -149,6 +149,8 @@ function sizesOf(kernel: Kernel): string {
       return printShape([kernel.n, kernel.k])
     case 'argsort':
       return printShape([kernel.rows, kernel.n])
+    case 'firsts':
+      return printShape([kernel.n])
     default:
       return printShape([kernel.n, kernel.d])
   }

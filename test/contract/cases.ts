@@ -1,10 +1,12 @@
 /** Functions that between them use every operation, both ways through time; the contract suite holds each to the oracle. */
+import * as rows from '../../src/graph/build-rows.ts'
 import * as fn from '../../src/graph/functions.ts'
 import { scan } from '../../src/graph/scan.ts'
 import { scanUntil } from '../../src/graph/scan-until.ts'
 import type { ParamSpec } from '../../src/graph/trace.ts'
 import type { Value } from '../../src/graph/value.ts'
 import * as v from '../../src/graph/value.ts'
+import { size } from '../../src/tensor/size.ts'
 import { lossOf } from '../../src/train/losses.ts'
 
 export interface Case {
@@ -12,9 +14,17 @@ export interface Case {
   readonly build: (...inputs: Value[]) => Value
   /** What central differences cannot see: a gradient that was stopped. */
   readonly detached?: true
+  /** Of operations that passes alone make: no file holds them. */
+  readonly made?: true
   /** For i32 inputs: values run from −1 to this. */
   readonly highest?: number
 }
+
+/** Operations that passes alone make. */
+const firsts = (indices: Value, length: number) =>
+  v.derive([indices], ([at]) => rows.firsts(at!, size(length)))
+const setRows = (table: Value, indices: Value, values: Value) =>
+  v.derive([table, indices, values], ([whole, at, own]) => rows.setRows(whole!, at!, own!))
 
 const f = (...shape: (number | string)[]): ParamSpec => ({ shape })
 const i = (...shape: (number | string)[]): ParamSpec => ({ shape, dtype: 'i32' })
@@ -231,6 +241,24 @@ export const CASES: Readonly<Record<string, Case>> = {
     inputs: [i('B'), f('B', 5)],
     highest: 4,
     build: (at, x) => v.scatterAdd(at!, x!.square(), 4).mul(2),
+  },
+  firsts: {
+    made: true,
+    inputs: [i('T', 'B'), f('B', 5)],
+    highest: 4,
+    build: (at, x) => firsts(at!, 4).toF32().expandDims(2).mul(x!),
+  },
+  setRows: {
+    made: true,
+    inputs: [f(5, 3), i('T', 'B'), f('T', 'B', 3)],
+    highest: 5,
+    build: (table, at, x) => setRows(table!.square(), at!, x!.mul(x!)).mul(table!),
+  },
+  'setRows of a table as it is, without axes': {
+    made: true,
+    inputs: [f(6), i('B'), f('B')],
+    highest: 6,
+    build: (table, at, x) => v.concat([setRows(table!, at!, x!), table!], 0),
   },
   'log-softmax, softmax, logSumExp': unary((x) =>
     v

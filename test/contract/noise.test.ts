@@ -4,6 +4,7 @@ import { defineCell } from '../../src/cells/define.ts'
 import { gruCell } from '../../src/cells/gru.ts'
 import { lstmCell } from '../../src/cells/lstm.ts'
 import { lower } from '../../src/codegen/lower.ts'
+import { MOVES } from '../../src/codegen/moves.ts'
 import { printProgram } from '../../src/codegen/print.ts'
 import { concat, constant } from '../../src/graph/value.ts'
 import { gradientFlow } from '../../src/inspect/gradient-flow.ts'
@@ -444,7 +445,7 @@ test('packed rows train as masked ones do; windows that overlap train', async ()
 test('over packed rows the product with x leaves the loop, mask and all', () => {
   const model = sequential([lstm({ ...dropping, zoneout: 0.2 })], { input: sequenceOf })
   const graph = optimized(traceLoss(model, 'meanSquaredError', true).graph)
-  const program = printProgram(lower(graph))
+  const program = printProgram(lower(graph, { moves: MOVES }))
   expect(program).toMatch(new RegExp(`^matmul N × ${4 * H} × ${I}`, 'm'))
   expect(program).toMatch(new RegExp(`^matmul ${I} × ${4 * H} × N`, 'm'))
   expect(program.match(/^ {2}matmul .*/gm)).toHaveLength(2)

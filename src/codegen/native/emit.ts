@@ -8,10 +8,11 @@ import {
   type View,
   viewsOf,
 } from '../program.ts'
-import { Body, emitArgsort, emitGather, emitMap, emitReduce, emitScatterAdd } from './kernels.ts'
+import { Body, emitMap, emitReduce } from './kernels.ts'
 import { emitMatmul, emitPack, emitRow } from './matmul.ts'
 import { Names } from './names.ts'
 import { prelude } from './prelude.ts'
+import { emitArgsort, emitFirsts, emitGather, emitScatterAdd, emitSetRows } from './rows.ts'
 
 export interface EmittedC {
   readonly source: string
@@ -30,6 +31,8 @@ const EMIT: { readonly [K in Kernel['kind']]: (body: Body, kernel: Extract<Kerne
     gather: emitGather,
     argsort: emitArgsort,
     scatterAdd: emitScatterAdd,
+    firsts: emitFirsts,
+    setRows: emitSetRows,
   }
 
 /** What kernels call, beside vectors. */

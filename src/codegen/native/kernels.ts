@@ -1,4 +1,4 @@
-/** Kernels as C functions: maps, reductions, and those that move rows. Each takes the sizes and an address a view. */
+/** Kernels as C functions: maps and reductions. Each takes the sizes and an address a view. */
 import type { ReduceName } from '../../graph/ops.ts'
 import { constantOf, ONE, type Shape, type Size, ZERO } from '../../tensor/size.ts'
 import { type Axes, axesOf, invariants } from '../axes.ts'
@@ -98,7 +98,12 @@ class Cursors {
 }
 
 /** A loop over whole vectors of an axis, and what is left of it; `j` may stand somewhere already. */
-function eachVector(body: Body, size: Size, emit: (rest: string | undefined) => string, from = ''): string {
+export function eachVector(
+  body: Body,
+  size: Size,
+  emit: (rest: string | undefined) => string,
+  from = '',
+): string {
   const known = constantOf(size)
   const end = body.names.size(size)
   const whole = `for (; j + LANES <= ${end}; j += LANES) {\n${emit(undefined)}}\n`
@@ -256,37 +261,4 @@ export function emitReduce(body: Body, kernel: Of<'reduce'>): string {
 /** The text for each of some vectors side by side: `j` is where one of them begins, `w` which it is. */
 function eachOf(count: number, text: string): string {
   return `{\nconst int64_t start = j;\n#pragma GCC unroll ${count}\nfor (int w = 0; w < ${count}; w++) {\nconst int64_t j = start + w * LANES;\n${text}}\n}\n`
-}
-
-/** Copies rows of the table; an index outside it gives zeros. */
-export function emitGather(body: Body, { n, v, d, table, indices, into }: Of<'gather'>): string {
-  const [rows, known, width] = [n, v, d].map((size) => body.names.size(size))
-  return `for (int64_t i = 0; i < ${rows}; i++) {
-const int64_t row = ((const i32 *)${body.pointer(indices)})[i];
-if (row >= 0 && row < ${known}) memcpy(${body.pointer(into)} + i * ${width}, ${body.pointer(table)} + row * ${width}, 4 * ${width});
-else memset(${body.pointer(into)} + i * ${width}, 0, 4 * ${width});
-}
-`
-}
-
-/** Adds rows to the table's, in their order; an index outside it is passed over. */
-export function emitScatterAdd(body: Body, { n, v, d, indices, from, into }: Of<'scatterAdd'>): string {
-  const [rows, known, width] = [n, v, d].map((size) => body.names.size(size))
-  return `memset(${body.pointer(into)}, 0, 4 * ${known} * ${width});
-for (int64_t i = 0; i < ${rows}; i++) {
-const int64_t row = ((const i32 *)${body.pointer(indices)})[i];
-if (row < 0 || row >= ${known}) continue;
-f32 *q0 = ${body.pointer(into)} + row * ${width};
-const f32 *q1 = ${body.pointer(from)} + i * ${width};
-${eachVector(body, d, (rest) =>
-  rest === undefined
-    ? 'storeV(q0 + j, loadV(q0 + j) + loadV(q1 + j));\n'
-    : `putV(q0 + j, restV(q0 + j, ${rest}) + restV(q1 + j, ${rest}), ${rest});\n`,
-)}}
-`
-}
-
-/** A stable merge sort of indices, bottom up, row by row; NaN last. */
-export function emitArgsort(body: Body, { rows, n, from, work, into }: Of<'argsort'>): string {
-  return `sortRows(${body.names.size(rows)}, ${body.names.size(n)}, ${body.pointer(from)}, (i32 *)${body.pointer(work)}, (i32 *)${body.pointer(into)});\n`
 }

@@ -1,4 +1,4 @@
-/** Kernels that move rows by their indices: gather and its adjoint. */
+/** Kernels that move rows by their indices: gather, its adjoint, and what writes rows into a table. */
 import type { Size } from '../../tensor/size.ts'
 import type { Kernel } from '../program.ts'
 import type { Local } from './assembler.ts'
@@ -73,6 +73,93 @@ export function emitScatterAdd(k: KernelCode, kernel: Extract<Kernel, { kind: 's
   })
 }
 
+/** A backward walk leaves in each row's word where its index stands first; words of other rows are never read. */
+export function emitFirsts(
+  k: KernelCode,
+  { n, v, from, work, into }: Extract<Kernel, { kind: 'firsts' }>,
+): void {
+  const { f } = k
+  const [end, rows, indices] = [k.operand(n, 4), k.operand(v), k.pointer(from)]
+  const [at, index, last] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const isThere = () => {
+    f.get(index)
+    k.push(rows)
+    f.i32.ltU()
+  }
+  k.push(end)
+  f.i32.const(4)
+  f.i32.sub()
+  f.set(last)
+  k.loop(at, end, 4, () => {
+    loadIndex(k, indices, index, () => {
+      f.get(last)
+      f.get(at)
+      f.i32.sub()
+    })
+    isThere()
+    f.if(() => {
+      pushRow(k, k.pointer(work), index, 4)
+      f.get(last)
+      f.get(at)
+      f.i32.sub()
+      f.i32.const(2)
+      f.i32.shrU()
+      f.i32.store()
+    })
+  })
+  k.loop(at, end, 4, () => {
+    loadIndex(k, indices, index, () => f.get(at))
+    f.get(k.pointer(into))
+    f.get(at)
+    f.i32.add()
+    isThere()
+    f.if(
+      () => {
+        pushRow(k, k.pointer(work), index, 4)
+        f.i32.load()
+        f.set(index)
+      },
+      () => {
+        f.i32.const(-1)
+        f.set(index)
+      },
+    )
+    f.get(index)
+    f.i32.store()
+  })
+}
+
+/** Copies rows into the table, backwards: of several for one row the first is the last. */
+export function emitSetRows(k: KernelCode, kernel: Extract<Kernel, { kind: 'setRows' }>): void {
+  const { f } = k
+  const [end, rows, bytes] = [k.operand(kernel.n, 4), k.operand(kernel.v), k.operand(kernel.d, 4)]
+  const [at, index, row] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  pushRow(k, k.pointer(kernel.from), k.copyOf(k.operand(kernel.n)), bytes)
+  f.set(row)
+  k.loop(at, end, 4, () => {
+    f.get(row)
+    k.push(bytes)
+    f.i32.sub()
+    f.set(row)
+    loadIndex(k, k.pointer(kernel.indices), index, () => {
+      k.push(end)
+      f.i32.const(4)
+      f.i32.sub()
+      f.get(at)
+      f.i32.sub()
+    })
+    f.get(index)
+    k.push(rows)
+    f.i32.ltU()
+    f.if(() => {
+      pushRow(k, k.pointer(kernel.into), index, bytes)
+      f.get(row)
+      k.push(bytes)
+      f.memoryCopy()
+    })
+  })
+}
+
 type Rows = { readonly n: Size; readonly v: Size; readonly d: Size }
 
 function eachRow(
@@ -86,14 +173,20 @@ function eachRow(
   const [end, rows, bytes] = [k.operand(n, 4), k.operand(v), k.operand(d, 4)]
   const [at, index] = [f.local('i32'), f.local('i32')]
   k.loop(at, end, 4, () => {
-    f.get(indices)
-    f.get(at)
-    f.i32.add()
-    f.i32.load()
-    f.set(index)
+    loadIndex(k, indices, index, () => f.get(at))
     body(row, index, rows, bytes)
     k.advance(row, bytes)
   })
+}
+
+/** Loads the index at a place in bytes. */
+function loadIndex(k: KernelCode, indices: Local, index: Local, pushPlace: () => void): void {
+  const { f } = k
+  f.get(indices)
+  pushPlace()
+  f.i32.add()
+  f.i32.load()
+  f.set(index)
 }
 
 /** Pushes table + index · bytes. */

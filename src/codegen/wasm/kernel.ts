@@ -19,7 +19,7 @@ export interface Cursor {
 export type RareFunction = 'sin' | 'cos' | 'floorDiv' | 'mod' | 'random'
 
 /** Kernels of which the same is true. */
-export type RareKernel = 'gather' | 'argsort' | 'scatterAdd' | 'row'
+export type RareKernel = 'gather' | 'argsort' | 'scatterAdd' | 'firsts' | 'setRows' | 'row'
 
 export type Emitters<K extends string> = {
   readonly [E in K]: (k: KernelCode, kernel: Extract<Kernel, { kind: E }>) => void

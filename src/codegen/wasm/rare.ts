@@ -1,5 +1,5 @@
 /** What few programs need. Loaded when one does, so that pages which do without do not download it. */
-import { emitGather, emitScatterAdd } from './gather.ts'
+import { emitFirsts, emitGather, emitScatterAdd, emitSetRows } from './gather.ts'
 import { emitByLane, emitFloorDiv, emitMod, emitRandom } from './integers.ts'
 import type { Rare } from './kernel.ts'
 import { emitRow } from './row.ts'
@@ -14,5 +14,12 @@ export const RARE: Rare = {
     mod: (f) => emitByLane(f, emitMod),
     random: emitRandom,
   },
-  kernels: { gather: emitGather, argsort: emitArgsort, scatterAdd: emitScatterAdd, row: emitRow },
+  kernels: {
+    gather: emitGather,
+    argsort: emitArgsort,
+    scatterAdd: emitScatterAdd,
+    firsts: emitFirsts,
+    setRows: emitSetRows,
+    row: emitRow,
+  },
 }
