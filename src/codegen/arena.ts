@@ -101,7 +101,8 @@ function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   }
   // Threads are at any step of a phase at once.
   const phases = program.threads?.phases.map(({ alone, shared }) => [...alone, ...shared])
-  for (const [at, steps] of (phases ?? program.steps.map((step) => [step])).entries())
+  const stretches = program.steps.slice(0, phases && prepared).map((step) => [step])
+  for (const [at, steps] of [...stretches, ...(phases ?? [])].entries())
     for (const step of steps) touch(step, at)
   return lifetimes
 }

@@ -20,6 +20,8 @@ export type Backend = (typeof BACKENDS)[number]
 export interface CompileOptions extends Partial<Place> {
   /** Outputs that take the place of inputs: output number → input number. The next call finds them there. */
   readonly donate?: ReadonlyMap<number, number>
+  /** Inputs that mostly stay as they are from call to call: native code computes what depends on them alone once. */
+  readonly constants?: ReadonlySet<number> | undefined
   /** Check the graph's validity after each pass. */
   readonly verify?: boolean
 }
@@ -73,7 +75,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const { threads } = options
   if (backend === 'native') {
     const { instantiateNative } = await import('./native/backend.ts')
-    const native = await instantiateNative(lowered, threads)
+    const native = await instantiateNative(lowered, threads, options.constants)
     if (native !== undefined) return native
   }
   if (threads !== undefined) {

@@ -21,6 +21,8 @@ export interface NamedGraph {
   readonly outputs: readonly string[]
   /** Output number → input number. */
   readonly donate: ReadonlyMap<number, number>
+  /** Inputs that mostly stay as they are from call to call. */
+  readonly constants?: ReadonlySet<number>
 }
 
 export type NamedSpec = ParamSpec & { readonly name: string }
@@ -56,7 +58,7 @@ export class Session {
   }
 
   static async open(named: NamedGraph, place: Place): Promise<Session> {
-    return new Session(named, await compile(named.graph, { ...place, donate: named.donate }))
+    return new Session(named, await compile(named.graph, { ...place, ...named }))
   }
 
   /** Where calls of these sizes run. */

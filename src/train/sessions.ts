@@ -46,11 +46,15 @@ export function keyOf({ carry, stateful = [], packing, mask = false }: LeafOptio
 
 /** The compiled forward pass: output and final states. */
 export function forwardSession(model: Model, leaves: LeafOptions, call: CallOptions): Promise<Session> {
-  const trace = () =>
-    traceNamed(leafSpecs(model, leaves), (get) => {
+  const trace = () => {
+    const named = traceNamed(leafSpecs(model, leaves), (get) => {
       const { outputs, states } = forwardWhole(model, get, leaves)
       const named = [...outputs].map(([name, signal]) => [outputName(name), outside(signal)] as const)
       return { outputs: { ...Object.fromEntries(named), ...finalOutputs(states) } }
     })
+    const { params, variables } = model.built
+    const weights = named.inputs.flatMap((name, i) => (params.has(name) || variables.has(name) ? [i] : []))
+    return { ...named, constants: new Set(weights) }
+  }
   return sessionOf(model, model, keyOf(leaves), trace, call)
 }

@@ -72,6 +72,41 @@ test.skipIf(process.env['RECURRA_LONG'] === undefined)('a compiler that hangs is
   expect(predict(compiler('hanging', 'exec /bin/sleep 60')).why).toEqual(instead('.*cc took over 10 s'))
 })
 
+test.skipIf(!hasCompiler)(
+  'weights that change count at the next prediction, also while one is under way',
+  () => {
+    const { stdout, stderr } = run(
+      `
+    for (const threads of [1, 2]) {
+      const net = sequential([lstm({ units: 40, returnSequences: true }), lstm({ units: 3 })])
+      const rows = (B, T) => Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => [Math.sin(b + t), 1]))
+      const told = async (x, backend) => (await predict(net, x, { backend, threads })).data
+      const isRight = async (x) => {
+        const [own, other] = [await told(x, 'native'), await told(x, 'wasm')]
+        return own.every((each, i) => Math.abs(each - other[i]) < 1e-5)
+      }
+      const right = [await isRight(rows(9, 4))]
+      const weight = [...net.weights().values()][0].data
+      for (const x of [rows(9, 4), rows(12, 7), rows(9, 4)]) {
+        weight[0] += 1
+        right.push(await isRight(x))
+      }
+      const calls = []
+      for (let i = 0; i < 4; i++) {
+        calls.push(told(rows(9, 4), 'native'))
+        await null
+        weight[1] += 1
+      }
+      await Promise.all(calls)
+      console.log(...right, await isRight(rows(9, 4)))
+    }`,
+      { XDG_CACHE_HOME: join(folder, 'weights-cache') },
+    )
+    const all = 'true true true true true\n'
+    expect(stdout + stderr).toBe(all + all)
+  },
+)
+
 test.skipIf(!hasCompiler)('one that makes no program', () => {
   const script =
     'for last; do :; done\ncase "$*" in *-dM*) exit 0;; esac\nwhile [ "$1" != -o ]; do shift; done\necho broken > "$2"'

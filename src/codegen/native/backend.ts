@@ -3,6 +3,7 @@ import type { Bindings } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
 import type { Target } from '../lower.ts'
+import { prepare } from '../prepare.ts'
 import type { Program } from '../program.ts'
 import { ThreadedEngine } from '../threads/engine.ts'
 import { split } from '../threads/split.ts'
@@ -11,18 +12,23 @@ import { build, compilerOf, NativeUnavailable } from './build.ts'
 import { NativeCode } from './code.ts'
 import { emitC } from './emit.ts'
 import { joinProducts } from './join.ts'
+import { KeepingExecutable } from './keeping.ts'
 import { loadRun, type NativeRun } from './load.ts'
 import { columnsOf, rowsOf, tileSource } from './tiles.ts'
 
-/** Builds a program for this machine; where that cannot be, a line says why, once, and there is none. */
+/**
+ * Builds a program for this machine; where that cannot be, a line says why, once, and there is none. What depends on
+ * inputs that mostly stay as they are, `constants`, is computed again only where one of them changes.
+ */
 export async function instantiateNative(
   lowered: (target: Target) => Program,
   threads: number | 'auto' | undefined,
+  constants?: ReadonlySet<number>,
 ): Promise<ArenaExecutable | undefined> {
   try {
     const { lanes } = await compilerOf()
     const target = targetOf(lanes)
-    const whole = lowered(target)
+    const whole = constants === undefined ? lowered(target) : prepare(lowered(target), constants)
     const program =
       threads === undefined ? whole : split(whole, { panel: target.panel, tileRows: rowsOf(lanes) })
     const { source, names } = emitC(program, lanes)
@@ -30,9 +36,14 @@ export async function instantiateNative(
     // Loaded here too: what cannot be loaded is found out before it runs.
     const run = loadRun(file)
     const code = new NativeCode(names, file)
-    const prepare = program.prepared ? loadRun(file, 'prepare') : undefined
-    if (threads === undefined) return new ArenaExecutable(program, new HereEngine(code, run, prepare))
-    return new ArenaExecutable(program, new ThreadedEngine(code, program.threads!, threads))
+    const first = program.prepared ? loadRun(file, 'prepare') : undefined
+    const engine =
+      threads === undefined
+        ? new HereEngine(code, run, first)
+        : new ThreadedEngine(code, program.threads!, threads, first && ((table) => first(code.words, table)))
+    return constants === undefined
+      ? new ArenaExecutable(program, engine)
+      : new KeepingExecutable(program, engine, constants)
   } catch (error) {
     if (!(error instanceof NativeUnavailable)) throw error
     warnOnce(`WebAssembly instead of native code: ${error.message}`)
@@ -60,6 +71,7 @@ export class HereEngine implements Engine {
   readonly #code: NativeCode
   readonly #run: NativeRun
   readonly #prepare: NativeRun | undefined
+  #isPrepared = false
 
   constructor(code: NativeCode, run: NativeRun, prepare?: NativeRun) {
     this.#code = code
@@ -78,6 +90,12 @@ export class HereEngine implements Engine {
 
   bind(arena: Arena, bindings: Bindings): void {
     this.#code.fill(0, arena, bindings)
+    this.#isPrepared = false
+  }
+
+  /** An input has changed on which depends what was prepared. */
+  changed(): void {
+    this.#isPrepared = false
   }
 
   get here(): Here {
@@ -86,6 +104,8 @@ export class HereEngine implements Engine {
   }
 
   run(): void {
+    if (!this.#isPrepared) this.#prepare?.(this.#code.words, 0)
+    this.#isPrepared = true
     this.#run(this.#code.words, 0)
   }
 }

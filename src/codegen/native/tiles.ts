@@ -54,7 +54,7 @@ INLINE void block(const int rows, const int wide, const struct pair *pair, const
         for (int h = 0; h < ABREAST * wide; h++) sum[r][h] += one * from[h];
       }
       // What the next columns need of this row.
-      for (int h = 0; h < ABREAST; h++) __builtin_prefetch(b + N + LANES * h);
+      for (int h = 0; wide == 1 && h < ABREAST; h++) __builtin_prefetch(b + N + LANES * h);
       a += ak, b += bk;
     }
   }

@@ -39,10 +39,19 @@ export class ThreadedEngine implements Engine {
   #filled = 0
   /** Whether no worker starts. */
   #alone = false
+  readonly #prepare: ((table: number) => unknown) | undefined
+  #isPrepared = false
 
   /** @throws {ThreadsUnavailable} */
-  constructor(code: ThreadedCode, threads: Threads, count: number | 'auto') {
+  constructor(
+    code: ThreadedCode,
+    threads: Threads,
+    count: number | 'auto',
+    /** Runs what was prepared, on the caller's thread, by the table at a place. */
+    prepare?: (table: number) => unknown,
+  ) {
     this.#code = code
+    this.#prepare = prepare
     this.#threads = threads
     this.backend = code.backend
     this.#most = count === 'auto' ? cores() : count
@@ -64,6 +73,12 @@ export class ThreadedEngine implements Engine {
   bind(arena: Arena, bindings: Bindings): void {
     this.#bound = { arena, bindings }
     this.#filled = 0
+    this.#isPrepared = false
+  }
+
+  /** An input has changed on which depends what was prepared. */
+  changed(): void {
+    this.#isPrepared = false
   }
 
   async run(): Promise<void> {
@@ -71,6 +86,8 @@ export class ThreadedEngine implements Engine {
     const isRagged = this.#threads.shares.some(({ packed }) => packed !== undefined)
     if (threads !== this.#filled || isRagged) this.#fill(threads)
     this.#filled = threads
+    if (!this.#isPrepared) this.#prepare?.(this.#job.tableOf(0))
+    this.#isPrepared = true
     if (this.#alone) return this.#runHere()
     try {
       await this.#pace.measure(threads, () => poolOf(this.#most).run(this.#job, threads))

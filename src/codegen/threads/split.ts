@@ -27,15 +27,18 @@ export interface SplitOptions {
   readonly panel: number
 }
 
+/** What was prepared before all runs is not split. */
 export function split(program: Program, options: SplitOptions): Program {
   const ownerOf: OwnerOf = (buffer) => program.aliases.get(buffer) ?? buffer
-  const splitting = new Splitting(ownerOf, options, program.steps)
-  for (const step of program.steps) splitting.add(step)
+  const { steps, prepared } = program
+  const [first, rest] = [steps.slice(0, prepared ?? 0), steps.slice(prepared ?? 0)]
+  const splitting = new Splitting(ownerOf, options, rest)
+  for (const step of rest) splitting.add(step)
   const phases = splitting.end()
   return {
     ...program,
     threads: { phases, shares: splitting.shares, isAlone: splitting.isAlone },
-    steps: phases.flatMap(({ alone, shared }) => [...alone, ...shared]),
+    steps: [...first, ...phases.flatMap(({ alone, shared }) => [...alone, ...shared])],
   }
 }
 
