@@ -107,9 +107,8 @@ function readsOwnPlaces(kernel: Kernel, fresh: Buffer, old: Buffer): boolean {
   }
   if (kernel.kind !== 'matmul' || !kernel.packed) return false
   const { a, b, plus, into, epilogue } = kernel
-  const operands = [a, b, ...(plus === undefined ? [] : [plus.a, plus.b])]
-  const others = [...loadsOf(epilogue), ...(plus === undefined ? [] : [plus.made])]
-  return operands.every(({ buffer }) => buffer !== old) && others.every(isOwn([into]))
+  const operands = [a, b, plus?.a, plus?.b].every((view) => view?.buffer !== old)
+  return operands && [...loadsOf(epilogue), plus?.made ?? into].every(isOwn([into]))
 }
 
 /** Every buffer with the one in whose place it stands in the end. */

@@ -110,6 +110,7 @@ export type Kernel =
    */
   | {
       readonly kind: 'row'
+      readonly plus?: undefined
       readonly block: number
       readonly n: Size
       readonly k: Size
@@ -276,13 +277,11 @@ export function reads(kernel: Kernel): View[] {
     case 'argsort':
     case 'firsts':
       return [kernel.from]
-    case 'matmul': {
-      const { plus } = kernel
-      const others = plus === undefined ? [] : [plus.a, plus.b, plus.made]
-      return [kernel.a, kernel.b, ...others, ...loadsOf(kernel.epilogue)]
+    case 'matmul':
+    case 'row': {
+      const { a, b, plus, epilogue } = kernel
+      return [a, b, ...(plus ? [plus.a, plus.b, plus.made] : []), ...loadsOf(epilogue)]
     }
-    case 'row':
-      return [kernel.a, kernel.b, ...loadsOf(kernel.epilogue)]
     case 'gather':
       return [kernel.table, kernel.indices]
     case 'scatterAdd':

@@ -3,7 +3,14 @@ import { type PlaceOptions, placeFor } from '../codegen/compile.ts'
 import type { Model } from '../layers/model.ts'
 import { outside } from '../layers/signals.ts'
 import type { Bindings } from '../tensor/size.ts'
-import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs, outputName } from './leaves.ts'
+import {
+  finalOutputs,
+  forwardWhole,
+  type LeafOptions,
+  leafSpecs,
+  outputName,
+  weightInputs,
+} from './leaves.ts'
 import { type NamedGraph, Session, traceNamed } from './session.ts'
 
 /** A function of a model, traced once, and compiled once for each place where its calls ran. */
@@ -52,9 +59,8 @@ export function forwardSession(model: Model, leaves: LeafOptions, call: CallOpti
       const named = [...outputs].map(([name, signal]) => [outputName(name), outside(signal)] as const)
       return { outputs: { ...Object.fromEntries(named), ...finalOutputs(states) } }
     })
-    const { params, variables } = model.built
-    const weights = named.inputs.flatMap((name, i) => (params.has(name) || variables.has(name) ? [i] : []))
-    return { ...named, constants: new Set(weights) }
+    const weights = weightInputs(model)
+    return { ...named, constants: new Set(named.inputs.flatMap((name, i) => (weights.has(name) ? i : []))) }
   }
   return sessionOf(model, model, keyOf(leaves), trace, call)
 }
