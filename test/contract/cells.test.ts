@@ -252,7 +252,7 @@ describe.each(ALL)('%s', (_, make, shapes) => {
       const numeric = centralDifferences(named, [...model.built.params.keys()], values, sizes)
       expect(outside('f64', runOracle(named, values, sizes), numeric)).toEqual([])
     })
-    fc.assert(property, { numRuns: long ? 50 : 8 })
+    fc.assert(property, { numRuns: long ? 50 : 4 })
   })
 
   test('WASM agrees with the oracle for any sizes: loss, outputs, final states, gradients', async () => {
@@ -273,7 +273,7 @@ describe.each(ALL)('%s', (_, make, shapes) => {
         expect(wrong).toEqual([])
       }
     })
-    await fc.assert(property, { numRuns: long ? 100 : 10 })
+    await fc.assert(property, { numRuns: long ? 100 : 5 })
   })
 
   test('a row ends where its length says: its last output, its states, zeros; backwards is the turned row', async () => {
