@@ -1,5 +1,6 @@
 /** From a model's calls to boxes and arrows: one column where time stays folded, else one for every step. */
-import { isOpen, type Model, openShape, SOLE_OUTPUT, type Source } from '../../layers/model.ts'
+import type { Model } from '../../layers/model.ts'
+import { isOpen, openShape, SOLE_OUTPUT, type Source } from '../../layers/parts.ts'
 import { marginsOf, type Sliding } from '../../layers/sliding.ts'
 import { ArgumentError } from '../../tensor/errors.ts'
 import { evaluateSize, printShape, type Size, shapeOf, size as sizeOf, symbolsOf } from '../../tensor/size.ts'
