@@ -265,6 +265,27 @@ export function viewsOf(kernel: Kernel): View[] {
   return [...new Set([...reads(kernel), ...writes(kernel)])]
 }
 
+export function kernelsOf(steps: readonly Step[]): Kernel[] {
+  return steps.flatMap((step) => (step.kind === 'loop' ? kernelsOf(step.body) : [step.kernel]))
+}
+
+/** The views that a step reads, and those that it writes; a loop's are those of all that it does. */
+export interface Touched {
+  readonly read: readonly View[]
+  readonly written: readonly View[]
+}
+
+export function touchedBy(step: Step): Touched {
+  if (step.kind === 'call') return { read: reads(step.kernel), written: writes(step.kernel) }
+  const { loop, until } = step
+  const inner = step.body.map(touchedBy)
+  const own = [loop.rows?.counts, until?.view].filter((view) => view !== undefined)
+  return {
+    read: [...own, ...inner.flatMap(({ read }) => read)],
+    written: inner.flatMap(({ written }) => written),
+  }
+}
+
 export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {
   if (seen.has(expr)) return []
   seen.add(expr)
