@@ -2,7 +2,7 @@
 import type { Packing } from '../graph/ops.ts'
 import { alignUp, placeRegions } from '../passes/plan.ts'
 import { type Bindings, evaluateSize, type Size, symbolsOf } from '../tensor/size.ts'
-import { type Buffer, type Program, type Step, touchedBy } from './program.ts'
+import { type Buffer, type Program, reads, type Step, type View, writes } from './program.ts'
 
 export interface Arena {
   readonly addresses: ReadonlyMap<Buffer, number>
@@ -84,6 +84,16 @@ function packingsOf(steps: readonly Step[]): Packing[] {
   })
 }
 
+/** The views that a step names itself, read or written: less than program.ts tells of all that is within it. */
+function namedBy(step: Step): View[] {
+  if (step.kind === 'call') return [...reads(step.kernel), ...writes(step.kernel)]
+  const { loop, until } = step
+  return [
+    ...(loop.rows === undefined ? [] : [loop.rows.counts]),
+    ...(until === undefined ? [] : [until.view]),
+  ]
+}
+
 /**
  * The first and the last top-level step, or phase, that touches each buffer. A loop is one step: what it uses lives
  * through it. What was made once, before all runs, stays.
@@ -92,8 +102,8 @@ function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   const lifetimes = new Map<Buffer, Lifetime>()
   const { prepared = 0 } = program
   const touch = (step: Step, at: number): void => {
-    const { read, written } = touchedBy(step)
-    for (const { buffer } of [...read, ...written]) {
+    if (step.kind === 'loop') for (const inner of step.body) touch(inner, at)
+    for (const { buffer } of namedBy(step)) {
       const owner = program.aliases.get(buffer) ?? buffer
       const known = lifetimes.get(owner)
       if (known === undefined) lifetimes.set(owner, { first: at, last: at })

@@ -6,10 +6,11 @@ import {
   type Kernel,
   kernelsOf,
   type Program,
+  readBy,
   reads,
   type Step,
   shifted,
-  touchedBy,
+  writtenBy,
 } from './program.ts'
 
 /**
@@ -25,8 +26,9 @@ export function prepare(program: Program, constants: ReadonlySet<number>): Progr
   for (let before = -1; before < running.size; ) {
     before = running.size
     for (const step of program.steps) {
-      const { read, written } = touchedBy(step)
-      if (running.has(step) || ![...read, ...written].some((view) => moving.has(ownerOf(view)))) continue
+      const written = writtenBy(step)
+      if (running.has(step) || ![...readBy(step), ...written].some((view) => moving.has(ownerOf(view))))
+        continue
       running.add(step)
       for (const view of written) moving.add(ownerOf(view))
     }

@@ -269,21 +269,15 @@ export function kernelsOf(steps: readonly Step[]): Kernel[] {
   return steps.flatMap((step) => (step.kind === 'loop' ? kernelsOf(step.body) : [step.kernel]))
 }
 
-/** The views that a step reads, and those that it writes; a loop's are those of all that it does. */
-export interface Touched {
-  readonly read: readonly View[]
-  readonly written: readonly View[]
+/** The views that a step reads; a loop's are those of all that it does. */
+export function readBy(step: Step): View[] {
+  if (step.kind === 'call') return reads(step.kernel)
+  const { loop, until, body } = step
+  return [loop.rows?.counts ?? [], until?.view ?? [], body.flatMap(readBy)].flat()
 }
 
-export function touchedBy(step: Step): Touched {
-  if (step.kind === 'call') return { read: reads(step.kernel), written: writes(step.kernel) }
-  const { loop, until } = step
-  const inner = step.body.map(touchedBy)
-  const own = [loop.rows?.counts, until?.view].filter((view) => view !== undefined)
-  return {
-    read: [...own, ...inner.flatMap(({ read }) => read)],
-    written: inner.flatMap(({ written }) => written),
-  }
+export function writtenBy(step: Step): View[] {
+  return kernelsOf([step]).flatMap(writes)
 }
 
 export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {

@@ -3,7 +3,7 @@
  * only read. Then each thread takes rows of the batch through whole loops, and none waits for another within them.
  */
 import { constantOf, mulSize, type Size, ZERO } from '../../tensor/size.ts'
-import { type Buffer, type Step, touchedBy, type View } from '../program.ts'
+import { type Buffer, type Step, type View, writtenBy } from '../program.ts'
 import { cut, type Part, type Walk, walkOf } from './cut.ts'
 
 /** The buffer in whose place a buffer stands. */
@@ -16,9 +16,7 @@ export function cutRows(
   part: Part,
   ownerOf: OwnerOf,
 ): Step[] | undefined {
-  const written = new Set(
-    steps.flatMap((step) => touchedBy(step).written.map(({ buffer }) => ownerOf(buffer))),
-  )
+  const written = new Set(steps.flatMap(writtenBy).map(({ buffer }) => ownerOf(buffer)))
   /** The distance from row to row in each buffer that is written, and whether it holds the rows of many steps. */
   const layouts = new Map<Buffer, string>()
   const holds = (view: View, walk: Walk, axis: number): boolean => {

@@ -19,10 +19,11 @@ import {
   kernelsOf,
   type Phase,
   type Program,
+  readBy,
   type Share,
   type Step,
-  touchedBy,
   type View,
+  writtenBy,
 } from '../program.ts'
 import { cut, cutPanels, type Part, walkOf } from './cut.ts'
 import { cutRows, type OwnerOf } from './rows.ts'
@@ -195,9 +196,8 @@ class Splitting {
   #ownersIn(step: Step): Owners {
     const known = this.#owners.get(step)
     if (known !== undefined) return known
-    const { read, written } = touchedBy(step)
     const ownersOf = (views: readonly View[]) => new Set(views.map(({ buffer }) => this.#ownerOf(buffer)))
-    const found = { read: ownersOf(read), written: ownersOf(written) }
+    const found = { read: ownersOf(readBy(step)), written: ownersOf(writtenBy(step)) }
     this.#owners.set(step, found)
     return found
   }
