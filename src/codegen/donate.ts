@@ -4,7 +4,7 @@
  */
 import {
   type Buffer,
-  kernelsIn,
+  kernelsOf,
   loadsOf,
   type Program,
   reads,
@@ -33,7 +33,7 @@ export function donate(program: Program, pairs: ReadonlyMap<number, number>): Pr
 type Touched = readonly [read: ReadonlySet<Buffer>, written: ReadonlySet<Buffer>]
 
 function buffersOf(step: Step, of: typeof reads): Set<Buffer> {
-  return new Set(kernelsIn(step).flatMap((kernel) => of(kernel).map(({ buffer }) => buffer)))
+  return new Set(kernelsOf([step]).flatMap((kernel) => of(kernel).map(({ buffer }) => buffer)))
 }
 
 function canAlias(steps: readonly Step[], touched: readonly Touched[], fresh: View, old: View): boolean {

@@ -8,7 +8,7 @@ import { sameStrides } from './donate.ts'
 import {
   type Buffer,
   type Kernel,
-  kernelsIn,
+  kernelsOf,
   type Loop,
   type LoopTerm,
   loadsOf,
@@ -63,7 +63,7 @@ function spansOf(steps: readonly Step[]): Map<number, Span> {
 }
 
 function isWritten(body: readonly Step[], buffer: Buffer): boolean {
-  return body.flatMap(kernelsIn).some((kernel) => writes(kernel).some((view) => view.buffer === buffer))
+  return kernelsOf(body).some((kernel) => writes(kernel).some((view) => view.buffer === buffer))
 }
 
 /** Whether each step has read all that it needs of `old` before it writes to the same place of `fresh`. */

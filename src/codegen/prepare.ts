@@ -4,12 +4,13 @@ import {
   type Buffer,
   denseView,
   type Kernel,
-  kernelsIn,
+  kernelsOf,
   type Program,
+  readBy,
   reads,
   type Step,
   shifted,
-  writes,
+  writtenBy,
 } from './program.ts'
 
 /**
@@ -17,18 +18,19 @@ import {
  * where something of it differs from run to run, or it stands in another's place; a step runs where it touches one.
  */
 export function prepare(program: Program, constants: ReadonlySet<number>): Program {
-  const ownerOf = (buffer: Buffer) => program.aliases.get(buffer) ?? buffer
-  const inputs = program.inputs.filter((_, i) => !constants.has(i)).map(({ view }) => view.buffer)
-  const moving = new Set([...inputs, ...program.aliases.keys()].map(ownerOf))
+  const ownerOf = ({ buffer }: { readonly buffer: Buffer }) => program.aliases.get(buffer) ?? buffer
+  const inputs = program.inputs.filter((_, i) => !constants.has(i)).map(({ view }) => ownerOf(view))
+  const moving = new Set([...inputs, ...program.aliases.values()])
   const running = new Set<Step>()
   // What a step that runs writes moves: others that write there run too.
   for (let before = -1; before < running.size; ) {
     before = running.size
     for (const step of program.steps) {
-      const { read, written } = touchedBy(step)
-      if (running.has(step) || ![...read, ...written].some((buffer) => moving.has(ownerOf(buffer)))) continue
+      const written = writtenBy(step)
+      if (running.has(step) || ![...readBy(step), ...written].some((view) => moving.has(ownerOf(view))))
+        continue
       running.add(step)
-      for (const buffer of written) moving.add(ownerOf(buffer))
+      for (const view of written) moving.add(ownerOf(view))
     }
   }
   const first = program.steps.filter((step) => !running.has(step))
@@ -46,7 +48,7 @@ export function singleRows(program: Program, block: number): Program {
   )
   const packed = new Map(packs.map((pack) => [pack.into.buffer, pack]))
   // What another kernel reads stays in panels.
-  const readers = program.steps.flatMap(kernelsIn).filter((kernel) => kernel.kind !== 'pack')
+  const readers = kernelsOf(program.steps).filter((kernel) => kernel.kind !== 'pack')
   for (const kernel of readers) {
     for (const { buffer } of reads(kernel)) if (!isSingleRow(kernel)) packed.delete(buffer)
   }
@@ -99,24 +101,4 @@ function inBlocks({ k, n, from, into }: Extract<Kernel, { kind: 'pack' }>, block
     ]
   }
   return [...copy(0, blocks, block), ...copy(blocks * block, 1, columns - blocks * block)]
-}
-
-interface Touched {
-  readonly read: readonly Buffer[]
-  readonly written: readonly Buffer[]
-}
-
-function touchedBy(step: Step): Touched {
-  if (step.kind === 'call') {
-    return {
-      read: reads(step.kernel).map(({ buffer }) => buffer),
-      written: writes(step.kernel).map(({ buffer }) => buffer),
-    }
-  }
-  const inner = step.body.map(touchedBy)
-  const counts = step.loop.rows === undefined ? [] : [step.loop.rows.counts.buffer]
-  return {
-    read: [...inner.flatMap(({ read }) => read), ...counts],
-    written: inner.flatMap(({ written }) => written),
-  }
 }

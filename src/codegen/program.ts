@@ -301,9 +301,19 @@ export function viewsOf(kernel: Kernel): View[] {
   return [...new Set([...reads(kernel), ...writes(kernel)])]
 }
 
-/** The kernels of a step, and of the steps within it. */
-export function kernelsIn(step: Step): Kernel[] {
-  return step.kind === 'call' ? [step.kernel] : step.body.flatMap(kernelsIn)
+export function kernelsOf(steps: readonly Step[]): Kernel[] {
+  return steps.flatMap((step) => (step.kind === 'loop' ? kernelsOf(step.body) : [step.kernel]))
+}
+
+/** The views that a step reads; a loop's are those of all that it does. */
+export function readBy(step: Step): View[] {
+  if (step.kind === 'call') return reads(step.kernel)
+  const { loop, until, body } = step
+  return [loop.rows?.counts ?? [], until?.view ?? [], body.flatMap(readBy)].flat()
+}
+
+export function writtenBy(step: Step): View[] {
+  return kernelsOf([step]).flatMap(writes)
 }
 
 /** The views that a step names, and those of the steps within it. */

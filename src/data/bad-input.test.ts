@@ -54,7 +54,7 @@ const cases: [string, () => unknown, new (message: string) => Error, RegExp][] =
     ],
     [`bytes ${odd}`, () => decodeText(odd as never, 'a.txt'), ArgumentError, /a\.txt: expected bytes/],
   ]),
-  ['a text in a list', () => abc.decode(['1'] as never), DataError, /0 to 2; received 1 at 0/],
+  ['a text in a list', () => abc.decode(['1'] as never), DataError, /0 to 2; received "1" at 0/],
   ['a misspelt unknown', () => abc.encode('a', { unkown: 0 } as never), ArgumentError, /no option unkown/],
   ['an encoding', () => decodeText(bytes.of(0x61), 'a', 'utf8' as never), ArgumentError, /utf-8, latin1/],
 

@@ -2,6 +2,7 @@
  * Columns of one length → numbers, times, keys, parts of them.
  * Holds: what refuses a cell names the file, the line or row there, the column, what was found and what to do.
  */
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { type Cell, type Column, cellOf, numberIn, timeIn } from './cells.ts'
 import { requireOptions } from './guards.ts'
@@ -78,7 +79,7 @@ export function missingIn(options: { readonly missing?: Missing }): Missing {
     return missing
   }
   throw new ArgumentError(
-    `series: missing must be 'previous', 'drop' or a finite number; received ${String(missing)}`,
+    `series: missing must be 'previous', 'drop' or a finite number; received ${said(missing)}`,
   )
 }
 
@@ -123,10 +124,9 @@ function numberAt({ values }: Column, row: number): number {
 
 function refusal(columns: Columns, row: number, name: string, expected: string, todo: string): DataError {
   const cell = cellOf(columnNamed(columns, name), row)
-  const received = typeof cell === 'string' ? JSON.stringify(cell) : String(cell)
   return new DataError(
     `${columns.name}, ${columns.placeOf(row)}, column ${JSON.stringify(name)}: expected ${expected}; ` +
-      `${cell === null ? 'found nothing' : `received ${received}`}. ${todo}`,
+      `${cell === null ? 'found nothing' : `received ${said(cell)}`}. ${todo}`,
   )
 }
 

@@ -3,6 +3,7 @@
  * Letters are those of IUPAC (Cornish-Bowden 1985), either case: A C G T, U for T, and R Y S W K M B D H V N for what is
  * not known exactly.
  */
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireIds, requireInteger, requireOptions, requireText } from './guards.ts'
@@ -147,7 +148,7 @@ export function decodeKmer(id: number, k: number): string {
   requireSizeOfKmers(k)
   const unknown = places(k)
   if (!Number.isInteger(id) || id < 0 || id > unknown) {
-    throw new DataError(`decodeKmer: expected an id from 0 to ${unknown}; received ${String(id)}`)
+    throw new DataError(`decodeKmer: expected an id from 0 to ${unknown}; received ${said(id)}`)
   }
   if (id === unknown) return 'N'.repeat(k)
   return Array.from({ length: k }, (_, i) => BASES[Math.floor(id / places(k - 1 - i)) % 4]).join('')

@@ -2,7 +2,7 @@
  * Random numbers for the generators of this folder, one after another.
  * Enters: a seed and a stream. Holds: the same seed and stream give the same numbers on every machine.
  */
-import { requireSeed } from '../tensor/checks.ts'
+import { requireSeed, said } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { uniform } from '../tensor/random.ts'
 
@@ -20,9 +20,7 @@ export const SEEDED = ['seed', 'stream'] as const
 export function seededBy(what: string, { seed = 0, stream = 0 }: Seeded): Required<Seeded> {
   requireSeed(what, seed)
   if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
-    throw new ArgumentError(
-      `${what}: stream must be an integer from 0 to 2³² − 1; received ${String(stream)}`,
-    )
+    throw new ArgumentError(`${what}: stream must be an integer from 0 to 2³² − 1; received ${said(stream)}`)
   }
   return { seed, stream }
 }

@@ -2,6 +2,7 @@
  * Sequences of sequences of unlike lengths, such as passages of chapters of sentences, as one tensor.
  * Holds: the numbers of the input stand in the tensor at their own indices; all else is padding.
  */
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
 
@@ -27,7 +28,7 @@ export interface Padded {
  */
 export function padNested(rows: readonly NestedIds[], padding = 0): Padded {
   if (!isId(padding)) {
-    throw new ArgumentError(`padNested: padding must be an integer of 32 bits; received ${String(padding)}`)
+    throw new ArgumentError(`padNested: padding must be an integer of 32 bits; received ${said(padding)}`)
   }
   const sizes: number[] = []
   measure(rows, 0, 'rows', sizes)
@@ -70,7 +71,7 @@ function measure(
   for (const [i, inner] of list.entries()) {
     if (level + 1 < bottom) measure(inner as NestedIds, level + 1, `${where}[${i}]`, sizes, bottom)
     else if (!isId(inner)) {
-      const found = typeof inner === 'object' ? 'a list: all must be equally deep' : String(inner)
+      const found = typeof inner === 'object' ? 'a list: all must be equally deep' : said(inner)
       throw new DataError(`padNested: expected an id at ${where}[${i}]; received ${found}`)
     }
   }

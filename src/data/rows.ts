@@ -2,6 +2,7 @@
  * What batches of sequences are filled from, row by row.
  * Enters: what `sequences` is given, of one input or output. Leaves: functions that fill a batch with the rows picked.
  */
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, type Sequence } from '../tensor/padding.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
@@ -93,7 +94,7 @@ export function labelRows(what: string, all: Targets, count: number): Rows {
     if (isList && own.every((label: unknown) => Number.isInteger(label) && Number(label) >= 0))
       return own as Int32Array
     throw new DataError(
-      `${what}: labels are a list of integers of at least 0; received ${String(own)} for sequence ${i}`,
+      `${what}: labels are a list of integers of at least 0; received ${said(own)} for sequence ${i}`,
     )
   })
   return (picked) => {

@@ -2,7 +2,7 @@
  * Documents, series or examples → a part to train on and parts held out.
  * Holds: everything is in exactly one part, and the parts keep the order.
  */
-import { requireNumber } from '../tensor/checks.ts'
+import { requireNumber, said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/tensor.ts'
@@ -28,7 +28,7 @@ export function holdOut(documents: readonly Int32Array[], fraction: number): Spl
   for (const ids of documents) requireIds('holdOut', ids)
   if (!(Number.isFinite(fraction) && fraction > 0 && fraction < 1)) {
     throw new ArgumentError(
-      `the fraction held out must lie between 0 and 1, both excluded; received ${String(fraction)}`,
+      `the fraction held out must lie between 0 and 1, both excluded; received ${said(fraction)}`,
     )
   }
   const cuts = documents.map((ids) => ids.length - Math.round(ids.length * fraction))

@@ -1,6 +1,7 @@
 /**
  * SQL → tables: files and databases through DuckDB, which a project installs beside this package. Node only.
  */
+import { said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { requireOptions, requireText } from './guards.ts'
 import { loaded } from './on-demand.ts'
@@ -63,7 +64,7 @@ export async function queryTable(sql: string, options: QueryOptions = {}): Promi
   if (database !== undefined) requireText('queryTable: database', database)
   if (parameters !== undefined && (typeof parameters !== 'object' || parameters === null)) {
     throw new ArgumentError(
-      `queryTable: parameters must be a list, or values by name; received ${String(parameters)}`,
+      `queryTable: parameters must be a list, or values by name; received ${said(parameters)}`,
     )
   }
   const { DuckDBInstance } = await loaded<DuckDb>(

@@ -2,7 +2,7 @@
  * Characters ↔ ids. A character is one Unicode code point, as `Array.from(text)` splits.
  * Holds: ids are 0 … size−1; `characters[id]` is the character of `id`; no character stands twice.
  */
-import { requireKnown } from '../tensor/checks.ts'
+import { requireKnown, said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { requireText } from './guards.ts'
 
@@ -74,7 +74,7 @@ export class Vocabulary {
     requireKnown('encode', options, ['unknown'])
     const { unknown } = options
     if (unknown !== undefined && !this.#has(unknown)) {
-      throw new ArgumentError(`unknown must be an id from 0 to ${this.size - 1}; received ${String(unknown)}`)
+      throw new ArgumentError(`unknown must be an id from 0 to ${this.size - 1}; received ${said(unknown)}`)
     }
     const ids = new Int32Array(text.length)
     let length = 0
@@ -104,7 +104,7 @@ export class Vocabulary {
     }
     const characters = Array.from(ids, (id, at) => {
       if (this.#has(id)) return this.characters[id]!
-      throw new DataError(`expected ids from 0 to ${this.size - 1}; received ${String(id)} at ${at}`)
+      throw new DataError(`expected ids from 0 to ${this.size - 1}; received ${said(id)} at ${at}`)
     })
     return characters.join('')
   }

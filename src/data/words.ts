@@ -3,7 +3,7 @@
  * Splitting is that of Intl.Segmenter (Unicode Annex 29 and dictionaries for scripts without spaces); engines may differ in
  * rare texts as their versions of Unicode do, so keep what was split with a model, not only the text.
  */
-import { requireFlag } from '../tensor/checks.ts'
+import { requireFlag, said } from '../tensor/checks.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { requireInteger, requireOptions, requireText } from './guards.ts'
 
@@ -157,7 +157,7 @@ export class WordVocabulary {
     return Array.from(ids, (id, at) => {
       const word = this.words[id]
       if (word !== undefined) return word
-      throw new DataError(`expected ids from 0 to ${this.size - 1}; received ${String(id)} at ${at}`)
+      throw new DataError(`expected ids from 0 to ${this.size - 1}; received ${said(id)} at ${at}`)
     })
   }
 }

@@ -1,8 +1,11 @@
 /** Functions that are made of operations: what they compute, how it is differentiated and compiled follows from those. */
-import { requireGroups } from '../tensor/checks.ts'
-import { ArgumentError, ShapeError } from '../tensor/errors.ts'
+import { requireChoice, requireGroups } from '../tensor/checks.ts'
+import { ShapeError } from '../tensor/errors.ts'
 import {
+  addSize,
   constantOf,
+  floorDivSize,
+  maxSize,
   mulSize,
   printShape,
   productOf,
@@ -129,7 +132,8 @@ export interface ConvolutionOptions {
  * Each of the kernel's elements is one matrix product with a strided view of x: nothing is copied together first.
  */
 export function convolution(x: Value, kernel: Value, options: ConvolutionOptions): Value {
-  const { groups = 1 } = options
+  const { groups = 1, padding = 'valid' } = options
+  requireChoice('convolution', 'padding', padding, ['valid', 'same', 'causal'])
   const axes = options.axes.map((axis) => normalAxis(x.shape, axis))
   const sizes = kernel.shape.slice(0, axes.length).map((each) => constantOf(each) ?? 0)
   if (kernel.rank !== axes.length + 2 || sizes.some((each) => each < 1) || axes.includes(x.rank - 1)) {
@@ -143,7 +147,7 @@ export function convolution(x: Value, kernel: Value, options: ConvolutionOptions
   const [strides, dilations] = [each(options.strides), each(options.dilations)]
   const reach = sizes.map((width, i) => (width - 1) * dilations[i]!)
   const padded = axes.reduce((value, axis, i) => {
-    const [low, high] = marginsOf(options.padding ?? 'valid', value.shape[axis]!, reach[i]!, strides[i]!)
+    const [low, high] = marginsOf(padding, value.shape[axis]!, reach[i]!, strides[i]!)
     return derive([value], ([node]) => build.pad(node!, axis, low, high))
   }, x)
   let sum: Value | undefined
@@ -174,22 +178,20 @@ function grouped(x: Value, weights: Value, groups: number): Value {
   return reshape(made, [...x.shape.slice(0, -1), weights.shape[1]!])
 }
 
-/** Zeros before and after; Keras puts the odd one after. */
-function marginsOf(padding: string, length: Size, reach: number, stride: number): [SizeLike, SizeLike] {
+/** Zeros before and after, where windows reach over `reach` places more than one; the odd one after, as in Keras. */
+export function marginsOf(
+  padding: 'valid' | 'same' | 'causal',
+  length: Size,
+  reach: number,
+  stride: number,
+): [SizeLike, SizeLike] {
   if (padding === 'valid') return [0, 0]
   if (padding === 'causal') return [reach, 0]
-  if (padding !== 'same') {
-    throw new ArgumentError(`convolution: padding must be valid, same or causal; received ${padding}`)
-  }
   if (stride === 1) return [Math.floor(reach / 2), Math.ceil(reach / 2)]
-  const known = constantOf(length)
-  if (known === undefined) {
-    throw new ShapeError(
-      `convolution: padding same with strides needs a known length; received ${length.key}`,
-    )
-  }
-  const total = Math.max(0, (Math.ceil(known / stride) - 1) * stride + reach + 1 - known)
-  return [Math.floor(total / 2), Math.ceil(total / 2)]
+  const last = mulSize(floorDivSize(addSize(length, -1), stride), stride)
+  const total = maxSize(0, subSize(addSize(last, reach + 1), length))
+  const low = floorDivSize(total, 2)
+  return [low, subSize(total, low)]
 }
 
 /** All index tuples below the sizes, in row-major order. */

@@ -1,6 +1,7 @@
 /** How a gradient travels back through time: ‖∂L/∂s(t)‖ of states, and what each step gives to the weights. */
 import type { Batch } from '../data/batches.ts'
-import { type Model, requireModel, SOLE_OUTPUT } from '../layers/model.ts'
+import { type Model, requireModel } from '../layers/model.ts'
+import { SOLE_OUTPUT } from '../layers/parts.ts'
 import { requireFlag, requireKnown, requireSeed, requireUnits } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'

@@ -1,6 +1,7 @@
 /** What of a model reads what, as plain data: inputs, calls of layers by their places, outputs. */
 import type { Layer } from '../layers/layer.ts'
-import { type Call, type InputSpec, Model, SOLE_INPUT, SOLE_OUTPUT, type Source } from '../layers/model.ts'
+import { Model } from '../layers/model.ts'
+import { type Call, type InputSpec, SOLE_INPUT, SOLE_OUTPUT, type Source } from '../layers/parts.ts'
 import { WIRING } from '../layers/wiring.ts'
 import {
   entryOf,

@@ -259,7 +259,7 @@ test.each(Object.entries(MODELS))(
       fc.pre(cut || damaged.some((byte, i) => byte !== bytes[i]))
       expect(() => loadModel(damaged)).toThrow(FormatError)
     })
-    fc.assert(property, { numRuns: long ? 20_000 : 400 })
+    fc.assert(property, { numRuns: long ? 20_000 : 150 })
   },
   600_000,
 )
@@ -283,7 +283,7 @@ test.each(Object.entries(MODELS))(
       }
       await predict(model, inputOf(model))
     })
-    await fc.assert(property, { numRuns: long ? 20_000 : 400 })
+    await fc.assert(property, { numRuns: long ? 20_000 : 150 })
   },
   600_000,
 )

@@ -5,15 +5,8 @@
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Layer } from './layer.ts'
-import {
-  type Call,
-  type InputSpec,
-  Model,
-  printInput,
-  SOLE_INPUT,
-  SOLE_OUTPUT,
-  type Source,
-} from './model.ts'
+import { Model, printInput } from './model.ts'
+import { type Call, type InputSpec, SOLE_INPUT, SOLE_OUTPUT, type Source } from './parts.ts'
 import { WIRING } from './wiring.ts'
 
 export interface CallOptions {

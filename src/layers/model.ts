@@ -26,21 +26,6 @@ import {
 import { inside, masked } from './signals.ts'
 import type { Stream, StreamOptions } from './stream.ts'
 
-export {
-  type Built,
-  type Call,
-  type Called,
-  type Forward,
-  type InputSpec,
-  isOpen,
-  type ModelScope,
-  type OpenShape,
-  openShape,
-  SOLE_INPUT,
-  SOLE_OUTPUT,
-  type Source,
-} from './parts.ts'
-
 /** What calls of layers may do that do not just stand one after the other; wiring.ts has it, so that others are spared it. */
 export interface Wiring {
   readonly aligned: NonNullable<LayerScope['aligned']>

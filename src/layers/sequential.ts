@@ -2,7 +2,8 @@
 import { requireKnown } from '../tensor/checks.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Layer } from './layer.ts'
-import { type InputSpec, Model, SOLE_INPUT, SOLE_OUTPUT } from './model.ts'
+import { Model } from './model.ts'
+import { type InputSpec, SOLE_INPUT, SOLE_OUTPUT } from './parts.ts'
 
 export interface SequentialOptions {
   /** Default: as the first data have it. */

@@ -1,18 +1,10 @@
 /** Layers that read several steps at once: what their windows see, and where what they make of it stands. */
 import * as build from '../graph/build.ts'
+import { marginsOf } from '../graph/functions.ts'
 import { requireEqual } from '../graph/guards.ts'
 import { and, derive, type Value } from '../graph/value.ts'
 import { ShapeError } from '../tensor/errors.ts'
-import {
-  addSize,
-  floorDivSize,
-  maxSize,
-  mulSize,
-  printShape,
-  type Size,
-  type SizeLike,
-  subSize,
-} from '../tensor/size.ts'
+import { maxSize, printShape, subSize } from '../tensor/size.ts'
 import { featuresOf, type Signal } from './layer.ts'
 import { masked, padded, swapped } from './signals.ts'
 
@@ -77,7 +69,7 @@ export function windowsOf(kind: string, signal: Signal, sliding: Sliding): Windo
         `received ${steps.key}`,
     )
   }
-  const [low, high] = marginsOf(steps, reach, sliding)
+  const [low, high] = marginsOf(padding, steps, reach, strides)
   const around = (each: Value) => derive([each], ([node]) => build.pad(node!, 0, low, high))
   const at = (place: number, each: Value) => {
     const start = place * dilation
@@ -97,15 +89,4 @@ export function windowsOf(kind: string, signal: Signal, sliding: Sliding): Windo
     return Array.from({ length: size }, (_, place) => at(place, there)).reduce(and)
   }
   return { value: around(value), around, at, mask, output }
-}
-
-/** Zeros before and after, of windows that reach over `reach` steps more than one; the odd one after, as in Keras. */
-export function marginsOf(steps: Size, reach: number, { strides, padding }: Sliding): [SizeLike, SizeLike] {
-  if (padding === 'valid') return [0, 0]
-  if (padding === 'causal') return [reach, 0]
-  if (strides === 1) return [Math.floor(reach / 2), Math.ceil(reach / 2)]
-  const last = mulSize(floorDivSize(addSize(steps, -1), strides), strides)
-  const total = maxSize(0, subSize(addSize(last, reach + 1), steps))
-  const low = floorDivSize(total, 2)
-  return [low, subSize(total, low)]
 }

@@ -1,7 +1,8 @@
 /** A model as a table for people. */
 import { printShape, symbol } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'
-import { type Built, type Model, printInput, requireModel } from './model.ts'
+import { type Model, printInput, requireModel } from './model.ts'
+import type { Built } from './parts.ts'
 
 /** A table of layers, shapes and numbers of parameters; variables, which are not trained, are counted apart at its end. */
 export function summary(model: Model): string {

@@ -20,7 +20,7 @@ import {
   where,
 } from '../graph/value.ts'
 import type { Signal } from '../layers/layer.ts'
-import type { OpenShape } from '../layers/model.ts'
+import type { OpenShape } from '../layers/parts.ts'
 import { swapped } from '../layers/signals.ts'
 import { requireFlag, requireInteger, requireKnown } from '../tensor/checks.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'

@@ -27,7 +27,8 @@ import {
   zeros,
 } from '../graph/value.ts'
 import type { Signal } from '../layers/layer.ts'
-import type { Called, Model, ModelScope } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import type { Called, ModelScope } from '../layers/parts.ts'
 import { streamOf } from '../tensor/random.ts'
 import { floorDivSize, mulSize, type Size, subSize, symbol } from '../tensor/size.ts'
 import { dependentsOf } from './dependents.ts'

@@ -1,6 +1,7 @@
 /** Writing from a model, as one compiled loop: each step reads what the step before has written. */
 import type { Backend } from '../codegen/compile.ts'
-import { type Model, requireModel, SOLE_INPUT } from '../layers/model.ts'
+import { type Model, requireModel } from '../layers/model.ts'
+import { SOLE_INPUT } from '../layers/parts.ts'
 import { requireInteger, requireKnown, requireNumber, requireSeed } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'

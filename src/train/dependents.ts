@@ -1,5 +1,6 @@
 /** Which part of a model goes on from what it has written, so that it can be run a step at a time. */
-import type { Model, OpenShape, Source } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import type { OpenShape, Source } from '../layers/parts.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 
 /** The input that reads what was written: the given one, the only one, or `target`. */

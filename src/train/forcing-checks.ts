@@ -1,6 +1,7 @@
 /** When a model's targets can stand in for its outputs: what `teacherForcing` asks of model and loss. */
 
-import { type Call, type Model, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { type Call, SOLE_OUTPUT } from '../layers/parts.ts'
 import { tracedFor } from '../layers/reading.ts'
 import { Recurrent } from '../layers/recurrent.ts'
 import { ArgumentError } from '../tensor/errors.ts'

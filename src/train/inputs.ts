@@ -1,15 +1,14 @@
 /** What users pass in, checked against what a model and a loss expect. */
 import type { Batch, Named, NamedBatch } from '../data/batches.ts'
+import { type Model, printInput } from '../layers/model.ts'
 import {
   type InputSpec,
   isOpen,
-  type Model,
   type OpenShape,
   openShape,
-  printInput,
   SOLE_INPUT,
   SOLE_OUTPUT,
-} from '../layers/model.ts'
+} from '../layers/parts.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'

@@ -1,15 +1,8 @@
 /** A model's inputs, parameters and carried states as inputs of a traced function. */
 import { type Value, where } from '../graph/value.ts'
 import type { Forcing, NoiseOf, Signal } from '../layers/layer.ts'
-import {
-  type Forward,
-  isOpen,
-  type Model,
-  type ModelScope,
-  openShape,
-  SOLE_INPUT,
-  SOLE_OUTPUT,
-} from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { type Forward, isOpen, type ModelScope, openShape, SOLE_INPUT, SOLE_OUTPUT } from '../layers/parts.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { seedWord } from '../tensor/random.ts'
 import { symbol } from '../tensor/size.ts'

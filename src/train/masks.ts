@@ -1,6 +1,7 @@
 /** Which steps of a batch are there. Loaded only where some are not. */
 import type { Batch, NamedBatch } from '../data/batches.ts'
-import type { Model, OpenShape } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import type { OpenShape } from '../layers/parts.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { asTensor, type Time, timeOf, timesIn } from './inputs.ts'
 import { maskInput, partOf } from './leaves.ts'

@@ -13,7 +13,8 @@
  * rest, so that the state between them can be carried.
  */
 import type { NamedBatch } from '../data/batches.ts'
-import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { SOLE_INPUT, SOLE_OUTPUT } from '../layers/parts.ts'
 import { ArgumentError, DataError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'
 import { constantOf } from '../tensor/size.ts'

@@ -3,7 +3,8 @@
  * inputs of a traced function.
  */
 import type { Named, NamedBatch } from '../data/batches.ts'
-import { type InputSpec, isOpen, type Model, SOLE_INPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { type InputSpec, isOpen, SOLE_INPUT } from '../layers/parts.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { alike, asLong, isTensor, pad, requireSameSize, type Sequence } from '../tensor/padding.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'

@@ -1,7 +1,8 @@
 /** Running a model: predict, evaluate. */
 import type { Backend } from '../codegen/compile.ts'
 import type { Named, NamedBatch } from '../data/batches.ts'
-import { type Model, requireModel, SOLE_INPUT } from '../layers/model.ts'
+import { type Model, requireModel } from '../layers/model.ts'
+import { SOLE_INPUT } from '../layers/parts.ts'
 import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'

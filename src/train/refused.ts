@@ -1,6 +1,7 @@
 /** Why targets are refused, if they are. Loaded only where some look as if they were. */
 import type { NamedBatch } from '../data/batches.ts'
-import type { Model, OpenShape } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import type { OpenShape } from '../layers/parts.ts'
 import { DataError, ShapeError } from '../tensor/errors.ts'
 import { elementCount, type Tensor } from '../tensor/tensor.ts'
 import type { Loss } from './losses.ts'

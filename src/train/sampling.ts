@@ -1,5 +1,6 @@
 /** Scheduled sampling in a training step: what is sampled, and how often. Loaded only for it. */
-import { type Model, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { SOLE_OUTPUT } from '../layers/parts.ts'
 import { requireNumber } from '../tensor/checks.ts'
 import type { TensorData } from '../tensor/dtype.ts'
 import { ArgumentError } from '../tensor/errors.ts'

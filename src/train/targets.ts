@@ -1,6 +1,7 @@
 /** What losses are measured on: batches, checked against a model and what its losses take for targets. */
 import type { Named, NamedBatch } from '../data/batches.ts'
-import { type Model, type OpenShape, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { type OpenShape, SOLE_OUTPUT } from '../layers/parts.ts'
 import { requireFlag, requireKnown } from '../tensor/checks.ts'
 import { ShapeError } from '../tensor/errors.ts'
 import { isTensor } from '../tensor/padding.ts'

@@ -1,6 +1,7 @@
 /** Tokens that no vocabulary has. Loaded only for models that read tokens. */
 import type { NamedBatch } from '../data/batches.ts'
-import { type Model, SOLE_INPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { SOLE_INPUT } from '../layers/parts.ts'
 import { DataError } from '../tensor/errors.ts'
 import { shapeOf } from '../tensor/size.ts'
 import { elementCount } from '../tensor/tensor.ts'

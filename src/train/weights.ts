@@ -1,6 +1,7 @@
 /** How much each step or row of a batch weighs in the loss. Loaded only where something has weights. */
 import type { NamedBatch } from '../data/batches.ts'
-import { type Model, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { SOLE_OUTPUT } from '../layers/parts.ts'
 import { requireNumber } from '../tensor/checks.ts'
 import { ArgumentError, DataError, ShapeError } from '../tensor/errors.ts'
 import { evaluateSize } from '../tensor/size.ts'

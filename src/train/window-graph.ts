@@ -5,8 +5,9 @@
  */
 import { concat, iota, less, type Value, where } from '../graph/value.ts'
 import type { Signal } from '../layers/layer.ts'
-import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
 import { packingSpecs, RowPacking } from '../layers/packing.ts'
+import { SOLE_INPUT, SOLE_OUTPUT } from '../layers/parts.ts'
 import { outside, swapped } from '../layers/signals.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import { addSize, type SizeLike, subSize, symbol } from '../tensor/size.ts'

@@ -3,7 +3,8 @@
  * stands in overlap.ts and is loaded then.
  */
 import type { NamedBatch } from '../data/batches.ts'
-import { type Model, SOLE_INPUT, SOLE_OUTPUT } from '../layers/model.ts'
+import type { Model } from '../layers/model.ts'
+import { SOLE_INPUT, SOLE_OUTPUT } from '../layers/parts.ts'
 import { ArgumentError } from '../tensor/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { entriesOf, type Time, timesIn } from './inputs.ts'

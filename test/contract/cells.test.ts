@@ -252,7 +252,7 @@ describe.each(ALL)('%s', (_, make, shapes) => {
       const numeric = centralDifferences(named, [...model.built.params.keys()], values, sizes)
       expect(outside('f64', runOracle(named, values, sizes), numeric)).toEqual([])
     })
-    fc.assert(property, { numRuns: long ? 50 : 8 })
+    fc.assert(property, { numRuns: long ? 50 : 4 })
   })
 
   test('WASM agrees with the oracle for any sizes: loss, outputs, final states, gradients', async () => {
@@ -261,16 +261,19 @@ describe.each(ALL)('%s', (_, make, shapes) => {
       const model = modelOf(make, shapes, configuration)
       const named = traced(model, configuration)
       const wasm = await openWasm(named)
-      for (const sizes of [{}, other, {}]) {
+      const [first, second] = [{}, other].map((sizes) => {
         const own = { ...configuration, ...sizes }
         const values = valuesOf(model, own)
-        const expected = runOracle(named, values, sizesOf(own))
+        return { own, values, expected: runOracle(named, values, sizesOf(own)) }
+      })
+      for (const each of [first!, second!, first!]) {
+        const { own, values, expected } = each
         const wrong = outside('f32', await wasm(values, sizesOf(own)), expected)
         fc.pre(wrong.length === 0 || !amplifiesRounding(named, values, sizesOf(own), expected))
         expect(wrong).toEqual([])
       }
     })
-    await fc.assert(property, { numRuns: long ? 100 : 10 })
+    await fc.assert(property, { numRuns: long ? 100 : 5 })
   })
 
   test('a row ends where its length says: its last output, its states, zeros; backwards is the turned row', async () => {

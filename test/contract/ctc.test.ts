@@ -257,7 +257,7 @@ describe('in training', () => {
     [
       'a negative label',
       () => batchesOf([[1, -2], [1]]),
-      /integers of at least 0; received 1,-2 for sequence 0/,
+      /integers of at least 0; received \[1,-2\] for sequence 0/,
     ],
     ['too few lists', () => batchesOf([[1]]), /for each of the 2 sequences; received 1/],
     [

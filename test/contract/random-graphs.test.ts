@@ -10,7 +10,7 @@ import { trace } from '../../src/graph/trace.ts'
 import type { Value } from '../../src/graph/value.ts'
 import * as v from '../../src/graph/value.ts'
 import { evaluateSize, sameShape } from '../../src/tensor/size.ts'
-import { compiled, random } from './support.ts'
+import { compiled, inputsOf, random } from './support.ts'
 
 /** Draws: an integer in 0 … below − 1. */
 type Draw = (below: number) => number
@@ -143,12 +143,7 @@ test.each(await compiled())(
               }
             })
             const expected = interpret(graph, args, bindings)
-            const inputs = new Map(
-              args.map(({ data }, i) => [
-                i,
-                graph.params[i]!.dtype === 'f32' ? Float32Array.from(data) : Int32Array.from(data),
-              ]),
-            )
+            const inputs = inputsOf(graph, args)
             const received = await executable.call({ bindings, inputs, outputs: expected.map((_, i) => i) })
             for (const [i, { data }] of expected.entries()) {
               const bound = 1e-5 * Math.max(1, ...data.map(Math.abs))

@@ -2,11 +2,12 @@
 import { compile, type Place } from '../../src/codegen/compile.ts'
 import { runPasses } from '../../src/codegen/passes.ts'
 import { gradient } from '../../src/graph/grad.ts'
-import { interpret } from '../../src/graph/interpret.ts'
+import { type F64Array, interpret } from '../../src/graph/interpret.ts'
 import type { Graph } from '../../src/graph/node.ts'
-import { type Model, SOLE_OUTPUT } from '../../src/layers/model.ts'
+import type { Model } from '../../src/layers/model.ts'
 import { noiseOf } from '../../src/layers/noise.ts'
 import * as packing from '../../src/layers/packing.ts'
+import { SOLE_OUTPUT } from '../../src/layers/parts.ts'
 import { outside as batchFirst } from '../../src/layers/signals.ts'
 import { brought } from '../../src/passes/lift.ts'
 import { ROWS } from '../../src/passes/lift-rows.ts'
@@ -113,6 +114,14 @@ export function runOracle(named: NamedGraph, given: Named, sizes: Bindings): Rec
   }))
   const results = interpret(named.graph, args, bindings)
   return Object.fromEntries(namesOf(named).map((name, i) => [name, results[i]!.data]))
+}
+
+/** Arguments of the oracle, in order, as what a compiled graph takes. */
+export function inputsOf(graph: Graph, args: readonly F64Array[]): Map<number, Float32Array | Int32Array> {
+  const typed = graph.params.map(({ dtype }, i) =>
+    dtype === 'f32' ? Float32Array.from(args[i]!.data) : Int32Array.from(args[i]!.data),
+  )
+  return new Map(typed.entries())
 }
 
 /** Compiled once; verified after every pass. */

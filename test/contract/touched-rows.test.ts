@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compile, lowering } from '../../src/codegen/compile.ts'
 import { explain } from '../../src/codegen/explain.ts'
-import { kernelsIn, type Program, viewsOf } from '../../src/codegen/program.ts'
+import { kernelsOf, type Program, viewsOf } from '../../src/codegen/program.ts'
 import { constant } from '../../src/graph/build.ts'
 import { firsts, setRows } from '../../src/graph/build-rows.ts'
 import { gradient } from '../../src/graph/grad.ts'
@@ -158,7 +158,7 @@ test('of two tables read at the same places, one held small: the other is kept b
   const named = stepOf(model({ inputs: { a }, outputs: read.to(dense({ units: CLASSES })) }), {
     optimizer: sgd(),
   })
-  const kernels = (await programOf(named)).steps.flatMap(kernelsIn)
+  const kernels = kernelsOf((await programOf(named)).steps)
   const tables = (kind: string) =>
     kernels.filter((each) => each.kind === kind && 'v' in each && each.v === size(V)).length
   expect([tables('scatterAdd'), tables('setRows')]).toEqual([1, 1])
@@ -205,7 +205,7 @@ const programOf = async ({ graph, donate }: NamedGraph) => (await lowering(graph
 function over({ steps, buffers, aliases, inputs }: Program): string[] {
   const isWhole = (elements: unknown) => elements === size(V * E)
   const held = new Set(inputs.map(({ view }) => view.buffer))
-  const kernels = steps.flatMap(kernelsIn)
+  const kernels = kernelsOf(steps)
   const walks = kernels.filter((kernel) =>
     kernel.kind === 'map' || kernel.kind === 'reduce'
       ? kernel.shape[0] === size(V)
@@ -250,7 +250,7 @@ describe('what walks over a table', () => {
     ['several batches an update', () => stepOf(words(), { accumulate: 2 }, { accumulated })],
     ['its own gradient among the outputs', () => whole(stepOf(words(), {}))],
   ])('with %s its gradient is kept whole', async (_, make) => {
-    const kinds = (await programOf(make())).steps.flatMap(kernelsIn).map(({ kind }) => kind)
+    const kinds = kernelsOf((await programOf(make())).steps).map(({ kind }) => kind)
     expect(kinds).toContain('scatterAdd')
     expect(kinds).not.toContain('setRows')
   })

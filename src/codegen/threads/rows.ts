@@ -3,38 +3,11 @@
  * only read. Then each thread takes rows of the batch through whole loops, and none waits for another within them.
  */
 import { constantOf, mulSize, type Size, ZERO } from '../../tensor/size.ts'
-import { type Buffer, type Kernel, reads, type Step, type View, writes } from '../program.ts'
+import { type Buffer, type Step, type View, writtenBy } from '../program.ts'
 import { cut, type Part, type Walk, walkOf } from './cut.ts'
 
 /** The buffer in whose place a buffer stands. */
 export type OwnerOf = (buffer: Buffer) => Buffer
-
-export function kernelsOf(steps: readonly Step[]): Kernel[] {
-  return steps.flatMap((step) => (step.kind === 'loop' ? kernelsOf(step.body) : [step.kernel]))
-}
-
-/** Buffers that steps read, and those they write. */
-export interface Touched {
-  readonly read: ReadonlySet<Buffer>
-  readonly written: ReadonlySet<Buffer>
-}
-
-export function touchedBy(steps: readonly Step[], ownerOf: OwnerOf): Touched {
-  const read = new Set<Buffer>()
-  const written = new Set<Buffer>()
-  const visit = (step: Step): void => {
-    if (step.kind === 'call') {
-      for (const { buffer } of reads(step.kernel)) read.add(ownerOf(buffer))
-      for (const { buffer } of writes(step.kernel)) written.add(ownerOf(buffer))
-      return
-    }
-    if (step.loop.rows !== undefined) read.add(ownerOf(step.loop.rows.counts.buffer))
-    if (step.until !== undefined) read.add(ownerOf(step.until.view.buffer))
-    step.body.forEach(visit)
-  }
-  steps.forEach(visit)
-  return { read, written }
-}
 
 /** The same steps over a part of the rows; undefined unless each of them works on rows alone. */
 export function cutRows(
@@ -43,7 +16,7 @@ export function cutRows(
   part: Part,
   ownerOf: OwnerOf,
 ): Step[] | undefined {
-  const { written } = touchedBy(steps, ownerOf)
+  const written = new Set(steps.flatMap(writtenBy).map(({ buffer }) => ownerOf(buffer)))
   /** The distance from row to row in each buffer that is written, and whether it holds the rows of many steps. */
   const layouts = new Map<Buffer, string>()
   const holds = (view: View, walk: Walk, axis: number): boolean => {

@@ -13,9 +13,20 @@ import {
   symbol,
   ZERO,
 } from '../../tensor/size.ts'
-import type { Buffer, Kernel, Phase, Program, Share, Step } from '../program.ts'
+import {
+  type Buffer,
+  type Kernel,
+  kernelsOf,
+  type Phase,
+  type Program,
+  readBy,
+  type Share,
+  type Step,
+  type View,
+  writtenBy,
+} from '../program.ts'
 import { cut, cutPanels, type Part, walkOf } from './cut.ts'
-import { cutRows, kernelsOf, type OwnerOf, type Touched, touchedBy } from './rows.ts'
+import { cutRows, type OwnerOf } from './rows.ts'
 
 /** Elements from which on a kernel of known size is worth a wait. */
 const WORTH = 8192
@@ -42,6 +53,12 @@ export function split(program: Program, options: SplitOptions): Program {
   }
 }
 
+/** Buffers that a step reads, and those it writes. */
+interface Owners {
+  readonly read: ReadonlySet<Buffer>
+  readonly written: ReadonlySet<Buffer>
+}
+
 /** What a phase touches so far, and what of it is cut by rows. */
 interface Open {
   readonly alone: Step[]
@@ -56,7 +73,7 @@ class Splitting {
   readonly #ownerOf: OwnerOf
   readonly #options: SplitOptions
   readonly #phases: Phase[] = []
-  readonly #touched = new Map<Step, Touched>()
+  readonly #owners = new Map<Step, Owners>()
   /** The rows of the first loop that is cut by rows. */
   readonly #rows: Size | undefined
   #open: Open = { alone: [], shared: [], byRow: [], rows: undefined }
@@ -170,19 +187,22 @@ class Splitting {
 
   /** Whether a step writes what others touch, or touches what they write. */
   #meets(step: Step, others: readonly Step[]): boolean {
-    const own = this.#touchedBy(step)
+    const own = this.#ownersIn(step)
     const both = (some: ReadonlySet<Buffer>, others: ReadonlySet<Buffer>) =>
       [...some].some((buffer) => others.has(buffer))
     return others.some((other) => {
-      const all = this.#touchedBy(other)
+      const all = this.#ownersIn(other)
       return both(own.written, all.written) || both(own.written, all.read) || both(own.read, all.written)
     })
   }
 
-  #touchedBy(step: Step): Touched {
-    const known = this.#touched.get(step) ?? touchedBy([step], this.#ownerOf)
-    this.#touched.set(step, known)
-    return known
+  #ownersIn(step: Step): Owners {
+    const known = this.#owners.get(step)
+    if (known !== undefined) return known
+    const ownersOf = (views: readonly View[]) => new Set(views.map(({ buffer }) => this.#ownerOf(buffer)))
+    const found = { read: ownersOf(readBy(step)), written: ownersOf(writtenBy(step)) }
+    this.#owners.set(step, found)
+    return found
   }
 
   #share(total: Size, unit: number, packed?: Share['packed']): Share {

@@ -1,5 +1,6 @@
 /** A model as a picture. */
-import { type Model, requireModel, SOLE_OUTPUT } from '../../layers/model.ts'
+import { type Model, requireModel } from '../../layers/model.ts'
+import { SOLE_OUTPUT } from '../../layers/parts.ts'
 import { requireChoice, requireFlag, requireInteger, requireKnown } from '../../tensor/checks.ts'
 import { ArgumentError } from '../../tensor/errors.ts'
 import type { GradientFlow } from '../gradient-flow.ts'

@@ -1,6 +1,9 @@
 /** From a model's calls to boxes and arrows: one column where time stays folded, else one for every step. */
-import { isOpen, type Model, openShape, SOLE_OUTPUT, type Source } from '../../layers/model.ts'
-import { marginsOf, type Sliding } from '../../layers/sliding.ts'
+
+import { marginsOf } from '../../graph/functions.ts'
+import type { Model } from '../../layers/model.ts'
+import { isOpen, openShape, SOLE_OUTPUT, type Source } from '../../layers/parts.ts'
+import type { Sliding } from '../../layers/sliding.ts'
 import { ArgumentError } from '../../tensor/errors.ts'
 import { evaluateSize, printShape, type Size, shapeOf, size as sizeOf, symbolsOf } from '../../tensor/size.ts'
 import { fullName, type Part, type Recurrence } from './anatomy.ts'
@@ -246,8 +249,8 @@ function endOf(line: Line, { reverse }: Recurrence): Strand {
 
 /** What of the steps stands under a window, the zeros around them left out. */
 function underWindow(boxes: readonly Box[], sliding: Sliding, k: number): Box[] {
-  const { size, strides, dilation } = sliding
-  const [low] = marginsOf(sizeOf(boxes.length), (size - 1) * dilation, sliding)
+  const { size, strides, dilation, padding } = sliding
+  const [low] = marginsOf(padding, sizeOf(boxes.length), (size - 1) * dilation, strides)
   const first = k * strides - evaluateSize(sizeOf(low), new Map())
   return Array.from({ length: size }, (_, place) => boxes[first + place * dilation]).filter(
     (box) => box !== undefined,
