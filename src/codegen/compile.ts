@@ -5,7 +5,7 @@ import { movesRows, packsRows } from '../passes/scans.ts'
 import { requireChoice, requireInteger } from '../tensor/checks.ts'
 import { type Bindings, constantOf } from '../tensor/size.ts'
 import type { Executable } from './executable.ts'
-import { lower, type Target } from './lower.ts'
+import { lower } from './lower.ts'
 import { runPasses } from './passes.ts'
 import { type Program, WIDE } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
@@ -20,8 +20,8 @@ export type Backend = (typeof BACKENDS)[number]
 export interface CompileOptions extends Partial<Place> {
   /** Outputs that take the place of inputs: output number → input number. The next call finds them there. */
   readonly donate?: ReadonlyMap<number, number>
-  /** Inputs that mostly stay as they are from call to call: native code computes what depends on them alone once. */
-  readonly constants?: ReadonlySet<number> | undefined
+  /** Inputs of fixed shapes, weights, mostly stay as they are from call to call: native code computes what depends on them alone once. */
+  readonly keeps?: boolean | undefined
   /** Check the graph's validity after each pass. */
   readonly verify?: boolean
 }
@@ -75,7 +75,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const { threads } = options
   if (backend === 'native') {
     const { instantiateNative } = await import('./native/backend.ts')
-    const native = await instantiateNative(lowered, threads, options.constants)
+    const native = await instantiateNative(lowered, threads, options.keeps)
     if (native !== undefined) return native
   }
   if (threads !== undefined) {
@@ -86,18 +86,17 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   return instantiate(lowered())
 }
 
-/** The graph's program after all passes, for a backend's products; default: WebAssembly's. */
+/** The graph's program after all passes, for panels of so many columns. */
 export async function lowering(
   graph: Graph,
   { donate = new Map(), verify }: CompileOptions,
-): Promise<(target?: Target) => Program> {
+): Promise<(panel?: number) => Program> {
   const check = verify === true ? (await import('../graph/verify.ts')).verify : undefined
   if (packsRows(graph)) brought.rows = (await import('../passes/lift-rows.ts')).ROWS
   let optimized = runPasses(graph, check).at(-1)!.graph
   const moves = movesRows(optimized) ? (await import('./moves.ts')).MOVES : undefined
   if (moves) optimized = runPasses(optimized, check, moves.passes).at(-1)!.graph
-  const lengths = optimized.params.flatMap(({ shape }) => shape.map(constantOf))
-  const isWide = lengths.some((each) => each! >= WIDE)
+  const isWide = optimized.params.some(({ shape }) => shape.some((each) => constantOf(each)! >= WIDE))
   const rows = isWide ? (await import('./row-loops.ts')).rowLoops : undefined
-  return (target) => lower(optimized, { donate, rows, moves, target })
+  return (panel) => lower(optimized, { donate, rows, moves, panel })
 }

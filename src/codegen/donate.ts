@@ -51,11 +51,9 @@ function canAlias(steps: readonly Step[], touched: readonly Touched[], fresh: Vi
 }
 
 export function samePlaces(a: View, b: View): boolean {
-  return a.offset === b.offset && sameStrides(a, b)
-}
-
-export function sameStrides(a: View, b: View): boolean {
   return (
-    a.strides.length === b.strides.length && a.strides.every((stride, axis) => stride === b.strides[axis])
+    a.offset === b.offset &&
+    a.strides.length === b.strides.length &&
+    a.strides.every((stride, axis) => stride === b.strides[axis])
   )
 }

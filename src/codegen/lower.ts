@@ -14,19 +14,11 @@ import { overlay } from './overlay.ts'
 import { denseView, type Expr, PANEL, type Program, type Slot, shifted, type View } from './program.ts'
 import { strided } from './views.ts'
 
-/** What a backend's products are like. */
-export interface Target {
-  /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
-  readonly panel: number
-  /** Puts products of all steps into those of each step: see native/join.ts. */
-  readonly join: (program: Program, panel: number) => Program
-}
-
 export interface LowerOptions {
   /** Outputs that take the place of parameters: output number → parameter number. */
   readonly donate?: ReadonlyMap<number, number>
-  /** Default: WebAssembly's. */
-  readonly target?: Target | undefined
+  /** Columns in a panel of a packed matrix: as many as the backend's tile has. */
+  readonly panel?: number | undefined
   /** What runs wide rows one after the other, where there are some: see row-loops.ts. */
   readonly rows?: ((program: Program) => Program) | undefined
   /** What moves rows by their indices, where something does: see moves.ts. */
@@ -165,8 +157,7 @@ function sameView(a: View | undefined, b: View): boolean {
 
 /** Lowers a graph to a program. */
 export function lower(graph: Graph, options: LowerOptions = {}): Program {
-  const { target } = options
-  const lowering = new Lowering(target?.panel ?? PANEL, options.moves)
+  const lowering = new Lowering(options.panel ?? PANEL, options.moves)
   const top = new Scope()
   const slot = (node: Node, name: string): Slot => {
     const buffer = lowering.buffer(top, name, productOf(node.shape), node.dtype, true)
@@ -189,7 +180,6 @@ export function lower(graph: Graph, options: LowerOptions = {}): Program {
     aliases: new Map(),
     guards: graph.guards,
   }
-  const joined = target?.join(program, target.panel) ?? program
-  const donated = donate(options.rows?.(joined) ?? joined, options.donate ?? new Map())
+  const donated = donate(options.rows?.(program) ?? program, options.donate ?? new Map())
   return overlay(options.moves?.settle(donated) ?? donated)
 }

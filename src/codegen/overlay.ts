@@ -4,9 +4,10 @@
  * gradients of the gates over the gates. Proved from the program alone; what cannot be proved stays apart.
  */
 import { mulSize } from '../tensor/size.ts'
-import { sameStrides } from './donate.ts'
+import { samePlaces } from './donate.ts'
 import {
   type Buffer,
+  exprsOf,
   type Kernel,
   kernelsOf,
   type Loop,
@@ -98,17 +99,12 @@ function sameMove({ terms }: View, first: View, loop: Loop): boolean {
 
 /** Whether what a kernel reads of `old` at an index are places that it writes, of `fresh`, at the same index. */
 function readsOwnPlaces(kernel: Kernel, fresh: Buffer, old: Buffer): boolean {
-  const isOwn = (stores: readonly View[]) => (view: View) =>
-    view.buffer !== old ||
-    stores.some((store) => store.buffer === fresh && store.offset === view.offset && sameStrides(store, view))
-  if (kernel.kind === 'map') {
-    const stores = kernel.stores.map(({ view }) => view)
-    return kernel.stores.every(({ expr }) => loadsOf(expr).every(isOwn(stores)))
-  }
-  if (kernel.kind !== 'matmul' || !kernel.packed) return false
-  const { a, b, plus, into, epilogue } = kernel
-  const operands = [a, b, plus?.a, plus?.b].every((view) => view?.buffer !== old)
-  return operands && [...loadsOf(epilogue), plus?.made ?? into].every(isOwn([into]))
+  const isElementwise =
+    kernel.kind === 'map' ||
+    (kernel.kind === 'matmul' && kernel.packed && kernel.a.buffer !== old && kernel.b.buffer !== old)
+  const isOwn = (view: View) =>
+    view.buffer !== old || writes(kernel).some((store) => store.buffer === fresh && samePlaces(store, view))
+  return isElementwise && exprsOf(kernel).every((expr) => loadsOf(expr).every(isOwn))
 }
 
 /** Every buffer with the one in whose place it stands in the end. */

@@ -8,7 +8,6 @@ import { Planner } from './arena.ts'
 import { type ArenaExecutable, SLACK } from './arena-executable.ts'
 import { lowering } from './compile.ts'
 import type { Executable, Steady } from './executable.ts'
-import type { Target } from './lower.ts'
 import { prepare, singleRows } from './prepare.ts'
 import type { Slot } from './program.ts'
 import { instantiate } from './wasm/backend.ts'
@@ -30,8 +29,8 @@ export async function compileSteady(graph: Graph, options: SteadyOptions): Promi
   const { backend, donate, constants } = options
   if (backend === 'interpret') return (await import('./interpreter.ts')).interpretSteady(graph, donate)
   const lowered = await lowering(graph, { donate })
-  const prepared = (target?: Target) =>
-    prepare(singleRows(lowered(target), target === undefined ? WASM_BLOCK : 4 * target.panel), constants)
+  const prepared = (panel?: number) =>
+    prepare(singleRows(lowered(panel), panel === undefined ? WASM_BLOCK : 4 * panel), constants)
   const native = backend === 'native' ? await import('./native/backend.ts') : undefined
   return placed((await native?.instantiateNative(prepared, undefined)) ?? (await instantiate(prepared())))
 }

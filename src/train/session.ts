@@ -21,8 +21,8 @@ export interface NamedGraph {
   readonly outputs: readonly string[]
   /** Output number → input number. */
   readonly donate: ReadonlyMap<number, number>
-  /** Inputs that mostly stay as they are from call to call. */
-  readonly constants?: ReadonlySet<number>
+  /** Weights mostly stay as they are from call to call. */
+  readonly keeps?: boolean
 }
 
 export type NamedSpec = ParamSpec & { readonly name: string }

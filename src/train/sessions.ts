@@ -3,14 +3,7 @@ import { type PlaceOptions, placeFor } from '../codegen/compile.ts'
 import type { Model } from '../layers/model.ts'
 import { outside } from '../layers/signals.ts'
 import type { Bindings } from '../tensor/size.ts'
-import {
-  finalOutputs,
-  forwardWhole,
-  type LeafOptions,
-  leafSpecs,
-  outputName,
-  weightInputs,
-} from './leaves.ts'
+import { finalOutputs, forwardWhole, type LeafOptions, leafSpecs, outputName } from './leaves.ts'
 import { type NamedGraph, Session, traceNamed } from './session.ts'
 
 /** A function of a model, traced once, and compiled once for each place where its calls ran. */
@@ -38,7 +31,7 @@ export async function sessionOf(
   functions.set(model, all)
   const known = all.get(of) ?? new Map<string, Traced>()
   all.set(of, known)
-  const { named, sessions } = known.get(key) ?? { named: trace(), sessions: new Map() }
+  const { named, sessions } = known.get(key) ?? { named: { ...trace(), keeps: true }, sessions: new Map() }
   known.set(key, { named, sessions })
   const place = await placeFor(named.graph, options, sizes)
   const which = `${place.backend} ${place.threads}`
@@ -53,14 +46,11 @@ export function keyOf({ carry, stateful = [], packing, mask = false }: LeafOptio
 
 /** The compiled forward pass: output and final states. */
 export function forwardSession(model: Model, leaves: LeafOptions, call: CallOptions): Promise<Session> {
-  const trace = () => {
-    const named = traceNamed(leafSpecs(model, leaves), (get) => {
+  const trace = () =>
+    traceNamed(leafSpecs(model, leaves), (get) => {
       const { outputs, states } = forwardWhole(model, get, leaves)
       const named = [...outputs].map(([name, signal]) => [outputName(name), outside(signal)] as const)
       return { outputs: { ...Object.fromEntries(named), ...finalOutputs(states) } }
     })
-    const weights = weightInputs(model)
-    return { ...named, constants: new Set(named.inputs.flatMap((name, i) => (weights.has(name) ? i : []))) }
-  }
   return sessionOf(model, model, keyOf(leaves), trace, call)
 }

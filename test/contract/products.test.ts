@@ -66,7 +66,7 @@ const model = (units: number) =>
   })
 
 const joins = ({ graph }: NamedGraph) =>
-  printProgram(lower(optimized(graph), { target: { panel: 32, join: joinProducts } })).match(
+  printProgram(joinProducts(lower(optimized(graph), { panel: 32 }), 32)).match(
     /where product = .* \+ \(/g,
   )?.length ?? 0
 

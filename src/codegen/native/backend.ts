@@ -1,8 +1,7 @@
 /** Runs a program as native code: C, built by the machine's compiler and called through koffi. */
-import type { Bindings } from '../../tensor/size.ts'
+import { type Bindings, productOf, symbolsOf } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
-import type { Target } from '../lower.ts'
 import { prepare } from '../prepare.ts'
 import type { Program } from '../program.ts'
 import { ThreadedEngine } from '../threads/engine.ts'
@@ -17,20 +16,21 @@ import { loadRun, type NativeRun } from './load.ts'
 import { columnsOf, rowsOf, tileSource } from './tiles.ts'
 
 /**
- * Builds a program for this machine; where that cannot be, a line says why, once, and there is none. What depends on
- * inputs that mostly stay as they are, `constants`, is computed again only where one of them changes.
+ * Builds a program for this machine; where that cannot be, a line says why, once, and there is none. With `keeps`, what
+ * depends on inputs of fixed shapes alone is computed again only where one of them changes.
  */
 export async function instantiateNative(
-  lowered: (target: Target) => Program,
+  lowered: (panel: number) => Program,
   threads: number | 'auto' | undefined,
-  constants?: ReadonlySet<number>,
+  keeps = false,
 ): Promise<ArenaExecutable | undefined> {
   try {
     const { lanes } = await compilerOf()
-    const target = targetOf(lanes)
-    const whole = constants === undefined ? lowered(target) : prepare(lowered(target), constants)
-    const program =
-      threads === undefined ? whole : split(whole, { panel: target.panel, tileRows: rowsOf(lanes) })
+    const panel = columnsOf(lanes)
+    const lower = joinProducts(lowered(panel), panel)
+    const constants = keeps ? fixedInputs(lower) : undefined
+    const whole = constants === undefined ? lower : prepare(lower, constants)
+    const program = threads === undefined ? whole : split(whole, { panel, tileRows: rowsOf(lanes) })
     const { source, names } = emitC(program, lanes)
     const file = await built(source, lanes)
     // Loaded here too: what cannot be loaded is found out before it runs.
@@ -51,9 +51,8 @@ export async function instantiateNative(
   }
 }
 
-/** Products over vectors of so many lanes. */
-export function targetOf(lanes: number): Target {
-  return { panel: columnsOf(lanes), join: joinProducts }
+function fixedInputs({ inputs }: Program): Set<number> {
+  return new Set(inputs.flatMap(({ shape }, i) => (symbolsOf(productOf(shape)).size === 0 ? i : [])))
 }
 
 /** The path of a program's code; the tile of matrix products is built once a machine. */

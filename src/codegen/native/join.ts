@@ -15,7 +15,18 @@ import {
   subSize,
   ZERO,
 } from '../../tensor/size.ts'
-import { type Expr, type Kernel, type Loop, type Program, reads, type Step, type View } from '../program.ts'
+import {
+  type Buffer,
+  type Expr,
+  type Kernel,
+  kernelsOf,
+  type Loop,
+  type Program,
+  reads,
+  type Step,
+  type View,
+  writtenBy,
+} from '../program.ts'
 
 type Matmul = Extract<Kernel, { kind: 'matmul' }>
 
@@ -27,16 +38,18 @@ const PRODUCT: Expr = { kind: 'product' }
 /** For tiles over panels of so many columns. */
 export function joinProducts(program: Program, panel: number): Program {
   const replaced = new Map<Kernel, Kernel>()
-  const all = readersIn(program.steps)
+  const ownerOf = (buffer: Buffer) => program.aliases.get(buffer) ?? buffer
   const visit = (steps: readonly Step[]): void => {
     for (const [at, step] of steps.entries()) {
       if (step.kind === 'loop') visit(step.body)
       else if (isOfAllSteps(step.kernel)) {
-        const readers = all.get(step.kernel.into.buffer.id) ?? []
-        const joined = join(step.kernel, readers, loopsOf(steps.slice(at + 1)), panel)
+        const { a, b, into } = step.kernel
+        const operands = new Set([a, b].map(({ buffer }) => ownerOf(buffer)))
+        const loops = loopsOver(steps.slice(at + 1), (view) => operands.has(ownerOf(view.buffer)))
+        const joined = join(step.kernel, readersOf(into.buffer, program.steps), loops, panel)
         // A product takes one other into its sum.
         if ([...joined].some(([kernel]) => replaced.has(kernel))) continue
-        for (const [kernel, into] of joined) replaced.set(kernel, into)
+        for (const [kernel, instead] of joined) replaced.set(kernel, instead)
       }
     }
   }
@@ -48,25 +61,19 @@ export function joinProducts(program: Program, panel: number): Program {
   return { ...program, steps: program.steps.map(after) }
 }
 
-function readersIn(steps: readonly Step[], into = new Map<number, Kernel[]>()): Map<number, Kernel[]> {
-  for (const step of steps) {
-    if (step.kind === 'loop') readersIn(step.body, into)
-    else {
-      for (const id of new Set(reads(step.kernel).map(({ buffer }) => buffer.id)))
-        into.set(id, [...(into.get(id) ?? []), step.kernel])
-    }
-  }
-  return into
+function readersOf(buffer: Buffer, steps: readonly Step[]): Kernel[] {
+  return kernelsOf(steps).filter((kernel) => reads(kernel).some((view) => view.buffer === buffer))
 }
 
-function loopsOf(steps: readonly Step[]): Map<Kernel, Loop> {
-  return new Map(
-    steps.flatMap((step) =>
-      step.kind === 'loop'
-        ? step.body.flatMap((each) => (each.kind === 'call' ? [[each.kernel, step.loop] as const] : []))
-        : [],
-    ),
-  )
+/** The loops of kernels, up to the first step that writes what may not change. */
+function loopsOver(steps: readonly Step[], isFixed: (view: View) => boolean): Map<Kernel, Loop> {
+  const changed = steps.findIndex((step) => writtenBy(step).some(isFixed))
+  const loops = new Map<Kernel, Loop>()
+  for (const step of changed < 0 ? steps : steps.slice(0, changed)) {
+    if (step.kind === 'call') continue
+    for (const each of step.body) if (each.kind === 'call') loops.set(each.kernel, step.loop)
+  }
+  return loops
 }
 
 /** A plain product that may be made step by step. */

@@ -1,18 +1,20 @@
 /** Native code that counts the time of each kernel. */
 import { ArenaExecutable } from '../arena-executable.ts'
 import type { Profiled } from '../executable.ts'
-import type { Target } from '../lower.ts'
 import type { Program } from '../program.ts'
-import { built, HereEngine, targetOf } from './backend.ts'
+import { built, HereEngine } from './backend.ts'
 import { compilerOf } from './build.ts'
 import { NativeCode } from './code.ts'
 import { emitC } from './emit.ts'
+import { joinProducts } from './join.ts'
 import { loadRun } from './load.ts'
+import { columnsOf } from './tiles.ts'
 
 /** As code that counts the time of each kernel, here. */
-export async function profileNative(lowered: (target: Target) => Program): Promise<Profiled> {
+export async function profileNative(lowered: (panel: number) => Program): Promise<Profiled> {
   const { lanes } = await compilerOf()
-  const program = lowered(targetOf(lanes))
+  const panel = columnsOf(lanes)
+  const program = joinProducts(lowered(panel), panel)
   const { source, names, kernels } = emitC(program, lanes, true)
   const file = await built(source, lanes)
   const code = new NativeCode(names, file, kernels.length)
