@@ -1,6 +1,6 @@
 /** A program as readable text, for snapshots and `explain`. */
 import { ONE, printShape, type Size, ZERO } from '../tensor/size.ts'
-import type { Expr, Kernel, LoopTerm, Plus, Program, Step, View } from './program.ts'
+import type { Expr, Kernel, LoopTerm, Program, Step, View } from './program.ts'
 
 export function printProgram(program: Program): string {
   const slots = (all: Program['inputs']) =>
@@ -45,7 +45,7 @@ function printKernel(kernel: Kernel): string[] {
       const b = `${kernel.kind === 'row' ? 'blocks ' : kernel.packed ? 'panels ' : ''}${printView(kernel.b)}`
       return [
         `${kernel.kind} ${rows}${kernel.n.key} × ${kernel.k.key}`,
-        `  ${printView(kernel.into)} = ${printExpr(kernel.epilogue)} where product = ${printView(kernel.a)} · ${b}${kernel.kind === 'row' ? '' : printPlus(kernel.plus)}`,
+        `  ${printView(kernel.into)} = ${printExpr(kernel.epilogue)} where product = ${printView(kernel.a)} · ${b}${kernel.kind === 'row' ? '' : printJoined(kernel)}`,
       ]
     }
     case 'gather':
@@ -71,8 +71,8 @@ function printKernel(kernel: Kernel): string[] {
   }
 }
 
-function printPlus(plus: Plus | undefined): string {
-  if (plus === undefined) return ''
+function printJoined({ plus, unless }: Extract<Kernel, { kind: 'matmul' }>): string {
+  if (plus === undefined) return unless === undefined ? '' : ` unless ${unless.key}`
   const { here, k, a, b, made } = plus
   return ` + (${here.key} ? ${printView(a)} · panels ${printView(b)} over ${k.key} : ${printView(made)})`
 }

@@ -103,6 +103,8 @@ export type Kernel =
       readonly into: View
       readonly epilogue: Expr
       readonly plus?: Plus
+      /** Where it is 1, nothing is done: others have it in their sums. */
+      readonly unless?: Size
     }
   /**
    * A product of a single row, its sizes numbers: c [N] = epilogue(a [K] · b [K, N]), strides as of a matmul; b in blocks of

@@ -13,10 +13,13 @@ import {
   type Bindings,
   evaluateSize,
   mulSize,
+  ONE,
   printShape,
   productOf,
   type Size,
+  subSize,
   symbolsOf,
+  ZERO,
 } from '../tensor/size.ts'
 
 export interface ProfileOptions {
@@ -132,8 +135,8 @@ function listed(
 }
 
 /** Products summed for each element. */
-function lengthOf({ k, plus }: Extract<Kernel, { kind: 'matmul' }>): Size {
-  return plus === undefined ? k : addSize(k, mulSize(plus.k, plus.here))
+function lengthOf({ k, plus, unless = ZERO }: Extract<Kernel, { kind: 'matmul' }>): Size {
+  return addSize(mulSize(k, subSize(ONE, unless)), plus === undefined ? ZERO : mulSize(plus.k, plus.here))
 }
 
 function sizesOf(kernel: Kernel): string {
@@ -144,7 +147,10 @@ function sizesOf(kernel: Kernel): string {
     case 'pack':
       return printShape([kernel.k, kernel.n])
     case 'matmul':
-      return [kernel.m, kernel.n, kernel.k].map(({ key }) => key).join(' × ')
+      return [kernel.m, kernel.n, kernel.k]
+        .map(({ key }) => key)
+        .join(' × ')
+        .concat(kernel.plus === undefined ? '' : ` + ${kernel.plus.k.key}`)
     case 'row':
       return printShape([kernel.n, kernel.k])
     case 'argsort':

@@ -1,8 +1,7 @@
 /**
  * Two products in one sum. x·U of all steps at once is written to memory and read again step by step. Where reading U at
  * each step moves no more numbers than that, each step contracts its x with U as it does its state with W, and both are
- * summed in registers. Sizes decide when they are bound, so a program holds both ways, of which the other has no rows or
- * no length; the rule looks at all rows of the batch, so the bits are the same for any number of threads.
+ * summed in registers. Sizes decide when they are bound, so a program holds both ways; the rule looks at all rows of the batch, so the bits are the same for any number of threads.
  */
 import {
   addSize,
@@ -108,7 +107,7 @@ function join(
     joined.set(reader, steps.kernel)
   }
   if (here === undefined) return none
-  return joined.set(made, { ...made, m: mulSize(made.m, subSize(ONE, here)) })
+  return joined.set(made, { ...made, unless: here })
 }
 
 /** A loop's product with its rows of another in its sum, and when: 1 or 0. */

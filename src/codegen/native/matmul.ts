@@ -13,7 +13,8 @@ export function emitPack(body: Body, { k, n, from, into }: Of<'pack'>): string {
 }
 
 export function emitMatmul(body: Body, kernel: Of<'matmul'>): string {
-  return kernel.packed ? emitPacked(body, kernel) : emitChunks(body, kernel)
+  const made = kernel.packed ? emitPacked(body, kernel) : emitChunks(body, kernel)
+  return kernel.unless === undefined ? made : `if (${body.names.size(kernel.unless)}) return;\n${made}`
 }
 
 /** What is added to a product's sums, if that is all that follows: rows of numbers, or one row for all. */
