@@ -63,7 +63,21 @@ function fill(shape: readonly number[], at: (index: readonly number[]) => number
 }
 
 function offsetOf(shape: readonly number[], index: readonly number[]): number {
-  return shape.reduce((offset, size, axis) => offset * size + index[axis]!, 0)
+  let offset = 0
+  for (let axis = 0; axis < shape.length; axis++) offset = offset * shape[axis]! + index[axis]!
+  return offset
+}
+
+/** How far elements of a row-major value stand apart along each axis. */
+function stridesOf(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1))
+}
+
+/** The place of an index: start + Σ strides · index. */
+function placeOf(index: readonly number[], strides: readonly number[], start = 0): number {
+  let place = start
+  for (let axis = 0; axis < strides.length; axis++) place += index[axis]! * strides[axis]!
+  return place
 }
 
 function read(array: F64Array, index: readonly number[]): number {
@@ -83,27 +97,28 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
   iota: ({ op }, _inputs, shape) => fill(shape, (index) => index[op.axis]!),
   elementwise: ({ op }, [a, b, c, ...rest], shape) => {
     const fn = ELEMENTWISE[op.fn]
-    const at = (i: number) => rest.map(({ data }) => data[i]!)
-    return { shape, data: a!.data.map((value, i) => fn(value, b?.data[i] ?? 0, c?.data[i] ?? 0, ...at(i))) }
+    const at = (i: number): number => {
+      const [x, y, z] = [a!.data[i]!, b?.data[i] ?? 0, c?.data[i] ?? 0]
+      return rest.length === 0 ? fn(x, y, z) : fn(x, y, z, ...rest.map(({ data }) => data[i]!))
+    }
+    return { shape, data: a!.data.map((_, i) => at(i)) }
   },
-  broadcast: ({ op }, [x], shape) =>
-    fill(shape, (index) =>
-      read(
-        x!,
-        op.axes.map((axis) => index[axis]!),
-      ),
-    ),
+  broadcast: ({ op }, [x], shape) => {
+    const own = stridesOf(x!.shape)
+    const strides = shape.map((_, axis) => own[op.axes.indexOf(axis)] ?? 0)
+    return fill(shape, (index) => x!.data[placeOf(index, strides)]!)
+  },
   reshape: (_node, [x], shape) => ({ data: x!.data, shape }),
   transpose: ({ op }, [x], shape) => {
-    const from = x!.shape.map(() => 0)
-    return fill(shape, (index) => {
-      for (const [i, axis] of op.permutation.entries()) from[axis] = index[i]!
-      return read(x!, from)
-    })
+    const own = stridesOf(x!.shape)
+    const strides = op.permutation.map((axis) => own[axis]!)
+    return fill(shape, (index) => x!.data[placeOf(index, strides)]!)
   },
   slice: ({ op }, [x], shape, bindings) => {
-    const start = evaluateSize(op.start, bindings)
-    return fill(shape, (index) => read(x!, index.with(op.axis, index[op.axis]! * op.step + start)))
+    const own = stridesOf(x!.shape)
+    const start = evaluateSize(op.start, bindings) * own[op.axis]!
+    const strides = own.with(op.axis, own[op.axis]! * op.step)
+    return fill(shape, (index) => x!.data[placeOf(index, strides, start)]!)
   },
   flip: ({ op }, [x], shape) =>
     fill(shape, (index) => read(x!, index.with(op.axis, shape[op.axis]! - 1 - index[op.axis]!))),
@@ -128,11 +143,11 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
   reduce: ({ op }, [x], shape) => {
     const start = op.fn === 'sum' ? 0 : Number.NEGATIVE_INFINITY
     const result = fill(shape, () => start)
+    const own = stridesOf(shape)
+    const kept = x!.shape.map((_, axis) => axis).filter((axis) => !op.axes.includes(axis))
+    const strides = x!.shape.map((_, axis) => own[kept.indexOf(axis)] ?? 0)
     fill(x!.shape, (index) => {
-      const into = offsetOf(
-        shape,
-        index.filter((_, axis) => !op.axes.includes(axis)),
-      )
+      const into = placeOf(index, strides)
       const [known, value] = [result.data[into]!, read(x!, index)]
       result.data[into] = op.fn === 'sum' ? known + value : Math.max(known, value)
       return 0
@@ -159,22 +174,14 @@ const EVALUATE: { readonly [K in Exclude<OpKind, 'param' | 'scan' | 'output'>]: 
     for (const [i, label] of [...op.b].entries()) sizes.set(label, b!.shape[i]!)
     const summed = [...sizes.keys()].filter((label) => !op.out.includes(label))
     const labels = [...op.out, ...summed]
-    const places = (operand: string) => [...operand].map((label) => labels.indexOf(label))
-    const [atA, atB] = [places(op.a), places(op.b)]
     const result = fill(shape, () => 0)
+    const stridesIn = (operand: string, from: readonly number[]) =>
+      labels.map((label) => stridesOf(from)[operand.indexOf(label)] ?? 0)
+    const [inA, inB, into] = [stridesIn(op.a, a!.shape), stridesIn(op.b, b!.shape), stridesIn(op.out, shape)]
     fill(
       labels.map((label) => sizes.get(label)!),
       (index) => {
-        const product =
-          read(
-            a!,
-            atA.map((i) => index[i]!),
-          ) *
-          read(
-            b!,
-            atB.map((i) => index[i]!),
-          )
-        result.data[offsetOf(shape, index.slice(0, shape.length))]! += product
+        result.data[placeOf(index, into)]! += a!.data[placeOf(index, inA)]! * b!.data[placeOf(index, inB)]!
         return 0
       },
     )
@@ -240,7 +247,8 @@ export function interpret(
   const known = new Map<Node, F64Array>()
   for (const [i, each] of graph.params.entries()) {
     const expected = shapeUnder(each.shape, bindings)
-    if (expected.join() !== args[i]!.shape.join()) {
+    const { shape } = args[i]!
+    if (expected.length !== shape.length || expected.some((size, axis) => size !== shape[axis])) {
       throw new ShapeError(
         `interpret: parameter ${graph.names[i] ?? i} is [${expected}]; received [${args[i]!.shape}]`,
       )
