@@ -1,7 +1,8 @@
 /**
  * Two products in one sum. x·U of all steps at once is written to memory and read again step by step. Where reading U at
  * each step moves no more numbers than that, each step contracts its x with U as it does its state with W, and both are
- * summed in registers. Sizes decide when they are bound, so a program holds both ways; the rule looks at all rows of the batch, so the bits are the same for any number of threads.
+ * summed in registers. Sizes decide when they are bound, so a program holds both ways; the rule looks at all rows of the
+ * batch, so the bits are the same for any number of threads.
  */
 import {
   addSize,
@@ -24,6 +25,7 @@ import {
   reads,
   type Step,
   type View,
+  writes,
   writtenBy,
 } from '../program.ts'
 
@@ -37,6 +39,7 @@ const PRODUCT: Expr = { kind: 'product' }
 /** For tiles over panels of so many columns. */
 export function joinProducts(program: Program, panel: number): Program {
   const replaced = new Map<Kernel, Kernel>()
+  const kernels = kernelsOf(program.steps)
   const ownerOf = (buffer: Buffer) => program.aliases.get(buffer) ?? buffer
   const visit = (steps: readonly Step[]): void => {
     for (const [at, step] of steps.entries()) {
@@ -45,7 +48,10 @@ export function joinProducts(program: Program, panel: number): Program {
         const { a, b, into } = step.kernel
         const operands = new Set([a, b].map(({ buffer }) => ownerOf(buffer)))
         const loops = loopsOver(steps.slice(at + 1), (view) => operands.has(ownerOf(view.buffer)))
-        const joined = join(step.kernel, readersOf(into.buffer, program.steps), loops, panel)
+        // What others write beside it is not its own: concatenations are written where they are read.
+        if (kernels.filter((kernel) => touches(writes(kernel), into.buffer)).length > 1) continue
+        const readers = kernels.filter((kernel) => touches(reads(kernel), into.buffer))
+        const joined = join(step.kernel, readers, loops, panel)
         // A product takes one other into its sum.
         if ([...joined].some(([kernel]) => replaced.has(kernel))) continue
         for (const [kernel, instead] of joined) replaced.set(kernel, instead)
@@ -60,13 +66,13 @@ export function joinProducts(program: Program, panel: number): Program {
   return { ...program, steps: program.steps.map(after) }
 }
 
-function readersOf(buffer: Buffer, steps: readonly Step[]): Kernel[] {
-  return kernelsOf(steps).filter((kernel) => reads(kernel).some((view) => view.buffer === buffer))
+function touches(views: readonly View[], buffer: Buffer): boolean {
+  return views.some((view) => view.buffer === buffer)
 }
 
 /** The loops of kernels, up to the first step that writes what may not change. */
-function loopsOver(steps: readonly Step[], isFixed: (view: View) => boolean): Map<Kernel, Loop> {
-  const changed = steps.findIndex((step) => writtenBy(step).some(isFixed))
+function loopsOver(steps: readonly Step[], mustStay: (view: View) => boolean): Map<Kernel, Loop> {
+  const changed = steps.findIndex((step) => writtenBy(step).some(mustStay))
   const loops = new Map<Kernel, Loop>()
   for (const step of changed < 0 ? steps : steps.slice(0, changed)) {
     if (step.kind === 'call') continue
@@ -129,10 +135,10 @@ function stepByStep(
   if (rows === undefined || term.stride !== mulSize(rows, row)) return undefined
   if (view.strides[0] !== row || view.strides[1] !== ONE) return undefined
   const column = constantOf(subSize(view.offset, into.offset))
-  const columns = constantOf(reader.n)
-  // A panel that is not full would read beyond what was made.
-  if (column === undefined || columns === undefined || (column % panel) + (columns % panel) > 0)
-    return undefined
+  const [columns, all] = [reader.n, made.n].map(constantOf)
+  if (column === undefined || columns === undefined || all === undefined) return undefined
+  // Further on stands another row; a panel that is not full would read beyond what was made.
+  if (column < 0 || column + columns > all || (column % panel) + (columns % panel) > 0) return undefined
   const own = a.strides[0]!
   const terms = [...a.terms, { ...term, stride: mulSize(rows, own) }]
   const batch = term.by === 'rows' ? loop.rows!.rows : reader.m
