@@ -326,9 +326,10 @@ export function viewsIn(step: Step): View[] {
   return [...own, ...body.flatMap(viewsIn)]
 }
 
-export function loadsOf(expr: Expr, seen: Set<Expr> = new Set()): View[] {
-  if (seen.has(expr)) return []
+export function loadsOf(expr: Expr, seen: Set<Expr> = new Set(), into: View[] = []): View[] {
+  if (seen.has(expr)) return into
   seen.add(expr)
-  if (expr.kind === 'load') return [expr.view]
-  return expr.kind === 'apply' ? expr.args.flatMap((arg) => loadsOf(arg, seen)) : []
+  if (expr.kind === 'load') into.push(expr.view)
+  else if (expr.kind === 'apply') for (const arg of expr.args) loadsOf(arg, seen, into)
+  return into
 }

@@ -58,8 +58,9 @@ function fixedInputs({ inputs }: Program): Set<number> {
 /** The path of a program's code; the tile of matrix products is built once a machine. */
 export async function built(source: string, lanes: number): Promise<string> {
   const tiles = await build({ text: tileSource(lanes), flags: ['-O3', '-ffp-contract=fast'], libraries: [] })
+  const { isDirect } = await compilerOf()
   // What -O2 would add takes a quarter of the time more, and 1 % of a step's at most.
-  const flags = ['-O1', '-ftree-vectorize', '-fschedule-insns2', '-ffp-contract=off']
+  const flags = ['-O1', '-fschedule-insns2', '-ffp-contract=off', ...(isDirect ? [] : ['-ftree-vectorize'])]
   return build({ text: source, flags, libraries: [tiles] })
 }
 

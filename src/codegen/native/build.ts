@@ -23,6 +23,8 @@ export interface Compiler {
   readonly command: string
   /** Lanes of its widest vectors of f32. */
   readonly lanes: 4 | 8 | 16
+  /** Whether it is the one that the prelude names instructions for; others find them in loops over lanes. */
+  readonly isDirect: boolean
   /** Tells apart what it builds from what another one, or another processor, would. */
   readonly identity: string
 }
@@ -93,7 +95,8 @@ async function ask(command: string): Promise<Compiler> {
   const macros = await run(command, ['-march=native', '-dM', '-E', '-x', 'c', '/dev/null'])
   const has = (macro: string) => macros.includes(`#define ${macro} `)
   const lanes = has('__AVX512F__') ? 16 : has('__AVX__') ? 8 : 4
-  return { command, lanes, identity: digest(`${command}\n${processor()}\n${macros}`) }
+  const isDirect = has('__x86_64__') && !has('__clang__')
+  return { command, lanes, isDirect, identity: digest(`${command}\n${processor()}\n${macros}`) }
 }
 
 const processor = (): string => builtin('node:os').cpus()[0]?.model ?? ''
@@ -121,9 +124,10 @@ async function knownOr(folder: string, command: string, ask: () => Promise<Compi
 }
 
 /** @throws {Error} for a note that was cut short or altered */
-function compilerFrom({ command, lanes, identity }: Compiler): Compiler {
-  if (COMPILERS.includes(command) && [4, 8, 16].includes(lanes) && typeof identity === 'string')
-    return { command, lanes, identity }
+function compilerFrom({ command, lanes, isDirect, identity }: Compiler): Compiler {
+  const isKnown = COMPILERS.includes(command) && [4, 8, 16].includes(lanes)
+  if (isKnown && typeof isDirect === 'boolean' && typeof identity === 'string')
+    return { command, lanes, isDirect, identity }
   throw new Error('this is no compiler')
 }
 

@@ -8,9 +8,10 @@ import {
   type View,
   viewsOf,
 } from '../program.ts'
+import { Functions, type KernelText } from './functions.ts'
 import { Body, emitMap, emitReduce } from './kernels.ts'
 import { emitMatmul, emitPack, emitRow } from './matmul.ts'
-import { Names } from './names.ts'
+import { KernelSizes, Names } from './names.ts'
 import { prelude } from './prelude.ts'
 import { emitArgsort, emitFirsts, emitGather, emitScatterAdd, emitSetRows } from './rows.ts'
 
@@ -99,21 +100,21 @@ static int64_t now(void) {
 /** The C text of a program, for vectors of so many lanes; with a profile it counts the time of each kernel. */
 export function emitC(program: Program, lanes: number, profile = false): EmittedC {
   const names = new Names()
-  const kernels = new Map<Kernel, string>()
-  const functions: string[] = []
+  const functions = new Functions()
   const declare = (steps: readonly Step[]): void => {
     for (const step of steps) {
       if (step.kind === 'loop') declare(step.body)
-      else {
-        const name = `k${kernels.size}`
-        kernels.set(step.kernel, name)
-        functions.push(emitKernel(names, lanes, name, step.kernel))
-      }
+      else functions.add(step.kernel, emitKernel(names, lanes, step.kernel))
     }
   }
   declare(program.steps)
   const { threads, steps, prepared = 0 } = program
-  const run = new Run(names, kernels, profile)
+  const { kernels } = functions
+  const run = new Run(
+    names,
+    functions,
+    profile ? new Map(kernels.map((kernel, i) => [kernel, i])) : undefined,
+  )
   const parts = [
     ...(prepared > 0 ? [['prepare', run.emit(steps.slice(0, prepared))]] : []),
     ['run', threads === undefined ? run.emit(steps.slice(prepared)) : emitPhases(names, run, threads)],
@@ -124,12 +125,12 @@ export function emitC(program: Program, lanes: number, profile = false): Emitted
     ([name, text]) =>
       `int ${name}(char *base, int64_t from) {\nint64_t *env = (int64_t *)(base + from);\nf32 *at[${names.buffers.length + 1}];\n` +
       `for (int i = 0; i < ${names.buffers.length}; i++) at[i] = (f32 *)(base + env[${names.symbols.length} + i]);\n` +
-      `${profile ? counts : ''}${names.declare(text!)}${text}return 0;\n}\n`,
+      `${profile ? counts : ''}${names.declare()}${text}return 0;\n}\n`,
   )
   return {
-    source: `${prelude(lanes)}${HELPERS}${profile ? CLOCK : ''}${functions.join('')}${exported.join('')}`,
+    source: `${prelude(lanes)}${HELPERS}${profile ? CLOCK : ''}${functions.text()}${exported.join('')}`,
     names,
-    kernels: [...kernels.keys()],
+    kernels,
   }
 }
 
@@ -144,36 +145,40 @@ function emitPhases(names: Names, run: Run, { isAlone, phases }: Threads): strin
     .join('')
 }
 
-function emitKernel(names: Names, lanes: number, name: string, kernel: Kernel): string {
+function emitKernel(names: Names, lanes: number, kernel: Kernel): KernelText {
   const views = viewsOf(kernel)
-  const body = new Body(names, lanes, new Map(views.map((view, i) => [view, `p${i}`])))
+  const sizes = new KernelSizes(names)
+  const body = new Body(sizes, lanes, new Map(views.map((view, i) => [view, `p${i}`])))
   const emit = EMIT[kernel.kind] as (body: Body, kernel: Kernel) => string
   const text = emit(body, kernel)
-  const params = ['const int64_t *env', ...views.map((_, i) => `f32 *p${i}`)].join(', ')
-  return `/* ${kernel.kind} */\nstatic __attribute__((noinline)) void ${name}(${params}) {\n${names.declare(text)}${text}}\n`
+  return {
+    views,
+    body: `${sizes.declare()}${text}`,
+    numbers: sizes.numbers,
+  }
 }
 
 class Run {
   readonly #names: Names
-  readonly #kernels: ReadonlyMap<Kernel, string>
-  readonly #profile: boolean
+  readonly #functions: Functions
+  readonly #counted: ReadonlyMap<Kernel, number> | undefined
 
-  constructor(names: Names, kernels: ReadonlyMap<Kernel, string>, profile: boolean) {
+  /** @param counted where the time of each kernel is counted, if it is */
+  constructor(names: Names, functions: Functions, counted: ReadonlyMap<Kernel, number> | undefined) {
     this.#names = names
-    this.#kernels = kernels
-    this.#profile = profile
+    this.#functions = functions
+    this.#counted = counted
   }
 
   emit(steps: readonly Step[]): string {
     return steps
       .map((step) => {
         if (step.kind === 'loop') return this.#loop(step)
-        const args = ['env', ...viewsOf(step.kernel).map((view) => this.#address(view))]
-        const name = this.#kernels.get(step.kernel)!
-        const call = `${name}(${args.join(', ')});\n`
-        return this.#profile
-          ? `ns[${name.slice(1)}] -= now();\n${call}ns[${name.slice(1)}] += now();\n`
-          : call
+        const { kernel } = step
+        const call = this.#functions.call(kernel, (view) => this.#address(view))
+        if (this.#counted === undefined) return call
+        const ns = `ns[${this.#counted.get(kernel)}]`
+        return `${ns} -= now();\n${call}${ns} += now();\n`
       })
       .join('')
   }

@@ -2,7 +2,7 @@
 import type { ElementwiseName } from '../../graph/ops.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { Expr, View } from '../program.ts'
-import type { Names } from './names.ts'
+import type { Sizes } from './names.ts'
 
 type Apply = (args: readonly string[], operand: Dtype) => string
 
@@ -77,11 +77,11 @@ function literal(value: number): string {
 /** Names for what expressions compute, one statement each; what is known already is not computed again. */
 export class Statements {
   readonly lines: string[] = []
-  readonly #names: Names
+  readonly #names: Sizes
   readonly #known: Map<Expr, string>
   readonly #prefix: string
 
-  constructor(names: Names, prefix: string, known: ReadonlyMap<Expr, string> = new Map()) {
+  constructor(names: Sizes, prefix: string, known: ReadonlyMap<Expr, string> = new Map()) {
     this.#names = names
     this.#prefix = prefix
     this.#known = new Map(known)

@@ -4,17 +4,17 @@ import { constantOf, ONE, type Shape, type Size, ZERO } from '../../tensor/size.
 import { type Axes, axesOf, invariants } from '../axes.ts'
 import type { Expr, Kernel, View } from '../program.ts'
 import { letterOf, type Site, Statements } from './expressions.ts'
-import type { Names } from './names.ts'
+import type { Sizes } from './names.ts'
 
 export type Of<K extends Kernel['kind']> = Extract<Kernel, { kind: K }>
 
 /** What the text of one kernel is made of. */
 export class Body {
-  readonly names: Names
+  readonly names: Sizes
   readonly lanes: number
   readonly #pointers: ReadonlyMap<View, string>
 
-  constructor(names: Names, lanes: number, pointers: ReadonlyMap<View, string>) {
+  constructor(names: Sizes, lanes: number, pointers: ReadonlyMap<View, string>) {
     this.names = names
     this.lanes = lanes
     this.#pointers = pointers
@@ -26,7 +26,7 @@ export class Body {
 }
 
 /** Loops over axes; within them `body`. */
-function nest(names: Names, axes: Shape, prefix: string, body: string): string {
+function nest(names: Sizes, axes: Shape, prefix: string, body: string): string {
   return axes.reduceRight(
     (inner, size, i) =>
       `for (int64_t ${prefix}${i} = 0; ${prefix}${i} < ${names.size(size)}; ${prefix}${i}++) {\n${inner}}\n`,
@@ -35,10 +35,11 @@ function nest(names: Names, axes: Shape, prefix: string, body: string): string {
 }
 
 /** Σ index · stride over some axes of a walk. */
-function moved(names: Names, strides: readonly Size[], prefix: string): string {
-  return strides
-    .flatMap((stride, i) => (stride === ZERO ? [] : [` + ${prefix}${i} * ${names.size(stride)}`]))
-    .join('')
+function moved(names: Sizes, strides: readonly Size[], prefix: string): string {
+  let text = ''
+  for (const [i, stride] of strides.entries())
+    if (stride !== ZERO) text += ` + ${prefix}${i} * ${names.size(stride)}`
+  return text
 }
 
 /** Where the cursors of a walk stand after some of its axes: `q0 …` addresses, `x0 …` indices. */
@@ -55,18 +56,16 @@ class Cursors {
 
   /** Declares all of them, moved by axes from … to of the walk. */
   declare(from: number, to: number, prefix: string, before = '', now = 'q'): string {
-    const { names } = this.#body
     const { reads, into, strides } = this.#axes
-    return strides
-      .map((own, i) => {
-        const by = moved(names, own.slice(from, to), prefix)
-        if (i >= reads.length && i < into) {
-          return `const int64_t ${now}${i} = ${before === '' ? '0' : `${before}${i}`}${by};\n`
-        }
-        const view = i < into ? reads[i]! : this.#written[i - into]!
-        return `f32 *${now}${i} = ${before === '' ? this.#body.pointer(view) : `${before}${i}`}${by};\n`
-      })
-      .join('')
+    let text = ''
+    for (const [i, own] of strides.entries()) {
+      const by = moved(this.#body.names, own.slice(from, to), prefix)
+      const isIndex = i >= reads.length && i < into
+      const view = i < into ? reads[i] : this.#written[i - into]
+      const start = before !== '' ? `${before}${i}` : isIndex ? '0' : this.#body.pointer(view!)
+      text += `${isIndex ? 'const int64_t ' : 'f32 *'}${now}${i} = ${start}${by};\n`
+    }
+    return text
   }
 
   stride(i: number, axis: number): Size {
@@ -97,20 +96,23 @@ class Cursors {
   }
 }
 
-/** A loop over whole vectors of an axis, and what is left of it; `j` may stand somewhere already. */
+/** Whether a size is a multiple of a number, whatever its symbols are. */
+export const isMultiple = ({ terms }: Size, of: number): boolean =>
+  terms.every(({ coefficient }) => coefficient % of === 0)
+
+/** A loop over whole vectors of an axis, and what is left of it: neither, where the size says that there is none. */
 export function eachVector(
   body: Body,
   size: Size,
   emit: (rest: string | undefined) => string,
-  from = '',
+  begin = 'int64_t j = 0;\n',
+  end = body.names.size(size),
 ): string {
   const known = constantOf(size)
-  const end = body.names.size(size)
-  const whole = `for (; j + LANES <= ${end}; j += LANES) {\n${emit(undefined)}}\n`
-  const begin = from === '' ? 'int64_t j = 0;\n' : ''
-  if (known !== undefined && known % body.lanes === 0) return `${begin}${whole}`
+  const whole = () => `for (; j + LANES <= ${end}; j += LANES) {\n${emit(undefined)}}\n`
+  if (isMultiple(size, body.lanes)) return `${begin}${whole()}`
   const tail = `if (j < ${end}) {\nconst int64_t rest = ${end} - j;\n${emit('rest')}}\n`
-  return `${begin}${known !== undefined && known < body.lanes ? '' : whole}${tail}`
+  return `${begin}${known !== undefined && known < body.lanes ? '' : whole()}${tail}`
 }
 
 export function emitMap(body: Body, { shape, stores }: Of<'map'>): string {
@@ -208,9 +210,14 @@ export function emitReduce(body: Body, kernel: Of<'reduce'>): string {
     const end = names.size(n)
     const block =
       `for (int64_t low = 0; low < ${end}; low += ${BLOCK} * LANES) {\n` +
-      `const int64_t high = least(${end}, low + ${BLOCK} * LANES);\nV part = ${identity};\nint64_t j = low;\n` +
-      `for (; j + LANES <= high; j += LANES) {\n${step(cursors.site(last - 1, undefined, 'r'), undefined)}}\n` +
-      `if (j < high) {\nconst int64_t rest = high - j;\n${step(cursors.site(last - 1, 'rest', 'r'), 'rest')}}\n` +
+      `const int64_t high = least(${end}, low + ${BLOCK} * LANES);\nV part = ${identity};\n` +
+      eachVector(
+        body,
+        n,
+        (rest) => step(cursors.site(last - 1, rest, 'r'), rest),
+        'int64_t j = low;\n',
+        'high',
+      ) +
       `total = ${two('total', 'part')};\n}\n`
     const outer = nest(
       names,
@@ -220,9 +227,7 @@ export function emitReduce(body: Body, kernel: Of<'reduce'>): string {
     )
     const content =
       `${cursors.declare(0, first, 'i')}V total = ${identity};\n${outer}` +
-      `for (int w = LANES / 2; w > 0; w /= 2) for (int l = 0; l < w; l++) ` +
-      `total[l] = ${kernel.fn === 'sum' ? 'total[l] + total[l + w]' : 'total[l] > total[l + w] || total[l] != total[l] ? total[l] : total[l + w]'};\n` +
-      `*q${axes.into} = total[0];\n`
+      `*q${axes.into} = ${kernel.fn}Of(total);\n`
     return nest(names, kept, 'i', content)
   }
   const inner = first - 1
@@ -253,8 +258,13 @@ export function emitReduce(body: Body, kernel: Of<'reduce'>): string {
     return `${declared('total')}${outer}${each(stored)}`
   }
   // Some vectors abreast: a row is read from end to end before the next.
-  const wide = `int64_t j = 0;\nfor (; j + ${STRIP} * LANES <= ${names.size(n)}; j += ${STRIP} * LANES) {\n${across(STRIP, undefined)}}\n`
-  const vectors = `${wide}${eachVector(body, n, (rest) => across(1, rest), 'j')}`
+  const strip = STRIP * body.lanes
+  const wide =
+    (constantOf(n) ?? strip) < strip
+      ? ''
+      : `for (; j + ${STRIP} * LANES <= ${names.size(n)}; j += ${STRIP} * LANES) {\n${across(STRIP, undefined)}}\n`
+  const others = isMultiple(n, strip) ? '' : eachVector(body, n, (rest) => across(1, rest), '')
+  const vectors = `int64_t j = 0;\n${wide}${others}`
   return nest(names, kept.slice(0, -1), 'i', cursors.declare(0, inner, 'i') + vectors)
 }
 

@@ -1,8 +1,8 @@
 /** The matrix product as C: panels of b, blocks of rows, the epilogue on a block's sums while they are near. */
-import { ONE, ZERO } from '../../tensor/size.ts'
+import { constantOf, ONE, ZERO } from '../../tensor/size.ts'
 import type { Expr, View } from '../program.ts'
 import { Statements } from './expressions.ts'
-import { type Body, lines, type Of } from './kernels.ts'
+import { type Body, eachVector, isMultiple, lines, type Of } from './kernels.ts'
 import { columnsOf, rowsOf } from './tiles.ts'
 
 /** All panels of a matrix [K, N], the last filled up with zeros. */
@@ -48,7 +48,7 @@ function emitPacked(body: Body, kernel: Of<'matmul'>): string {
   const product = productOf(body, kernel)
   const finish = finisher(
     body,
-    { into, epilogue },
+    { n, into, epilogue },
     (view) => `${body.pointer(view)} + (row + r) * ${names.size(view.strides[0]!)}`,
     `sums + r * ${width}`,
   )
@@ -66,7 +66,8 @@ ${finish}}
 }
 `
   const added = epilogue.kind === 'load' ? undefined : addends(epilogue)?.map(addend)
-  const direct = added !== undefined && added.length + made.length <= 2
+  const known = constantOf(n)
+  const direct = added !== undefined && added.length + made.length <= 2 && (known ?? width) >= width
   if (!direct) return eachPanel(columns, width, steps, body.pointer(b), through)
   const [x = NONE, y = NONE] = [...made, ...added]
   const whole = product(
@@ -86,7 +87,7 @@ ${finish}}
       width,
       steps,
       body.pointer(b),
-      `if (width == ${width}) {\n${whole}continue;\n}\n${through}`,
+      isMultiple(n, width) ? whole : `if (width == ${width}) {\n${whole}continue;\n}\n${through}`,
       'first',
     )
   )
@@ -139,7 +140,7 @@ function widthOf(body: Body): number {
 /** The epilogue on a row's sums, `width` of them from column `low` on, and where they go; `rowOf`: where a view's row begins. */
 function finisher(
   body: Body,
-  { into, epilogue }: Pick<Of<'matmul'>, 'into' | 'epilogue'>,
+  { n, into, epilogue }: Pick<Of<'matmul'>, 'n' | 'into' | 'epilogue'>,
   rowOf: (view: View) => string,
   sums: string,
 ): string {
@@ -159,13 +160,7 @@ function finisher(
       rest === undefined ? `storeV(${to}, ${value});` : `putV(${to}, ${value}, ${rest});`,
     ])
   }
-  return `int64_t j = 0;
-for (; j + LANES <= width; j += LANES) {
-${finish(undefined)}}
-if (j < width) {
-const int64_t rest = width - j;
-${finish('rest')}}
-`
+  return eachVector(body, n, finish, undefined, 'width')
 }
 
 /** The product of a single row, a block of columns at a time. */
@@ -176,7 +171,7 @@ export function emitRow(body: Body, { block, n, k, a, b, into, epilogue }: Of<'r
 const int64_t width = least(${block}, ${columns} - low);
 f32 sums[${block}];
 recurra_row((width + LANES - 1) / LANES, ${steps}, ${body.pointer(a)}, ${step}, ${body.pointer(b)} + low * ${steps}, width, sums);
-${finisher(body, { into, epilogue }, (view) => body.pointer(view), 'sums')}}
+${finisher(body, { n, into, epilogue }, (view) => body.pointer(view), 'sums')}}
 `
 }
 

@@ -5,8 +5,37 @@
  * nothing, so a lane's result depends on that lane alone.
  */
 
+interface Direct {
+  readonly sqrt: string
+  readonly floor: string
+  readonly madd: string
+}
+
+/**
+ * What GCC calls an instruction of x86 for all lanes at once. It finds the same in a loop over lanes, but looking for it
+ * takes a quarter of the time that a program's compilation takes.
+ */
+const DIRECT: { readonly [lanes: number]: Direct } = {
+  4: {
+    sqrt: '__builtin_ia32_sqrtps(x)',
+    floor: '__builtin_ia32_roundps(x, 9)',
+    madd: '__builtin_ia32_vfmaddps(a, b, c)',
+  },
+  8: {
+    sqrt: '__builtin_ia32_sqrtps256(x)',
+    floor: '__builtin_ia32_roundps256(x, 9)',
+    madd: '__builtin_ia32_vfmaddps256(a, b, c)',
+  },
+  16: {
+    sqrt: '__builtin_ia32_sqrtps512_mask(x, x, -1, 4)',
+    floor: '__builtin_ia32_rndscaleps_mask(x, 9, x, -1, 4)',
+    madd: '__builtin_ia32_vfmaddps512_mask(a, b, c, -1, 4)',
+  },
+}
+
 /** The C text for vectors of 4, 8 or 16 lanes. */
 export function prelude(lanes: number): string {
+  const { sqrt, floor, madd } = DIRECT[lanes]!
   return `#include <stdint.h>
 #include <string.h>
 #define LANES ${lanes}
@@ -41,15 +70,23 @@ INLINE void spreadI(f32 *p, int64_t step, I x, int64_t n) {
   for (int64_t l = 0; l < n; l++) ((i32 *)p)[l * step] = x[l];
 }
 INLINE void spreadV(f32 *p, int64_t step, V x, int64_t n) { spreadI(p, step, (I)x, n); }
-INLINE I iotaI(void) { I x; for (int l = 0; l < LANES; l++) x[l] = l; return x; }
+INLINE I iotaI(void) { return (I){ ${Array.from({ length: lanes }, (_, lane) => lane).join(', ')} }; }
 INLINE V absV(V x) { return (V)((I)x & 0x7fffffff); }
 INLINE I absI(I x) { return chooseI(x < 0, -x, x); }
 INLINE V maxV(V a, V b) { return choose((a > b) | (a != a), a, b); }
 INLINE V minV(V a, V b) { return choose((a < b) | (a != a), a, b); }
 INLINE I maxI(I a, I b) { return chooseI(a > b, a, b); }
 INLINE I minI(I a, I b) { return chooseI(a < b, a, b); }
+#if defined(__x86_64__) && !defined(__clang__)
+INLINE V sqrtV(V x) { return ${sqrt}; }
+#else
 INLINE V sqrtV(V x) { for (int l = 0; l < LANES; l++) x[l] = __builtin_sqrtf(x[l]); return x; }
+#endif
+#if defined(__x86_64__) && defined(__SSE4_1__) && !defined(__clang__)
+INLINE V floorV(V x) { return ${floor}; }
+#else
 INLINE V floorV(V x) { for (int l = 0; l < LANES; l++) x[l] = __builtin_floorf(x[l]); return x; }
+#endif
 INLINE V lowerV(V x, float high) { V h = vf(high); return choose(h < x, h, x); }
 INLINE V raiseV(V x, float low) { V h = vf(low); return choose(x < h, h, x); }
 INLINE V floatV(I x) { return __builtin_convertvector(x, V); }
@@ -57,7 +94,9 @@ INLINE I truncateI(V x) {
   I whole = __builtin_convertvector(lowerV(raiseV(choose(x == x, x, vf(0)), -2147483648.0f), 2147483520.0f), I);
   return chooseI(x >= 2147483648.0f, vi(2147483647), whole);
 }
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if defined(__x86_64__) && defined(__FMA__) && !defined(__clang__)
+INLINE V madd(V a, V b, V c) { return ${madd}; }
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 INLINE V madd(V a, V b, V c) { for (int l = 0; l < LANES; l++) a[l] = __builtin_fmaf(a[l], b[l], c[l]); return a; }
 #else
 INLINE V madd(V a, V b, V c) { return a * b + c; }
@@ -130,6 +169,14 @@ INLINE V waveV(V x, int32_t quarters) {
 }
 INLINE V sinV(V x) { return waveV(x, 0); }
 INLINE V cosV(V x) { return waveV(x, 1); }
+static __attribute__((noinline)) float sumOf(V x) {
+  for (int w = LANES / 2; w > 0; w /= 2) for (int l = 0; l < w; l++) x[l] = x[l] + x[l + w];
+  return x[0];
+}
+static __attribute__((noinline)) float maxOf(V x) {
+  for (int w = LANES / 2; w > 0; w /= 2) for (int l = 0; l < w; l++) x[l] = x[l] > x[l + w] || x[l] != x[l] ? x[l] : x[l + w];
+  return x[0];
+}
 INLINE I modI(I a, I b) {
   for (int l = 0; l < LANES; l++) {
     int32_t d = b[l], r = d == 0 || d == -1 ? 0 : a[l] % d;
