@@ -80,6 +80,12 @@ export class ArenaExecutable implements Executable {
     return outputs.map((i) => this.#view(this.program.outputs[i]!).slice())
   }
 
+  /** What an input holds from calls before; absent where it holds nothing yet. */
+  protected held(input: number): TensorData | undefined {
+    const slot = this.program.inputs[input]!
+    return this.#written.has(slot) ? this.#view(slot) : undefined
+  }
+
   async read(input: number): Promise<TensorData> {
     while (this.#running !== undefined) await this.#running
     const slot = this.program.inputs[input]!

@@ -90,7 +90,6 @@ function packingsOf(steps: readonly Step[]): Packing[] {
  */
 function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   const lifetimes = new Map<Buffer, Lifetime>()
-  const { prepared = 0 } = program
   const touch = (step: Step, at: number): void => {
     for (const { buffer } of viewsIn(step)) {
       const owner = program.aliases.get(buffer) ?? buffer
@@ -101,8 +100,8 @@ function lifetimesOf(program: Program): Map<Buffer, Lifetime> {
   }
   // Threads are at any step of a phase at once.
   const phases = program.threads?.phases.map(({ alone, shared }) => [...alone, ...shared])
-  const stretches = program.steps.slice(0, phases && prepared).map((step) => [step])
-  for (const [at, steps] of [...stretches, ...(phases ?? [])].entries())
+  const { prepared = 0 } = program.threads ?? program
+  for (const [at, steps] of (phases ?? program.steps.map((step) => [step])).entries())
     for (const step of steps) touch(step, at)
   return lifetimes
 }

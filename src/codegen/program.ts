@@ -205,6 +205,8 @@ export interface Phase {
 /** The steps of a program for several threads: see threads/split.ts. */
 export interface Threads {
   readonly phases: readonly Phase[]
+  /** How many of the first phases depend on constant inputs alone: done where one of those has changed. */
+  readonly prepared: number
   readonly shares: readonly Share[]
   /** 1 for the thread of the steps that are one thread's, 0 for others. */
   readonly isAlone: Size

@@ -2,7 +2,7 @@
 import { type Bindings, productOf, symbolsOf } from '../../tensor/size.ts'
 import type { Arena } from '../arena.ts'
 import { ArenaExecutable, type Engine, type Here } from '../arena-executable.ts'
-import { prepare } from '../prepare.ts'
+import { prepare as prepared } from '../prepare.ts'
 import type { Program } from '../program.ts'
 import { ThreadedEngine } from '../threads/engine.ts'
 import { split } from '../threads/split.ts'
@@ -29,18 +29,18 @@ export async function instantiateNative(
     const panel = columnsOf(lanes)
     const lower = joinProducts(lowered(panel), panel)
     const constants = keeps ? fixedInputs(lower) : undefined
-    const whole = constants === undefined ? lower : prepare(lower, constants)
+    const whole = constants === undefined ? lower : prepared(lower, constants)
     const program = threads === undefined ? whole : split(whole, { panel, tileRows: rowsOf(lanes) })
     const { source, names } = emitC(program, lanes)
     const file = await built(source, lanes)
     // Loaded here too: what cannot be loaded is found out before it runs.
     const run = loadRun(file)
     const code = new NativeCode(names, file)
-    const first = program.prepared ? loadRun(file, 'prepare') : undefined
+    const prepare = threads === undefined && program.prepared ? loadRun(file, 'prepare') : undefined
     const engine =
       threads === undefined
-        ? new HereEngine(code, run, first)
-        : new ThreadedEngine(code, program.threads!, threads, first && ((table) => first(code.words, table)))
+        ? new HereEngine(code, run, prepare)
+        : new ThreadedEngine(code, program.threads!, threads)
     return constants === undefined
       ? new ArenaExecutable(program, engine)
       : new KeepingExecutable(program, engine, constants)

@@ -8,6 +8,7 @@ import {
   type View,
   viewsOf,
 } from '../program.ts'
+import { SYNC } from '../threads/protocol.ts'
 import { Functions, type KernelText } from './functions.ts'
 import { Body, emitMap, emitReduce } from './kernels.ts'
 import { emitMatmul, emitPack, emitRow } from './matmul.ts'
@@ -116,7 +117,7 @@ export function emitC(program: Program, lanes: number, profile = false): Emitted
     profile ? new Map(kernels.map((kernel, i) => [kernel, i])) : undefined,
   )
   const parts = [
-    ...(prepared > 0 ? [['prepare', run.emit(steps.slice(0, prepared))]] : []),
+    ...(threads === undefined && prepared > 0 ? [['prepare', run.emit(steps.slice(0, prepared))]] : []),
     ['run', threads === undefined ? run.emit(steps.slice(prepared)) : emitPhases(names, run, threads)],
   ]
   const counts = `int64_t *ns = env + ${names.symbols.length + names.buffers.length};\n`
@@ -135,14 +136,15 @@ export function emitC(program: Program, lanes: number, profile = false): Emitted
 }
 
 /** Between phases all threads wait for each other; where one has failed, the others end too. */
-function emitPhases(names: Names, run: Run, { isAlone, phases }: Threads): string {
+function emitPhases(names: Names, run: Run, { isAlone, phases, prepared }: Threads): string {
   const guard = names.size(isAlone)
-  return phases
-    .map(({ alone, shared }) => {
-      const one = alone.length === 0 ? '' : `if (${guard}) {\n${run.emit(alone)}}\n`
-      return `${one}${run.emit(shared)}if (waitForAll((int32_t *)base)) return 1;\n`
-    })
-    .join('')
+  const texts = phases.map(({ alone, shared }) => {
+    const one = alone.length === 0 ? '' : `if (${guard}) {\n${run.emit(alone)}}\n`
+    return `${one}${run.emit(shared)}if (waitForAll((int32_t *)base)) return 1;\n`
+  })
+  const [first, rest] = [texts.slice(0, prepared), texts.slice(prepared)]
+  const before = first.length === 0 ? '' : `if (!((int32_t *)base)[${SYNC.prepared}]) {\n${first.join('')}}\n`
+  return before + rest.join('')
 }
 
 function emitKernel(names: Names, lanes: number, kernel: Kernel): KernelText {

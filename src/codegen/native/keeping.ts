@@ -1,4 +1,4 @@
-/** An executable that is given the same weights call after call: those that have not changed are neither copied nor packed again. */
+/** An executable that is given the same weights call after call: those that have not changed are not copied or packed again. */
 import type { TensorData } from '../../tensor/dtype.ts'
 import { ArenaExecutable, type Engine } from '../arena-executable.ts'
 import type { Call } from '../executable.ts'
@@ -13,8 +13,6 @@ export interface Preparing extends Engine {
 export class KeepingExecutable extends ArenaExecutable {
   readonly #engine: Preparing
   readonly #constants: ReadonlySet<number>
-  /** Their bytes as last given: tensors may be written to between calls, so these alone say what has changed. */
-  readonly #last = new Map<number, Buffer>()
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(program: Program, engine: Preparing, constants: ReadonlySet<number>) {
@@ -25,28 +23,24 @@ export class KeepingExecutable extends ArenaExecutable {
 
   /** One after the other: what has changed since the call before is known when that has ended. */
   override call(call: Call): Promise<TensorData[]> {
-    const result = this.#turn.then(() => this.#call(call))
+    const result = this.#turn.then(() => {
+      const inputs = new Map([...call.inputs].filter(([input, data]) => this.#isNew(input, data)))
+      return super.call({ ...call, inputs })
+    })
     this.#turn = result.catch(() => {})
     return result
   }
 
-  async #call(call: Call): Promise<TensorData[]> {
-    const inputs = new Map([...call.inputs].filter(([input, data]) => this.#isNew(input, data)))
-    try {
-      return await super.call({ ...call, inputs })
-    } catch (error) {
-      // What was not taken over is new next time.
-      this.#last.clear()
-      throw error
-    }
-  }
-
-  #isNew(input: number, { buffer, byteOffset, byteLength }: TensorData): boolean {
+  /** By its bytes: tensors may be written to between calls. */
+  #isNew(input: number, data: TensorData): boolean {
     if (!this.#constants.has(input)) return true
-    const given = Buffer.from(buffer, byteOffset, byteLength)
-    if (this.#last.get(input)?.equals(given)) return false
-    this.#last.set(input, Buffer.from(given))
+    const held = this.held(input)
+    if (held !== undefined && bytesOf(held).equals(bytesOf(data))) return false
     this.#engine.changed()
     return true
   }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TensorData): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

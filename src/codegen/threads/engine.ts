@@ -39,26 +39,24 @@ export class ThreadedEngine implements Engine {
   #filled = 0
   /** Whether no worker starts. */
   #alone = false
-  readonly #prepare: ((table: number) => unknown) | undefined
   #isPrepared = false
 
   /** @throws {ThreadsUnavailable} */
-  constructor(
-    code: ThreadedCode,
-    threads: Threads,
-    count: number | 'auto',
-    /** Runs what was prepared, on the caller's thread, by the table at a place. */
-    prepare?: (table: number) => unknown,
-  ) {
+  constructor(code: ThreadedCode, threads: Threads, count: number | 'auto') {
     this.#code = code
-    this.#prepare = prepare
     this.#threads = threads
     this.backend = code.backend
     this.#most = count === 'auto' ? cores() : count
     this.#pace = new Pace(count === 'auto' ? 1 : count, this.#most)
     this.begin = SYNC_BYTES + this.#most * code.tableBytes
     const tableOf = (worker: number) => SYNC_BYTES + worker * code.tableBytes
-    this.#job = { id: ++jobs, tableOf, code: () => code.code(), memory: () => code.buffer() }
+    this.#job = {
+      id: ++jobs,
+      tableOf,
+      code: () => code.code(),
+      memory: () => code.buffer(),
+      isPrepared: () => this.#isPrepared,
+    }
     poolOf(this.#most).forgetWith(this, this.#job)
   }
 
@@ -86,11 +84,10 @@ export class ThreadedEngine implements Engine {
     const isRagged = this.#threads.shares.some(({ packed }) => packed !== undefined)
     if (threads !== this.#filled || isRagged) this.#fill(threads)
     this.#filled = threads
-    if (!this.#isPrepared) this.#prepare?.(this.#job.tableOf(0))
-    this.#isPrepared = true
     if (this.#alone) return this.#runHere()
     try {
       await this.#pace.measure(threads, () => poolOf(this.#most).run(this.#job, threads))
+      this.#isPrepared = true
     } catch (error) {
       if (!(error instanceof ThreadsUnavailable)) throw error
       // Nothing has run yet.
@@ -104,8 +101,10 @@ export class ThreadedEngine implements Engine {
   async #runHere(): Promise<void> {
     const sync = new Int32Array(this.buffer(), 0, SYNC_BYTES / 4).fill(0)
     sync[SYNC.threads] = 1
+    sync[SYNC.prepared] = this.#isPrepared ? 1 : 0
     const run = await this.#code.here(this.#job.tableOf(0))
     run()
+    this.#isPrepared = true
   }
 
   /** Fills in each thread's table with its own parts. */

@@ -25,6 +25,8 @@ export interface Job {
   /** Another object where workers have to load it anew. */
   code(): Code
   memory(): SharedArrayBuffer
+  /** Whether what depends on constant inputs alone stands as it is. */
+  isPrepared(): boolean
 }
 
 /** What is used of workers, Node's and browsers'. */
@@ -117,6 +119,7 @@ export class Pool {
     const sync = new Int32Array(job.memory(), 0, SYNC_BYTES / 4)
     sync.fill(0)
     sync[SYNC.threads] = threads
+    sync[SYNC.prepared] = job.isPrepared() ? 1 : 0
     Atomics.store(this.#control, LEFT, threads)
     return new Promise((resolve, reject) => {
       this.#under = { resolve, reject, job, failure: undefined }

@@ -1,7 +1,10 @@
 /** What the main thread and the workers of a pool say to each other: words of shared memory, and messages. */
 
-/** Words at the start of an arena: where its threads wait for each other. native/emit.ts and wasm/wait.ts read them too. */
-export const SYNC = { arrived: 0, phase: 1, threads: 2, failed: 3 } as const
+/**
+ * Words at the start of an arena: where its threads wait for each other, and whether what was prepared stands as it is.
+ * native/emit.ts and wasm/wait.ts read them too.
+ */
+export const SYNC = { arrived: 0, phase: 1, threads: 2, failed: 3, prepared: 4 } as const
 export const SYNC_BYTES = 64
 
 /** Words of a pool's control: how many workers are at work, then some for each worker. */

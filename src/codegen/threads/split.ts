@@ -38,18 +38,18 @@ export interface SplitOptions {
   readonly panel: number
 }
 
-/** What was prepared before all runs is not split. */
 export function split(program: Program, options: SplitOptions): Program {
   const ownerOf: OwnerOf = (buffer) => program.aliases.get(buffer) ?? buffer
-  const { steps, prepared } = program
-  const [first, rest] = [steps.slice(0, prepared ?? 0), steps.slice(prepared ?? 0)]
-  const splitting = new Splitting(ownerOf, options, rest)
-  for (const step of rest) splitting.add(step)
+  const { steps, prepared = 0 } = program
+  const splitting = new Splitting(ownerOf, options, steps)
+  for (const step of steps.slice(0, prepared)) splitting.add(step)
+  const first = splitting.end().length
+  for (const step of steps.slice(prepared)) splitting.add(step)
   const phases = splitting.end()
   return {
     ...program,
-    threads: { phases, shares: splitting.shares, isAlone: splitting.isAlone },
-    steps: [...first, ...phases.flatMap(({ alone, shared }) => [...alone, ...shared])],
+    threads: { phases, prepared: first, shares: splitting.shares, isAlone: splitting.isAlone },
+    steps: phases.flatMap(({ alone, shared }) => [...alone, ...shared]),
   }
 }
 
