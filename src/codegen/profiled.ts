@@ -1,5 +1,6 @@
 /** Programs that count the time of each kernel, on the caller's thread. */
 import type { Graph } from '../graph/node.ts'
+import { ArgumentError } from '../tensor/errors.ts'
 import { ArenaExecutable } from './arena-executable.ts'
 import { lowering } from './compile.ts'
 import type { Profiled } from './executable.ts'
@@ -7,7 +8,10 @@ import type { Kernel, Program } from './program.ts'
 import { WasmEngine } from './wasm/backend.ts'
 import { emitWasm } from './wasm/emit.ts'
 
-/** @param clock milliseconds */
+/**
+ * @param clock milliseconds
+ * @throws {ArgumentError} for native code where there is none
+ */
 export async function compileProfiled(
   graph: Graph,
   backend: 'native' | 'wasm',
@@ -16,7 +20,13 @@ export async function compileProfiled(
   const lowered = await lowering(graph, {})
   if (backend === 'wasm') return profileWasm(lowered(), clock)
   const { profileNative } = await import('./native/profile.ts')
-  return profileNative(lowered)
+  const { NativeUnavailable } = await import('./native/build.ts')
+  try {
+    return await profileNative(lowered)
+  } catch (error) {
+    if (!(error instanceof NativeUnavailable)) throw error
+    throw new ArgumentError(`profile: there is no native code here: ${error.message}; take the backend wasm`)
+  }
 }
 
 async function profileWasm(program: Program, clock: () => number): Promise<Profiled> {

@@ -24,8 +24,11 @@ import { addSize, constantOf, productOf, type Size, ZERO } from '../tensor/size.
 import type { Pass, Rule } from './rewrite.ts'
 import { addends } from './simplify.ts'
 
-/** Rows of a table from which on it is worth it: a batch reads hundreds, and each costs a model much more than this. */
-export const MANY = 1024
+/**
+ * Rows of a table from which on it is worth it: more than batches of usual sizes read. Where a batch reads more rows than the
+ * table has, the whole gradient would be the faster way.
+ */
+export const MANY = 4096
 
 type Scatter = Node<OpOf<'scatterAdd'>>
 

@@ -127,7 +127,7 @@ function listed(
     }
     const { kernel } = step
     const ms = taken.get(kernel) ?? 0
-    const about = { where, what: `${kernel.kind} ${sizesOf(kernel)}`, times, ms, share: ms / all }
+    const about = { where, what: `${kernel.kind} ${sizesOf(kernel, bindings)}`, times, ms, share: ms / all }
     if (kernel.kind !== 'matmul') return [about]
     const flops = 2 * times * evaluateSize(productOf([kernel.m, kernel.n, lengthOf(kernel)]), bindings)
     return [{ ...about, gflops: flops / ms / 1e6 }]
@@ -139,7 +139,7 @@ function lengthOf({ k, plus, unless = ZERO }: Extract<Kernel, { kind: 'matmul' }
   return addSize(mulSize(k, subSize(ONE, unless)), plus === undefined ? ZERO : mulSize(plus.k, plus.here))
 }
 
-function sizesOf(kernel: Kernel): string {
+function sizesOf(kernel: Kernel, bindings: Bindings): string {
   switch (kernel.kind) {
     case 'map':
     case 'reduce':
@@ -150,7 +150,7 @@ function sizesOf(kernel: Kernel): string {
       return [kernel.m, kernel.n, kernel.k]
         .map(({ key }) => key)
         .join(' × ')
-        .concat(kernel.plus === undefined ? '' : ` + ${kernel.plus.k.key}`)
+        .concat(kernel.plus && evaluateSize(kernel.plus.here, bindings) ? ` + ${kernel.plus.k.key}` : '')
     case 'row':
       return printShape([kernel.n, kernel.k])
     case 'argsort':

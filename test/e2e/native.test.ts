@@ -1,6 +1,15 @@
 /** Native code where the machine has no use for it: each failure is one line that says why, and a broken cache mends itself. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -22,8 +31,9 @@ function run(program: string, environment: NodeJS.ProcessEnv) {
 }
 
 /** What a prediction prints that asks for native code: its numbers, and in one line why that is not what runs. */
-function predict(environment: NodeJS.ProcessEnv = {}) {
+function predict(environment: NodeJS.ProcessEnv = {}, before = '') {
   const program = `
+    ${before}
     const net = sequential([lstm({ units: 5 })])
     const x = [[[1, 2], [3, 4], [5, 6]]]
     const { data } = await predict(net, x, { backend: 'native' })
@@ -106,6 +116,52 @@ test.skipIf(!hasCompiler)(
     expect(stdout + stderr).toBe(all + all)
   },
 )
+
+test('no koffi', () => {
+  const { why } = predict(
+    {},
+    `
+    const module = process.getBuiltinModule('node:module')
+    const resolve = module._resolveFilename
+    module._resolveFilename = (name, ...rest) => {
+      if (name === 'koffi') throw new Error("Cannot find module 'koffi'")
+      return resolve(name, ...rest)
+    }`,
+  )
+  expect(why).toEqual(instead(hasCompiler ? "koffi cannot be loaded: Cannot find module 'koffi'" : ''))
+})
+
+test.skipIf(!hasCompiler || !existsSync('/proc/cpuinfo'))('another processor gets code of its own', () => {
+  const env = { XDG_CACHE_HOME: join(folder, 'processors') }
+  const built = () =>
+    readdirSync(join(folder, 'processors', 'recurra')).filter((name) => name.endsWith('.so'))
+  const { numbers } = predict(env)
+  const before = built()
+  const other = predict(
+    env,
+    `
+    const fs = process.getBuiltinModule('node:fs')
+    const read = fs.readFileSync
+    fs.readFileSync = (path, ...rest) => path === '/proc/cpuinfo' ? 'model name : the same\\nflags : fewer' : read(path, ...rest)`,
+  )
+  expect(other).toEqual({ numbers, why: '' })
+  expect(built()).toHaveLength(2 * before.length)
+})
+
+test('a profile of native code without a compiler is refused in one line', () => {
+  const { stdout } = run(
+    `
+    const { dense, trainingGraph, adam } = await import(${JSON.stringify(library)})
+    const { profile } = await import(${JSON.stringify(library.replace('index.js', 'train/index.js'))})
+    const net = sequential([lstm({ units: 5 }), dense({ units: 2 })], { input: { shape: [null, 3], dtype: 'f32' } })
+    const graph = trainingGraph(net, { loss: 'softmaxCrossEntropy', optimizer: adam() })
+    await profile(graph, { sizes: { B: 2, T: 3 }, backend: 'native' }).catch(({ name, message }) => console.log(name, message))`,
+    { PATH: folder },
+  )
+  expect(stdout).toMatch(
+    /^ArgumentError profile: there is no native code here: no C compiler works here.*take the backend wasm.*\n$/,
+  )
+})
 
 test.skipIf(!hasCompiler)('one that makes no program', () => {
   const script =

@@ -99,7 +99,15 @@ async function ask(command: string): Promise<Compiler> {
   return { command, lanes, isDirect, identity: digest(`${command}\n${processor()}\n${macros}`) }
 }
 
-const processor = (): string => builtin('node:os').cpus()[0]?.model ?? ''
+/** What the first processor is called and can do: machines of one name may differ in what is switched on. */
+function processor(): string {
+  try {
+    const [first] = builtin('node:fs').readFileSync('/proc/cpuinfo', 'utf8').split('\n\n')
+    return first!.match(/^(model name|flags|Features|CPU part)\s*:.*$/gm)!.join('\n')
+  } catch {
+    return builtin('node:os').cpus()[0]?.model ?? ''
+  }
+}
 
 /** What was found out of this very file on this processor before; asking it takes as long as all else together. */
 async function knownOr(folder: string, command: string, ask: () => Promise<Compiler>): Promise<Compiler> {
