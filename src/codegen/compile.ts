@@ -20,7 +20,7 @@ export type Backend = (typeof BACKENDS)[number]
 export interface CompileOptions extends Partial<Place> {
   /** Outputs that take the place of inputs: output number → input number. The next call finds them there. */
   readonly donate?: ReadonlyMap<number, number>
-  /** Inputs of fixed shapes, weights, mostly stay as they are from call to call: native code computes what depends on them alone once. */
+  /** Inputs of fixed shapes mostly stay as they are from call to call: natively, what depends on them alone is kept. */
   readonly keeps?: boolean | undefined
   /** Check the graph's validity after each pass. */
   readonly verify?: boolean

@@ -175,5 +175,8 @@ export function profileTable({ backend, ms, kernels, peakGflops }: Profile): str
     `${backend}, one thread: ${ms.toFixed(3)} ms a call; peak of a product: ${peakGflops.toFixed(0)} GFLOP/s`,
     ...large.map(line),
     `  ${restMs.toFixed(3).padStart(9)} ms ${((100 * restMs) / ms).toFixed(1).padStart(5)}%  ${rest.length} others`,
+    ...(large.some(({ what }) => what.includes(' + '))
+      ? ['  + after a length: that of x · U, which is part of the same sum instead of a product of its own']
+      : []),
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-/** An executable that is given the same weights call after call: those that have not changed are not copied or packed again. */
+/** An executable that is given the same weights call after call: what has not changed is neither copied nor packed again. */
 import type { TensorData } from '../../tensor/dtype.ts'
 import { ArenaExecutable, type Engine } from '../arena-executable.ts'
 import type { Call } from '../executable.ts'

@@ -45,7 +45,6 @@ function emitPacked(body: Body, kernel: Of<'matmul'>): string {
   const from = (each: Addend, place: string): Addend =>
     each === NONE ? NONE : { ...each, at: `${each.at} + ${place}` }
   const made = plus === undefined ? [] : [addend(plus.made)]
-  const product = productOf(body, kernel)
   const finish = finisher(
     body,
     { n, into, epilogue },
@@ -55,13 +54,13 @@ function emitPacked(body: Body, kernel: Of<'matmul'>): string {
   const through = `for (int64_t row = 0; row < ${rows}; row += ${block}) {
 const int64_t count = least(${block}, ${rows} - row);
 f32 sums[${block * width}];
-${product(
-  'count',
-  'row',
-  { at: 'sums', stride: String(width) },
-  made.map((each) => from(each, `row * ${each.stride} + low`)),
-  [],
-)}for (int64_t r = 0; r < count; r++) {
+${emitBlock(body, kernel, {
+  rows: 'count',
+  row: 'row',
+  into: { at: 'sums', stride: String(width) },
+  made: made.map((each) => from(each, `row * ${each.stride} + low`)),
+  added: [],
+})}for (int64_t r = 0; r < count; r++) {
 ${finish}}
 }
 `
@@ -70,13 +69,13 @@ ${finish}}
   const direct = added !== undefined && added.length + made.length <= 2 && (known ?? width) >= width
   if (!direct) return eachPanel(columns, width, steps, body.pointer(b), through)
   const [x = NONE, y = NONE] = [...made, ...added]
-  const whole = product(
+  const whole = emitBlock(body, kernel, {
     rows,
-    '0',
-    from(addend(into), 'low'),
-    made.map((each) => from(each, 'low')),
-    added.map((each) => from(each, 'low')),
-  )
+    row: '0',
+    into: from(addend(into), 'low'),
+    made: made.map((each) => from(each, 'low')),
+    added: added.map((each) => from(each, 'low')),
+  })
   const single = plus === undefined ? `${rows} == 1` : `${rows} == 1 && !${names.size(plus.here)}`
   return (
     `int64_t first = 0;\nif (${single}) {\n` +
@@ -108,33 +107,32 @@ ${inside}}
 `
 }
 
-/** A block of rows of the product at the panel of column `low`, from row `row` on; with it what was made, and what else is added. */
-function productOf(body: Body, { k, a, plus }: Of<'matmul'>) {
+/** Some rows of a product's panel: from which row on, where they go, what stands for x·U, and what else is added. */
+interface Block {
+  readonly rows: string
+  readonly row: string
+  readonly into: Addend
+  readonly made: readonly Addend[]
+  readonly added: readonly Addend[]
+}
+
+/** The product at the panel of column `low`; x·U is read, or is part of the sum. */
+function emitBlock(body: Body, { k, a, plus }: Of<'matmul'>, block: Block): string {
   const { names } = body
-  const operand = (view: View, row: string) => {
+  const { rows, row, into, made, added } = block
+  const operand = (view: View) => {
     const [ar, ak] = view.strides.map((stride) => names.size(stride))
     return `${body.pointer(view)} + ${row} * ${ar}, ${ar}, ${ak}`
   }
   const all = (addends: readonly Addend[]) => addends.map(({ at, stride }) => `${at}, ${stride}`).join(', ')
-  return (
-    rows: string,
-    row: string,
-    into: Addend,
-    made: readonly Addend[],
-    added: readonly Addend[],
-  ): string => {
-    const own = `${rows}, ${names.size(k)}, ${operand(a, row)}, panel`
-    const [x = NONE, y = NONE] = [...made, ...added]
-    const apart = `recurra_tile(${own}, ${widthOf(body)}, ${all([into, x, y])});\n`
-    if (plus === undefined) return apart
-    const l = names.size(plus.k)
-    const both = `recurra_join(${own}, ${l}, ${operand(plus.a, row)}, ${body.pointer(plus.b)} + low * ${l}, ${all([into, added[0] ?? NONE])});\n`
-    return `if (${names.size(plus.here)}) ${both}else ${apart}`
-  }
-}
-
-function widthOf(body: Body): number {
-  return columnsOf(body.lanes)
+  const own = `${rows}, ${names.size(k)}, ${operand(a)}, panel`
+  const [x = NONE, y = NONE] = [...made, ...added]
+  const apart = `recurra_tile(${own}, ${columnsOf(body.lanes)}, ${all([into, x, y])});\n`
+  if (plus === undefined) return apart
+  const l = names.size(plus.k)
+  const panel = `${body.pointer(plus.b)} + low * ${l}`
+  const both = `recurra_join(${own}, ${l}, ${operand(plus.a)}, ${panel}, ${all([into, added[0] ?? NONE])});\n`
+  return `if (${names.size(plus.here)}) ${both}else ${apart}`
 }
 
 /** The epilogue on a row's sums, `width` of them from column `low` on, and where they go; `rowOf`: where a view's row begins. */
